@@ -1,0 +1,165 @@
+import type { Append, Verdict } from './append.js';
+import type { RecordedEvent } from './events.js';
+
+/** One call of the database function `append_events`; its comment in migrations/ says what is done in which order. */
+export interface AppendStatement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+interface Refusal {
+  append: number;
+  kind: 'duplicate' | 'conflict';
+  stream: string;
+  expected: number;
+  actual: number;
+  /** Set when the event found at the expected place is the append's own: an earlier try was recorded after all. */
+  ownPosition: number | null;
+  ownRecordedAt: string | null;
+  fingerprint: string;
+  result: unknown;
+  position: number;
+}
+
+/** The row that `append_events` returns. */
+export interface AppendRow {
+  base: number;
+  at: string;
+  refusals: Refusal[] | null;
+}
+
+const PLACEHOLDERS = Array.from({ length: 27 }, (_, index) => `$${index + 1}`).join(', ');
+
+export function appendStatement(batch: readonly Append[]): AppendStatement {
+  const w: unknown[][] = Array.from({ length: 10 }, () => []);
+  const e: unknown[][] = Array.from({ length: 11 }, () => []);
+  const k: unknown[][] = Array.from({ length: 6 }, () => []);
+  let events = 0;
+  batch.forEach((append, index) => {
+    for (const write of append.writes) {
+      push(w, [
+        index,
+        write.stream,
+        write.expectedVersion,
+        write.events.length,
+        write.events[0]?.id ?? null,
+        append.companyId,
+        write.category,
+        write.correlationKey,
+        write.parent,
+        write.open,
+      ]);
+      write.events.forEach((event, place) => {
+        events += 1;
+        push(e, [
+          index,
+          write.stream,
+          write.expectedVersion + 1 + place,
+          event.id,
+          event.type,
+          event.schemaVersion,
+          append.companyId,
+          append.actor,
+          append.correlationId,
+          append.causationId,
+          JSON.stringify(event.data),
+        ]);
+      });
+    }
+    for (const guard of append.guards) {
+      push(w, [index, guard.stream, guard.version, 0, null, append.companyId, null, null, null, true]);
+    }
+    if (append.idempotency) {
+      const { key, fingerprint, result } = append.idempotency;
+      push(k, [index, append.companyId, key, fingerprint, JSON.stringify(result), events]);
+    }
+  });
+  return {
+    name: 'append_events',
+    text: `SELECT base, at, refusals FROM append_events(${PLACEHOLDERS})`,
+    values: [...w, ...e, ...k].map(arrayLiteral),
+  };
+}
+
+/** Postgres's text form of an array. pg's own conversion handles nesting and types that are not needed here, at thrice the time. */
+function arrayLiteral(values: readonly unknown[]): string {
+  const elements = values.map((value) => {
+    if (value === null) return 'NULL';
+    if (typeof value === 'string') return `"${/["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`;
+    return String(value);
+  });
+  return `{${elements.join(',')}}`;
+}
+
+function push(columns: unknown[][], row: unknown[]): void {
+  row.forEach((value, index) => columns[index]?.push(value));
+}
+
+/** Each append's verdict, in the order of the batch. */
+export function readVerdicts(batch: readonly Append[], row: AppendRow): Verdict[] {
+  const refusals = new Map<number, Refusal>();
+  for (const refusal of row.refusals ?? []) {
+    const known = refusals.get(refusal.append);
+    if (!known || known.ownPosition === null) refusals.set(refusal.append, refusal);
+  }
+  let position = row.base;
+  return batch.map((append, index) => {
+    const refusal = refusals.get(index);
+    if (refusal) return refusedVerdict(append, refusal);
+    const events = recordedEvents(append, position, row.at);
+    position += events.length;
+    return { kind: 'ok', position, events };
+  });
+}
+
+function refusedVerdict(append: Append, refusal: Refusal): Verdict {
+  if (refusal.kind === 'duplicate') {
+    return {
+      kind: 'duplicate',
+      fingerprint: refusal.fingerprint,
+      result: refusal.result,
+      position: refusal.position,
+    };
+  }
+  if (refusal.ownPosition !== null && refusal.ownRecordedAt !== null) {
+    let before = 0;
+    for (const write of append.writes) {
+      if (write.stream === refusal.stream) break;
+      before += write.events.length;
+    }
+    const at = new Date(refusal.ownRecordedAt).toISOString();
+    const events = recordedEvents(append, refusal.ownPosition - before - 1, at);
+    return { kind: 'ok', position: refusal.ownPosition - before - 1 + events.length, events };
+  }
+  return {
+    kind: 'conflict',
+    stream: refusal.stream,
+    expectedVersion: refusal.expected,
+    actualVersion: refusal.actual,
+  };
+}
+
+/** The events of an append as the log holds them; `base` is the position before its first. */
+function recordedEvents(append: Append, base: number, recordedAt: string): RecordedEvent[] {
+  let position = base;
+  return append.writes.flatMap((write) =>
+    write.events.map((event, place) => {
+      position += 1;
+      return {
+        position,
+        stream: write.stream,
+        version: write.expectedVersion + 1 + place,
+        id: event.id,
+        type: event.type,
+        schemaVersion: event.schemaVersion,
+        companyId: append.companyId,
+        actor: append.actor,
+        correlationId: append.correlationId,
+        causationId: append.causationId,
+        recordedAt,
+        data: event.data,
+      };
+    }),
+  );
+}

@@ -1,0 +1,159 @@
+import type { Pool } from 'pg';
+import type { Append, Verdict } from './append.js';
+import { appendStatement, readVerdicts, type AppendRow } from './append-statement.js';
+import { LogOverloadedError, LogUnavailableError } from './errors.js';
+import { isConnectionFailure, isContention } from './postgres-errors.js';
+
+export interface CommitterOptions {
+  /** Appends that may wait; one more is answered with LogOverloadedError. */
+  readonly maxQueued: number;
+  /** Appends in one statement. */
+  readonly maxBatch: number;
+  /** Statements under way at once. */
+  readonly maxInFlight: number;
+  /** How long an append is tried again while the database is away, in milliseconds. */
+  readonly retryBudgetMs: number;
+}
+
+export const DEFAULT_COMMITTER_OPTIONS: CommitterOptions = {
+  maxQueued: 10_000,
+  maxBatch: 256,
+  maxInFlight: 2,
+  retryBudgetMs: 15_000,
+};
+
+interface Waiting {
+  readonly append: Append;
+  readonly resolve: (verdict: Verdict) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Drains concurrent appends of this process into few statements (group commit). One append a transaction would be
+ * capped at one append per commit latency, because the log's lock is held over the commit.
+ */
+export class Committer {
+  private queue: Waiting[] = [];
+  private inFlight = 0;
+  private scheduled = false;
+  private idle: (() => void)[] = [];
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly options: CommitterOptions,
+    private readonly onCommitted: (position: number) => void,
+  ) {}
+
+  append(append: Append): Promise<Verdict> {
+    if (this.queue.length >= this.options.maxQueued) {
+      return Promise.reject(new LogOverloadedError(this.queue.length));
+    }
+    return new Promise((resolve, reject) => {
+      this.queue.push({ append, resolve, reject });
+      this.schedule();
+    });
+  }
+
+  /** Resolves once nothing waits and nothing is under way. */
+  async drain(): Promise<void> {
+    if (this.queue.length === 0 && this.inFlight === 0) return;
+    await new Promise<void>((resolve) => this.idle.push(resolve));
+  }
+
+  /** On the next turn of the event loop, so that the appends of this turn share a statement; there is no timer. */
+  private schedule(): void {
+    if (this.scheduled || this.inFlight >= this.options.maxInFlight) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      const batch = this.takeBatch();
+      if (batch.length === 0) return;
+      this.inFlight += 1;
+      void this.commit(batch).finally(() => {
+        this.inFlight -= 1;
+        if (this.queue.length > 0) this.schedule();
+        else if (this.inFlight === 0) for (const resolve of this.idle.splice(0)) resolve();
+      });
+      if (this.queue.length > 0) this.schedule();
+    });
+  }
+
+  /**
+   * The oldest appends that do not touch each other: an append of a stream or key that an earlier one writes waits for
+   * the next batch, so that it is compared with what the earlier one left.
+   */
+  private takeBatch(): Waiting[] {
+    const batch: Waiting[] = [];
+    const left: Waiting[] = [];
+    const touched = new Touched();
+    let looked = 0;
+    for (const waiting of this.queue) {
+      if (batch.length === this.options.maxBatch) break;
+      looked += 1;
+      (touched.overlaps(waiting.append) ? left : batch).push(waiting);
+      touched.add(waiting.append);
+    }
+    this.queue = left.concat(this.queue.slice(looked));
+    return batch;
+  }
+
+  private async commit(batch: Waiting[]): Promise<void> {
+    try {
+      const verdicts = await this.run(batch.map((waiting) => waiting.append));
+      batch.forEach((waiting, index) => waiting.resolve(verdicts[index] as Verdict));
+    } catch {
+      // Whatever it was, it may concern a single append: each is tried alone and gets its own verdict or error.
+      const deadline = performance.now() + this.options.retryBudgetMs;
+      for (const waiting of batch) {
+        await this.commitAlone(waiting.append, deadline).then(waiting.resolve, waiting.reject);
+      }
+    }
+  }
+
+  /**
+   * A lost connection leaves open whether the append was recorded. It is safe to repeat: an append that finds its own
+   * event at the place where it wants to write has been recorded, and gets that result.
+   */
+  private async commitAlone(append: Append, deadline: number): Promise<Verdict> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return (await this.run([append]))[0] as Verdict;
+      } catch (error) {
+        const lost = isConnectionFailure(error);
+        if (!lost && !isContention(error)) throw error;
+        if (performance.now() > deadline) throw lost ? new LogUnavailableError(error) : error;
+        await new Promise((resolve) => setTimeout(resolve, Math.min(20 * 2 ** attempt, 500)));
+      }
+    }
+  }
+
+  private async run(appends: Append[]): Promise<Verdict[]> {
+    const { rows } = await this.pool.query<AppendRow>(appendStatement(appends));
+    const verdicts = readVerdicts(appends, rows[0] as AppendRow);
+    let last = 0;
+    for (const verdict of verdicts) if (verdict.kind === 'ok') last = Math.max(last, verdict.position);
+    if (last > 0) this.onCommitted(last);
+    return verdicts;
+  }
+}
+
+/** The streams and keys that the appends of a batch, and those left for later, touch. */
+class Touched {
+  private readonly written = new Set<string>();
+  private readonly guarded = new Set<string>();
+  private readonly keys = new Set<string>();
+
+  overlaps({ writes, guards, idempotency, companyId }: Append): boolean {
+    return (
+      writes.some((write) => this.written.has(write.stream) || this.guarded.has(write.stream)) ||
+      guards.some((guard) => this.written.has(guard.stream)) ||
+      (idempotency !== null && this.keys.has(`${companyId} ${idempotency.key}`))
+    );
+  }
+
+  add({ writes, guards, idempotency, companyId }: Append): void {
+    for (const write of writes) this.written.add(write.stream);
+    for (const guard of guards) this.guarded.add(guard.stream);
+    if (idempotency) this.keys.add(`${companyId} ${idempotency.key}`);
+  }
+}

@@ -1,0 +1,110 @@
+import type { PoolClient } from 'pg';
+import type pg from 'pg';
+import type { Append, Verdict } from './append.js';
+import { appendStatement, readVerdicts, type AppendRow } from './append-statement.js';
+import { Committer, DEFAULT_COMMITTER_OPTIONS, type CommitterOptions } from './committer.js';
+import type { EventCatalogue } from './event-catalogue.js';
+import { createLogPool } from './log-pool.js';
+import { LogReader } from './log-reader.js';
+import { LogSignal } from './log-signal.js';
+
+/** Where a transaction that appends stands: its connection, and what to tell the others once it has committed. */
+export interface LogTransaction {
+  readonly client: PoolClient;
+  /** Takes the stream's lock until the end of the transaction: its version stands still, and no append can guard on it. */
+  lockStream(stream: string): Promise<void>;
+  /** Appends within the transaction. It takes the log's lock: make it the last thing the transaction does. */
+  append(append: Append): Promise<Verdict>;
+}
+
+export class EventLog {
+  readonly read: LogReader;
+  readonly signal: LogSignal;
+  private readonly committer: Committer;
+  private readonly appendPool: pg.Pool;
+  private highest = 0;
+
+  /** @param connection where the log's tables are; the log opens connections of its own for appending and listening. */
+  constructor(
+    readonly pool: pg.Pool,
+    connection: pg.ClientConfig,
+    readonly catalogue: EventCatalogue,
+    options: Partial<CommitterOptions> = {},
+  ) {
+    const settings = { ...DEFAULT_COMMITTER_OPTIONS, ...options };
+    this.read = new LogReader(pool, catalogue);
+    this.signal = new LogSignal(pool, connection);
+    // Appends have connections of their own, so that slow reads never keep them waiting.
+    this.appendPool = createLogPool({ ...connection, max: settings.maxInFlight });
+    this.committer = new Committer(this.appendPool, settings, (position) => this.committed(position));
+  }
+
+  /** The highest position that this process has appended; what a reader of its own writes waits for. */
+  get highestAppended(): number {
+    return this.highest;
+  }
+
+  /**
+   * Records an append, or says why not.
+   *
+   * Repeating it is safe. With an idempotency key, the first result comes back as `duplicate`. Without one, an append
+   * whose own events are found where it wants to write gets `ok` with their positions.
+   * @throws LogOverloadedError, LogUnavailableError
+   */
+  append(append: Append): Promise<Verdict> {
+    return this.committer.append(append);
+  }
+
+  /**
+   * Runs a transaction that may append, for a step that must move something else along with its events. It is rolled
+   * back when the work throws.
+   */
+  async transaction<T>(work: (transaction: LogTransaction) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let appended = 0;
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work({
+        client,
+        lockStream: async (stream) => {
+          await client.query('SELECT 1 FROM streams WHERE stream = $1 FOR UPDATE', [stream]);
+        },
+        append: async (append) => {
+          const verdict = await this.appendIn(client, append);
+          if (verdict.kind === 'ok') appended = verdict.position;
+          return verdict;
+        },
+      });
+      await client.query('COMMIT');
+      if (appended > 0) this.committed(appended);
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failure: Error) => {
+        broken = failure;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** Appends within a transaction that the caller commits. After the commit, call `committed` with the verdict's position. */
+  async appendIn(client: PoolClient, append: Append): Promise<Verdict> {
+    const { rows } = await client.query<AppendRow>(appendStatement([append]));
+    return readVerdicts([append], rows[0] as AppendRow)[0] as Verdict;
+  }
+
+  /** Tells this process, and soon the others, that the log has grown. */
+  committed(position: number): void {
+    this.highest = Math.max(this.highest, position);
+    this.signal.appended();
+  }
+
+  /** Waits for the appends under way, then closes the log's own connections (not the pool that it was given). */
+  async close(): Promise<void> {
+    await this.committer.drain();
+    await this.signal.close();
+    await this.appendPool.end();
+  }
+}

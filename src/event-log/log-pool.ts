@@ -1,0 +1,25 @@
+import pg from 'pg';
+
+const INT8 = 20;
+const TIMESTAMPTZ = 1184;
+
+/** Positions as numbers (exact up to 2^53) and times as ISO 8601 strings, on every connection that reads the log. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (format !== 'binary' && oid === INT8) return Number;
+    if (format !== 'binary' && oid === TIMESTAMPTZ) return isoTime;
+    return pg.types.getTypeParser(oid, format) as (value: string) => unknown;
+  },
+};
+
+/** `2026-11-23 11:35:00.12+00`, as Postgres prints it when the time zone is UTC, to `2026-11-23T11:35:00.120Z`. */
+function isoTime(text: string): string {
+  return `${text.slice(0, 10)}T${text.slice(11, text.indexOf('+', 11)).padEnd(9, '.').padEnd(12, '0').slice(0, 12)}Z`;
+}
+
+export function createLogPool(config: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({ ...config, types, options: '-c TimeZone=UTC' });
+  // A connection that breaks while it is idle is dropped by the pool; without a listener Node would end the process.
+  pool.on('error', () => undefined);
+  return pool;
+}

@@ -1,0 +1,136 @@
+import DataLoader from 'dataloader';
+import type { Pool, PoolClient } from 'pg';
+import type { FirstResult } from './append.js';
+import type { EventCatalogue } from './event-catalogue.js';
+import type { RecordedEvent } from './events.js';
+
+/** What may be asked of the database: a pool, or the connection of a transaction. */
+export type Queryable = Pool | PoolClient;
+
+export interface ReadAfterOptions {
+  /** Events to return at the most. */
+  readonly limit: number;
+  /** The last position to look at; the head when absent. */
+  readonly upTo?: number;
+  readonly companyId?: string;
+  readonly stream?: string;
+  readonly types?: readonly string[];
+  readonly correlationId?: string;
+}
+
+interface StreamsByKey {
+  readonly companyId: string;
+  readonly correlationKey: string;
+}
+
+const COLUMNS = `position, stream, version, id, type, schema_version AS "schemaVersion", company_id AS "companyId", actor,
+  correlation_id AS "correlationId", causation_id AS "causationId", recorded_at AS "recordedAt", data`;
+
+export class LogReader {
+  private readonly streams: DataLoader<string, RecordedEvent[]>;
+  private readonly openStreams: DataLoader<StreamsByKey, RecordedEvent[][], string>;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly catalogue: EventCatalogue,
+  ) {
+    // Reads of one turn of the event loop share a query. Nothing is cached: a read always asks the log.
+    const options = { cache: false, maxBatchSize: 256, batchScheduleFn: (run: () => void) => void setImmediate(run) };
+    this.streams = new DataLoader((names) => this.readStreams(names), options);
+    this.openStreams = new DataLoader((keys) => this.readOpenStreams(keys), options);
+  }
+
+  /** All events of a stream in their order; none when there is no such stream. */
+  stream(stream: string): Promise<RecordedEvent[]> {
+    return this.streams.load(stream);
+  }
+
+  /** The events of each open stream of a company with this correlation key, stream by stream, oldest stream first. */
+  openStreamsWithKey(companyId: string, correlationKey: string): Promise<RecordedEvent[][]> {
+    return this.openStreams.load({ companyId, correlationKey });
+  }
+
+  /** Names of the open streams under a parent. In a transaction that holds the parent's lock, the answer stays true until its end. */
+  async openChildren(parent: string, on: Queryable = this.pool): Promise<string[]> {
+    const { rows } = await on.query<{ stream: string }>({
+      name: 'open_children',
+      text: 'SELECT stream FROM streams WHERE parent = $1 AND open ORDER BY stream',
+      values: [parent],
+    });
+    return rows.map((row) => row.stream);
+  }
+
+  /** Events after a position, in their order. */
+  async after(position: number, options: ReadAfterOptions, on: Queryable = this.pool): Promise<RecordedEvent[]> {
+    const values: unknown[] = [position];
+    const conditions = ['position > $1'];
+    const where = (condition: string, value: unknown): void => {
+      values.push(value);
+      conditions.push(condition.replace('?', `$${values.length}`));
+    };
+    if (options.upTo !== undefined) where('position <= ?', options.upTo);
+    if (options.companyId !== undefined) where('company_id = ?', options.companyId);
+    if (options.stream !== undefined) where('stream = ?', options.stream);
+    if (options.types !== undefined) where('type = ANY (?::text[])', options.types);
+    if (options.correlationId !== undefined) where('correlation_id = ?', options.correlationId);
+    values.push(options.limit);
+    const { rows } = await on.query<RecordedEvent>(
+      `SELECT ${COLUMNS} FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $${values.length}`,
+      values,
+    );
+    return rows.map((row) => this.catalogue.decode(row));
+  }
+
+  /** The position of the newest event; 0 for an empty log. */
+  async head(on: Queryable = this.pool): Promise<number> {
+    const { rows } = await on.query<{ position: number | null }>({
+      name: 'head',
+      text: 'SELECT max(position) AS position FROM events',
+    });
+    return rows[0]?.position ?? 0;
+  }
+
+  /** What a command with this key answered first, if there was one. */
+  async firstResult(companyId: string, key: string): Promise<FirstResult | null> {
+    const { rows } = await this.pool.query<FirstResult>({
+      name: 'first_result',
+      text: 'SELECT fingerprint, result, position FROM idempotency WHERE company_id = $1 AND key = $2',
+      values: [companyId, key],
+    });
+    return rows[0] ?? null;
+  }
+
+  private async readStreams(names: readonly string[]): Promise<RecordedEvent[][]> {
+    const { rows } = await this.pool.query<RecordedEvent>({
+      name: 'read_streams',
+      text: `SELECT ${COLUMNS} FROM events WHERE stream = ANY ($1::text[]) ORDER BY stream, version`,
+      values: [names],
+    });
+    const byStream = this.decodeByStream(rows);
+    return names.map((name) => byStream.get(name) ?? []);
+  }
+
+  private async readOpenStreams(keys: readonly StreamsByKey[]): Promise<RecordedEvent[][][]> {
+    const { rows } = await this.pool.query<RecordedEvent & { key: number }>({
+      name: 'read_open_streams',
+      text: `SELECT e.*, k.place::int AS key FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k(company_id, correlation_key, place)
+        CROSS JOIN LATERAL (SELECT ${COLUMNS} FROM events WHERE stream IN (
+          SELECT stream FROM streams s
+           WHERE s.company_id = k.company_id AND s.correlation_key = k.correlation_key AND s.open)) e
+        ORDER BY k.place, e.position`,
+      values: [keys.map((key) => key.companyId), keys.map((key) => key.correlationKey)],
+    });
+    return keys.map((_, index) => [...this.decodeByStream(rows.filter((row) => row.key === index + 1)).values()]);
+  }
+
+  private decodeByStream(rows: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
+    const byStream = new Map<string, RecordedEvent[]>();
+    for (const row of rows) {
+      const events = byStream.get(row.stream);
+      const event = this.catalogue.decode(row);
+      if (events) events.push(event);
+      else byStream.set(row.stream, [event]);
+    }
+    return byStream;
+  }
+}

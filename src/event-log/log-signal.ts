@@ -1,0 +1,68 @@
+import { EventEmitter } from 'node:events';
+import pg from 'pg';
+
+const CHANNEL = 'leasehold_log';
+const NOTIFY_EVERY_MS = 20;
+const RECONNECT_AFTER_MS = 500;
+
+/**
+ * Says that the log may have grown: at once within this process, and between processes by a NOTIFY after the commit,
+ * at most one every 20 ms (inside the append it would serialise all commits). It is a hint and may be lost; whoever
+ * listens reads the log on a timer too.
+ */
+export class LogSignal {
+  private readonly emitter = new EventEmitter().setMaxListeners(0);
+  private listener: pg.Client | null = null;
+  private notifyTimer: NodeJS.Timeout | null = null;
+  private reconnectTimer: NodeJS.Timeout | null = null;
+  private closed = false;
+
+  constructor(
+    private readonly pool: pg.Pool,
+    private readonly connection: pg.ClientConfig,
+  ) {}
+
+  /** Calls back whenever the log may have grown, and after every (re)connect of the listening connection. */
+  subscribe(listener: () => void): () => void {
+    this.emitter.on('appended', listener);
+    return () => void this.emitter.off('appended', listener);
+  }
+
+  /** To be called after a commit that appended. */
+  appended(): void {
+    this.emitter.emit('appended');
+    this.notifyTimer ??= setTimeout(() => {
+      this.notifyTimer = null;
+      this.pool.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+    }, NOTIFY_EVERY_MS).unref();
+  }
+
+  /** Starts to listen to other processes; goes on trying until closed. */
+  async listen(): Promise<void> {
+    if (this.closed) return;
+    const client = new pg.Client(this.connection);
+    this.listener = client;
+    const lost = (): void => {
+      if (this.closed || this.listener !== client) return;
+      this.listener = null;
+      this.reconnectTimer = setTimeout(() => void this.listen(), RECONNECT_AFTER_MS).unref();
+    };
+    client.on('error', lost).on('end', lost);
+    client.on('notification', () => this.emitter.emit('appended'));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      this.emitter.emit('appended');
+    } catch {
+      await client.end().catch(() => undefined);
+      lost();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.notifyTimer) clearTimeout(this.notifyTimer);
+    if (this.reconnectTimer) clearTimeout(this.reconnectTimer);
+    await this.listener?.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,21 @@
+/** SQLSTATE of an error that Postgres sent, else the code that Node gave it, else ''. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** The server or the way to it went away: whether the statement took effect is not known. */
+export function isConnectionFailure(error: unknown): boolean {
+  const code = codeOf(error);
+  if (/^(08|57P0[1-5])/.test(code)) return true;
+  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'].includes(code)) return true;
+  // pg gives these errors no code.
+  return (
+    error instanceof Error &&
+    /connection terminated|connection error|timeout exceeded when trying to connect|connection ended/i.test(error.message)
+  );
+}
+
+/** Another transaction was in the way; the same statement may succeed now. */
+export function isContention(error: unknown): boolean {
+  return ['40001', '40P01', '55P03'].includes(codeOf(error));
+}
