@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { runNode } from './run-child.mjs';
+import { root, setUpOrExit } from './setup.mjs';
+
+// The build too: some tests kill and restart the real, compiled service.
+await setUpOrExit();
+await runNode([join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...process.argv.slice(2)], {
+  cwd: root,
+  env: {
+    ...process.env,
+    // By environment, so that Jest's workers get it too.
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
+      .filter(Boolean)
+      .join(' '),
+  },
+});

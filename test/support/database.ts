@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+
+export interface Connection {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+}
+
+export interface TestDatabase {
+  readonly connection: Connection;
+  /** drops it, whoever is still connected */
+  drop(): Promise<void>;
+}
+
+/** A fresh, empty database in the test run's Postgres: test files that run at once do not see each other. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = testServer();
+  const database = `test_${randomBytes(8).toString('hex')}`;
+  await execute(server, `CREATE DATABASE ${database}`);
+  return {
+    connection: { ...server, database },
+    drop: () => execute(server, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
+  };
+}
+
+/** The same as a URL, for what wants one (DATABASE_URL, BullMQ's Postgres backend). */
+export function connectionUrl({ host, port, user, password, database }: Connection): string {
+  return `postgresql://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${String(port)}/${database}`;
+}
+
+function testServer(): Connection {
+  const json = process.env['LEASEHOLD_TEST_POSTGRES'];
+  if (json === undefined) throw new Error('LEASEHOLD_TEST_POSTGRES is not set: run the tests with `npm test`');
+  return JSON.parse(json) as Connection;
+}
+
+async function execute(connection: Connection, sql: string): Promise<void> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,38 @@
+import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PREFIX = 'leasehold-test-run-';
+
+/** A folder for this test run's Postgres; its name says which process it belongs to. */
+export function makeRunFolder() {
+  return mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+}
+
+/** Stops what is left of runs that were killed, and removes their folders. */
+export async function removeAbandonedRuns(joinEmbeddedPostgres) {
+  for (const name of readdirSync(tmpdir())) {
+    if (!name.startsWith(PREFIX) || isAlive(Number.parseInt(name.slice(PREFIX.length), 10))) continue;
+    const folder = join(tmpdir(), name);
+    if (statSync(folder, { throwIfNoEntry: false })?.uid !== process.geteuid?.()) continue;
+    try {
+      if (existsSync(join(folder, 'postgres', 'data', 'postmaster.pid'))) {
+        const orphan = await joinEmbeddedPostgres({ dataDir: folder, log: () => undefined });
+        await orphan.leave();
+      }
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      process.stderr.write(`could not remove ${folder}, left by a killed test run: ${error.message}\n`);
+    }
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
