@@ -1,0 +1,162 @@
+/**
+ * Every error that a caller can meet: its stable `code`, the HTTP status that it travels with, a title that is the same
+ * every time, and what to do about it. Codes are contracts: they are added, never renamed.
+ */
+export const ERRORS = {
+  validation_failed: {
+    status: 400,
+    title: 'The request is not valid.',
+    remedy: 'Correct the fields named in `errors`.',
+  },
+  malformed_json: {
+    status: 400,
+    title: 'The body is not JSON.',
+    remedy: 'Send one JSON object, encoded as UTF-8.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'The body is too large.',
+    remedy: 'Send at most 1 MiB.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body has a media type that is not supported.',
+    remedy: 'Send `Content-Type: application/json`.',
+  },
+  route_not_found: {
+    status: 404,
+    title: 'There is no such route.',
+    remedy: 'See /api/docs for the routes.',
+  },
+  environment_not_found: {
+    status: 404,
+    title: 'There is no such environment.',
+    remedy: 'Check the id; a deleted environment and one of another company are not found either.',
+  },
+  environment_inactive: {
+    status: 409,
+    title: 'The environment is archived.',
+    remedy: 'Set its status to `active` first, or use another environment.',
+  },
+  environment_in_use: {
+    status: 409,
+    title: 'The environment has leases that are not finished.',
+    remedy: 'Release the leases in `leaseIds` first.',
+  },
+  local_environment_exists: {
+    status: 409,
+    title: 'The company has a local environment already.',
+    remedy: 'Use the environment in `environmentId`.',
+  },
+  unsupported_environment: {
+    status: 422,
+    title: 'No driver of this service serves such an environment.',
+    remedy: 'Use a driver and a provider that this service has.',
+  },
+  unsupported_adapter_environment: {
+    status: 422,
+    title: 'The adapter cannot run in such an environment.',
+    remedy: 'Use an environment with a driver that supports the adapter type.',
+  },
+  lease_not_found: {
+    status: 404,
+    title: 'There is no such lease.',
+    remedy: 'Check the id.',
+  },
+  lease_acquire_failed: {
+    status: 502,
+    title: 'The driver could not provide the environment.',
+    remedy: 'See `detail`; the failed lease in `leaseId` keeps the history.',
+  },
+  lease_release_failed: {
+    status: 409,
+    title: 'The lease cannot be released in its present state.',
+    remedy: 'See `detail`.',
+  },
+  version_conflict: {
+    status: 409,
+    title: 'It has changed since it was read.',
+    remedy: 'Read it again, then repeat the change.',
+  },
+  idempotency_key_reused: {
+    status: 409,
+    title: 'The idempotency key was used for another command.',
+    remedy: 'Use a new key for a new command.',
+  },
+  position_ahead_of_log: {
+    status: 400,
+    title: 'The log has not reached that position.',
+    remedy: 'Use a position that this service has answered with.',
+  },
+  read_model_behind: {
+    status: 503,
+    title: 'The read model has not caught up yet.',
+    remedy: 'Try again shortly. If it lasts, look at /api/projections.',
+  },
+  projection_not_found: {
+    status: 404,
+    title: 'There is no such projection.',
+    remedy: 'See /api/projections for their names.',
+  },
+  projection_rebuilding: {
+    status: 409,
+    title: 'The projection is being rebuilt already.',
+    remedy: 'Wait for it; /api/projections shows how far it is.',
+  },
+  subscription_not_found: {
+    status: 404,
+    title: 'There is no such subscription.',
+    remedy: 'See /api/subscriptions for their names.',
+  },
+  stream_not_parked: {
+    status: 404,
+    title: 'The subscription has not parked that stream.',
+    remedy: 'See the parked streams of the subscription.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'The service has too much to do.',
+    remedy: 'Try again after the seconds in `Retry-After`.',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'The database cannot be reached.',
+    remedy: 'Try again. Whether the command was recorded is not known: repeat it with the same `Idempotency-Key`.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'The service made a mistake.',
+    remedy: 'Report it with the `requestId`.',
+  },
+} as const satisfies Record<string, { status: number; title: string; remedy: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A field that is not as it should be; `field` is a path such as `config.image`. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** What a refusal may tell beside its sentence; the names are those of the JSON answer. */
+export interface ErrorFacts {
+  readonly errors?: readonly FieldError[];
+  readonly leaseIds?: readonly string[];
+  readonly leaseId?: string;
+  readonly environmentId?: string;
+  readonly actualVersion?: number;
+}
+
+/** An expected failure: the one error type that crosses from the inside to the HTTP edge. */
+export class LeaseholdError extends Error {
+  override readonly name = 'LeaseholdError';
+
+  /** @param detail one sentence about this occurrence, without any secret. */
+  constructor(
+    readonly code: ErrorCode,
+    detail: string,
+    readonly facts: ErrorFacts = {},
+  ) {
+    super(detail);
+  }
+}
