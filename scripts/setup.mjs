@@ -52,11 +52,14 @@ function install() {
     return;
   }
   say('installing the packages (npm ci)');
-  const { npm_execpath: npm } = process.env;
-  const args = ['ci', '--include=dev'];
-  // Under `npm start`, the same npm; a Windows shim (npm.cmd) runs only in a shell.
-  if (npm?.endsWith('npm-cli.js')) runOrFail('npm ci', process.execPath, [npm, ...args]);
-  else runOrFail('npm ci', 'npm', args, { shell: process.platform === 'win32' });
+  const ci = npm('ci', '--include=dev');
+  if (!ci.ok) {
+    // npm ci insists on every other platform's packages being in the lockfile; npm install takes the same versions
+    // and needs only this platform's.
+    say('npm ci refused; installing with npm install');
+    const install = npm('install', '--include=dev', '--no-save');
+    if (!install.ok) fail(`the packages could not be installed:\n${ci.output}\n${install.output}`);
+  }
   stampInstall();
 }
 
@@ -68,6 +71,17 @@ function installedByHand() {
   const want = JSON.parse(readFileSync(LOCKFILE, 'utf8')).packages;
   const missing = ([path, { version, optional }]) => path !== '' && !optional && have[path]?.version !== version;
   return !Object.entries(want).some(missing);
+}
+
+function npm(...args) {
+  const { npm_execpath: script } = process.env;
+  // Under `npm run --silent` the inner npm would not say what is wrong.
+  const env = { ...process.env, npm_config_loglevel: 'error' };
+  const options = { cwd: root, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
+  const { status, error, stdout, stderr } = script?.endsWith('npm-cli.js')
+    ? spawnSync(process.execPath, [script, ...args], options) // under `npm start`: the same npm
+    : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
+  return { ok: status === 0, output: error ? error.message : `${stdout}${stderr}` };
 }
 
 function stampInstall() {
@@ -86,7 +100,10 @@ function build() {
   const state = buildState();
   if (mustStartClean(before, state)) clean();
   say('building');
-  runOrFail('the build', process.execPath, [at('node_modules', '@nestjs', 'cli', 'bin', 'nest.js'), 'build']);
+  const nest = at('node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
+  // What it prints goes to stderr: the standard output belongs to what is started after the set-up.
+  const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) fail('the build failed');
   // The state from before the build: what was edited meanwhile is built the next time.
   writeAtomically(BUILD_STAMP, state);
 }
@@ -174,12 +191,6 @@ function isAlive(pid) {
 // --- small things ---------------------------------------------------------------------------------------------------
 
 class SetUpFailed extends Error {}
-
-function runOrFail(step, file, args, options = {}) {
-  // What it prints goes to stderr: the standard output belongs to what is started after the set-up.
-  const { status, error } = spawnSync(file, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
-  if (error || status !== 0) fail(`${step} failed${error ? `: ${error.message}` : ''}`);
-}
 
 function fail(message) {
   throw new SetUpFailed(message);
