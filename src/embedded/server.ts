@@ -1,11 +1,13 @@
-import { stat, truncate } from 'node:fs/promises';
+import { readFile, rmdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from './cluster.js';
 import { type RunResult, run } from './run-as.js';
 import { PORT, prepareSocketFolder } from './socket-folder.js';
 
 const START_TIMEOUT_SECONDS = 30;
-const STOP_TIMEOUT_SECONDS = 60;
+const STOP_TIMEOUT_MS = 60_000;
+const STOP_POLL_MS = 10;
 const MAX_START_LOG_BYTES = 1_000_000;
 
 /**
@@ -56,14 +58,32 @@ export async function startServer(cluster: Cluster): Promise<RunResult> {
   ]);
 }
 
+/**
+ * Not `pg_ctl stop --wait`: it waits for the pid file to go, and when another process has started Postgres again at once
+ * it finds that one's file, and waits in vain.
+ */
 export async function stopServer(cluster: Cluster): Promise<RunResult> {
-  return await run(cluster.identity, cluster.binaries.pgCtl, [
+  const postmaster = await postmasterPid(cluster);
+  const asked = await run(cluster.identity, cluster.binaries.pgCtl, [
     'stop',
     '--mode=fast',
-    '--wait',
-    `--timeout=${String(STOP_TIMEOUT_SECONDS)}`,
+    '--no-wait',
     `--pgdata=${cluster.pgData}`,
   ]);
+  if (!asked.ok) return asked;
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  while (postmaster !== undefined && (await postmasterPid(cluster)) === postmaster) {
+    if (performance.now() > deadline) return { ok: false, output: `it still runs as process ${postmaster}` };
+    await sleep(STOP_POLL_MS);
+  }
+  // Empty once Postgres has stopped; one in /tmp would stay for ever. Every start makes it again.
+  await rmdir(cluster.socketDir).catch(() => undefined);
+  return { ok: true, output: asked.output };
+}
+
+async function postmasterPid(cluster: Cluster): Promise<string | undefined> {
+  const text = await readFile(join(cluster.pgData, 'postmaster.pid'), 'utf8').catch(() => undefined);
+  return text?.split('\n', 1)[0];
 }
 
 /** What Postgres says before its own log is open; a few lines a start. */
