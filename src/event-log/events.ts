@@ -31,3 +31,6 @@ export interface RecordedEvent {
   readonly recordedAt: string;
   readonly data: unknown;
 }
+
+/** A recorded event of a known type. */
+export type Recorded<Event extends { type: string; data: unknown }> = Omit<RecordedEvent, 'type' | 'data'> & Event;

@@ -2,8 +2,9 @@ export type { Append, FirstResult, Idempotency, StreamGuard, StreamWrite, Verdic
 export type { CommitterOptions } from './committer.js';
 export { EventCatalogue, type EventDefinition } from './event-catalogue.js';
 export { EventLog, type LogTransaction } from './event-log.js';
-export type { Json, NewEvent, RecordedEvent } from './events.js';
+export type { Json, NewEvent, Recorded, RecordedEvent } from './events.js';
 export { LogOverloadedError, LogUnavailableError, UnknownEventError } from './errors.js';
 export { createLogPool } from './log-pool.js';
 export type { Queryable, ReadAfterOptions } from './log-reader.js';
 export { isConnectionFailure, isContention } from './postgres-errors.js';
+export { defineEvent, type EventOf, type TypedEventDefinition } from './define-event.js';

@@ -18,6 +18,11 @@ export interface ReadAfterOptions {
   readonly correlationId?: string;
 }
 
+interface StreamTail {
+  readonly stream: string;
+  readonly afterVersion: number;
+}
+
 interface StreamsByKey {
   readonly companyId: string;
   readonly correlationKey: string;
@@ -27,7 +32,7 @@ const COLUMNS = `position, stream, version, id, type, schema_version AS "schemaV
   correlation_id AS "correlationId", causation_id AS "causationId", recorded_at AS "recordedAt", data`;
 
 export class LogReader {
-  private readonly streams: DataLoader<string, RecordedEvent[]>;
+  private readonly tails: DataLoader<StreamTail, RecordedEvent[]>;
   private readonly openStreams: DataLoader<StreamsByKey, RecordedEvent[][], string>;
 
   constructor(
@@ -36,13 +41,13 @@ export class LogReader {
   ) {
     // Reads of one turn of the event loop share a query. Nothing is cached: a read always asks the log.
     const options = { cache: false, maxBatchSize: 256, batchScheduleFn: (run: () => void) => void setImmediate(run) };
-    this.streams = new DataLoader((names) => this.readStreams(names), options);
+    this.tails = new DataLoader((tails) => this.readTails(tails), options);
     this.openStreams = new DataLoader((keys) => this.readOpenStreams(keys), options);
   }
 
-  /** All events of a stream in their order; none when there is no such stream. */
-  stream(stream: string): Promise<RecordedEvent[]> {
-    return this.streams.load(stream);
+  /** The events of a stream after a version, in their order; none when there is no such stream. */
+  stream(stream: string, afterVersion = 0): Promise<RecordedEvent[]> {
+    return this.tails.load({ stream, afterVersion });
   }
 
   /** The events of each open stream of a company with this correlation key, stream by stream, oldest stream first. */
@@ -100,37 +105,34 @@ export class LogReader {
     return rows[0] ?? null;
   }
 
-  private async readStreams(names: readonly string[]): Promise<RecordedEvent[][]> {
-    const { rows } = await this.pool.query<RecordedEvent>({
-      name: 'read_streams',
-      text: `SELECT ${COLUMNS} FROM events WHERE stream = ANY ($1::text[]) ORDER BY stream, version`,
-      values: [names],
+  private async readTails(tails: readonly StreamTail[]): Promise<RecordedEvent[][]> {
+    const { rows } = await this.pool.query<RecordedEvent & { place: number }>({
+      name: 'read_tails',
+      text: `SELECT ${COLUMNS}, place FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS tail(in_stream, after, place)
+        JOIN events ON stream = in_stream AND version > after ORDER BY place, version`,
+      values: [tails.map((tail) => tail.stream), tails.map((tail) => tail.afterVersion)],
     });
-    const byStream = this.decodeByStream(rows);
-    return names.map((name) => byStream.get(name) ?? []);
+    const events: RecordedEvent[][] = tails.map(() => []);
+    for (const { place, ...row } of rows) events[place - 1]?.push(this.catalogue.decode(row));
+    return events;
   }
 
   private async readOpenStreams(keys: readonly StreamsByKey[]): Promise<RecordedEvent[][][]> {
-    const { rows } = await this.pool.query<RecordedEvent & { key: number }>({
+    const { rows } = await this.pool.query<RecordedEvent & { place: number }>({
       name: 'read_open_streams',
-      text: `SELECT e.*, k.place::int AS key FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS k(company_id, correlation_key, place)
+      text: `SELECT e.*, place FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS asked(company, key, place)
         CROSS JOIN LATERAL (SELECT ${COLUMNS} FROM events WHERE stream IN (
-          SELECT stream FROM streams s
-           WHERE s.company_id = k.company_id AND s.correlation_key = k.correlation_key AND s.open)) e
-        ORDER BY k.place, e.position`,
+          SELECT s.stream FROM streams s WHERE s.company_id = company AND s.correlation_key = key AND s.open)) e
+        ORDER BY place, position`,
       values: [keys.map((key) => key.companyId), keys.map((key) => key.correlationKey)],
     });
-    return keys.map((_, index) => [...this.decodeByStream(rows.filter((row) => row.key === index + 1)).values()]);
-  }
-
-  private decodeByStream(rows: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
-    const byStream = new Map<string, RecordedEvent[]>();
-    for (const row of rows) {
-      const events = byStream.get(row.stream);
-      const event = this.catalogue.decode(row);
-      if (events) events.push(event);
-      else byStream.set(row.stream, [event]);
+    const streams = keys.map(() => new Map<string, RecordedEvent[]>());
+    for (const { place, ...row } of rows) {
+      const ofKey = streams[place - 1];
+      const events = ofKey?.get(row.stream);
+      if (events) events.push(this.catalogue.decode(row));
+      else ofKey?.set(row.stream, [this.catalogue.decode(row)]);
     }
-    return byStream;
+    return streams.map((ofKey) => [...ofKey.values()]);
   }
 }

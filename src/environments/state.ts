@@ -1,0 +1,73 @@
+import type { Recorded } from '../event-log/events.js';
+import type { EnvironmentDriver, EnvironmentStatus } from './driver-names.js';
+import { environmentStream, type EnvironmentEvent, type LocalEnvironmentEvent } from './events.js';
+
+export type JsonObject = Record<string, unknown>;
+
+/** An environment as it is in JSON too: DESIGN's names, every field of the seed's `Environment`, then ours. */
+export interface Environment {
+  readonly id: string;
+  readonly companyId: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly driver: EnvironmentDriver;
+  readonly status: EnvironmentStatus;
+  readonly config: JsonObject;
+  readonly metadata: JsonObject | null;
+  /** ISO 8601 times. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** How many events it has had. */
+  readonly version: number;
+  /** Log position of its newest event. */
+  readonly position: number;
+}
+
+export type EnvironmentState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'present'; readonly environment: Environment }
+  | { readonly kind: 'deleted'; readonly environment: Environment };
+
+export const initialEnvironment: EnvironmentState = { kind: 'none' };
+
+export function evolveEnvironment(state: EnvironmentState, event: Recorded<EnvironmentEvent>): EnvironmentState {
+  const at = { updatedAt: event.recordedAt, version: event.version, position: event.position };
+  switch (event.type) {
+    case 'EnvironmentCreated':
+      return {
+        kind: 'present',
+        environment: {
+          id: event.stream.slice(environmentStream('').length),
+          companyId: event.companyId,
+          ...event.data,
+          status: 'active',
+          createdAt: event.recordedAt,
+          ...at,
+        },
+      };
+    case 'EnvironmentChanged':
+      return { kind: 'present', environment: { ...existing(state, event), ...event.data, ...at } };
+    case 'EnvironmentDeleted':
+      return { kind: 'deleted', environment: { ...existing(state, event), ...at } };
+  }
+}
+
+function existing(state: EnvironmentState, event: Recorded<EnvironmentEvent>): Environment {
+  if (state.kind === 'none') throw new Error(`${event.type} at position ${event.position} has no environment before it.`);
+  return state.environment;
+}
+
+/** The id of the company's one local environment, or null. */
+export type LocalEnvironmentClaim = string | null;
+
+export function evolveLocalEnvironment(
+  _state: LocalEnvironmentClaim,
+  event: Recorded<LocalEnvironmentEvent>,
+): LocalEnvironmentClaim {
+  switch (event.type) {
+    case 'LocalEnvironmentClaimed':
+      return event.data.environmentId;
+    case 'LocalEnvironmentFreed':
+      return null;
+  }
+}

@@ -1,0 +1,123 @@
+import { accepted, refused, type Decision } from '../commands/decision.js';
+import type { Acquisition, ReleaseOutcome } from '../drivers/runtime-driver.js';
+import type { EnvironmentState } from '../environments/state.js';
+import { deadlineOf, secondsAfter } from './deadline.js';
+import type { LeaseEvent } from './events.js';
+import { LOCAL_ONLY_ADAPTERS, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
+import type { Lease, LeaseState, LeaseTerms } from './state.js';
+
+/** What a caller asks for: the terms, less those that the environment gives. */
+export type LeaseWish = Omit<LeaseTerms, 'driver' | 'provider'>;
+
+/** Whether the environment may be leased to this caller at all; asked before its driver does anything. */
+export function mayAcquire(companyId: string, wish: LeaseWish, environment: EnvironmentState): Decision<never> {
+  if (environment.kind !== 'present' || environment.environment.companyId !== companyId) {
+    return refused('environment_not_found', 'The company has no environment with this id.');
+  }
+  const { status, driver } = environment.environment;
+  if (status !== 'active') {
+    return refused('environment_inactive', `The environment is ${status}.`);
+  }
+  if (driver !== 'local' && wish.adapterType !== null && LOCAL_ONLY_ADAPTERS.includes(wish.adapterType)) {
+    return refused(
+      'unsupported_adapter_environment',
+      `The adapter ${wish.adapterType} runs in local environments only, not in ${driver} ones.`,
+    );
+  }
+  return accepted();
+}
+
+/** What the driver's try to acquire came to. */
+export type AcquireResult =
+  | { readonly kind: 'acquired'; readonly effectId: string; readonly acquisition: Acquisition }
+  | { readonly kind: 'failed'; readonly failureReason: string };
+
+/** @param now ISO 8601 time of the decision. */
+export function acquireLease(
+  terms: LeaseTerms,
+  environmentVersion: number,
+  result: AcquireResult,
+  now: string,
+): Decision<LeaseEvent> {
+  const requested: LeaseEvent = { type: 'LeaseRequested', data: { ...terms, environmentVersion } };
+  if (result.kind === 'failed') {
+    const { failureReason } = result;
+    return accepted<LeaseEvent>(requested, {
+      type: 'LeaseFailed',
+      data: { reasonCode: 'acquire_failed', failureReason },
+    });
+  }
+  const limits = [terms.ttlSeconds, terms.maxTtlSeconds].filter((limit) => limit !== null);
+  const expiresAt = limits.length > 0 ? secondsAfter(now, Math.min(...limits)) : null;
+  const { effectId, acquisition } = result;
+  return accepted<LeaseEvent>(requested, { type: 'LeaseActivated', data: { effectId, ...acquisition, expiresAt } });
+}
+
+export interface ReleaseWish {
+  readonly outcome: ReleaseOutcomeName;
+  readonly failureReason: string | null;
+}
+
+/** What the driver's try to take back came to; `kept` where the policy retains what a failed lease had. */
+export type CleanupResult = ReleaseOutcome | 'kept' | { readonly failed: string };
+
+/** Whether ending the lease this way leaves what it holds in place. */
+export function retains(terms: LeaseTerms, outcome: ReleaseOutcomeName): boolean {
+  return terms.leasePolicy === 'retain_on_failure' && outcome === 'failed';
+}
+
+/** Ends an active lease. One that has ended already stays as it is: releasing again is no error. */
+export function releaseLease(state: LeaseState, wish: ReleaseWish, cleanup: CleanupResult): Decision<LeaseEvent> {
+  if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
+  if ('endedAt' in state) return accepted();
+  if (state.status !== 'active') {
+    return refused('lease_release_failed', `The lease is ${state.status}.`, { leaseId: state.id });
+  }
+  const reasons = {
+    released: 'released_by_caller',
+    expired: 'expired_by_caller',
+    failed: 'adapter_or_run_failure',
+  } as const satisfies Record<ReleaseOutcomeName, ReasonCode>;
+  const failureReason = wish.failureReason ?? (wish.outcome === 'failed' ? 'adapter_or_run_failure' : null);
+  const ending = { outcome: wish.outcome, reasonCode: reasons[wish.outcome], failureReason };
+  return accepted(...endingEvents(state, { ...ending, deadline: null }, cleanup));
+}
+
+/** Ends an active lease whose deadline has passed at `now`; does nothing to any other. */
+export function expireLease(state: LeaseState, now: string, cleanup: CleanupResult): Decision<LeaseEvent> {
+  if (state?.status !== 'active') return accepted();
+  const deadline = deadlineOf(state.terms, state.grant);
+  if (deadline === null || deadline.at > now) return accepted();
+  const { at, reasonCode } = deadline;
+  return accepted(
+    ...endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup),
+  );
+}
+
+function endingEvents(
+  lease: Lease,
+  ending: Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data'],
+  cleanup: CleanupResult,
+): LeaseEvent[] {
+  const events: LeaseEvent[] = [{ type: 'LeaseReleaseRequested', data: ending }];
+  if (cleanup === 'cleaned') events.push({ type: 'CleanupSucceeded', data: {} });
+  else if (typeof cleanup === 'object') events.push({ type: 'CleanupFailed', data: { detail: cleanup.failed } });
+  events.push(lastEvent(lease, ending));
+  return events;
+}
+
+function lastEvent(
+  lease: Lease,
+  { outcome, reasonCode, failureReason }: Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data'],
+): LeaseEvent {
+  switch (outcome) {
+    case 'released':
+      return { type: 'LeaseReleased', data: {} };
+    case 'expired':
+      return { type: 'LeaseExpired', data: {} };
+    case 'failed':
+      return retains(lease.terms, outcome)
+        ? { type: 'LeaseRetained', data: {} }
+        : { type: 'LeaseFailed', data: { reasonCode, failureReason: failureReason ?? reasonCode } };
+  }
+}

@@ -1,0 +1,65 @@
+import type { CleanupStatus, LeasePolicy, LeaseStatus, ReasonCode } from './lease-names.js';
+import { deadlineOf } from './deadline.js';
+import type { JsonObject, Lease } from './state.js';
+
+/** A lease as callers see it: every field of the seed's `EnvironmentLease`, then ours. Times are ISO 8601. */
+export interface LeaseJson {
+  readonly id: string;
+  readonly companyId: string;
+  readonly environmentId: string;
+  readonly executionWorkspaceId: string | null;
+  readonly issueId: string | null;
+  readonly heartbeatRunId: string | null;
+  readonly status: LeaseStatus;
+  readonly leasePolicy: LeasePolicy;
+  readonly provider: string | null;
+  readonly providerLeaseId: string | null;
+  readonly acquiredAt: string | null;
+  readonly lastUsedAt: string | null;
+  readonly expiresAt: string | null;
+  /** Stays null for a retained lease: it has ended, but is not given back. */
+  readonly releasedAt: string | null;
+  readonly failureReason: string | null;
+  readonly cleanupStatus: CleanupStatus | null;
+  readonly metadata: JsonObject;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly agentId: string | null;
+  readonly fence: number;
+  readonly reasonCode: ReasonCode | null;
+  readonly version: number;
+  readonly position: number;
+}
+
+export function leaseJson(lease: Lease): LeaseJson {
+  const { terms } = lease;
+  const grant = 'grant' in lease ? lease.grant : null;
+  const ending = 'ending' in lease ? lease.ending : null;
+  const { driver, executionWorkspaceMode } = terms;
+  return {
+    id: lease.id,
+    companyId: lease.companyId,
+    environmentId: terms.environmentId,
+    executionWorkspaceId: terms.executionWorkspaceId,
+    issueId: terms.issueId,
+    heartbeatRunId: terms.heartbeatRunId,
+    status: lease.status,
+    leasePolicy: terms.leasePolicy,
+    provider: terms.provider,
+    providerLeaseId: grant?.providerLeaseId ?? null,
+    acquiredAt: grant?.acquiredAt ?? null,
+    lastUsedAt: grant?.lastUsedAt ?? null,
+    expiresAt: grant ? (deadlineOf(terms, grant)?.at ?? null) : null,
+    releasedAt: 'endedAt' in lease && lease.status !== 'retained' ? lease.endedAt : null,
+    failureReason: ending?.failureReason ?? null,
+    cleanupStatus: lease.cleanupStatus,
+    metadata: { ...terms.metadata, ...grant?.metadata, driver, executionWorkspaceMode },
+    createdAt: lease.createdAt,
+    updatedAt: lease.updatedAt,
+    agentId: terms.agentId,
+    fence: lease.fence,
+    reasonCode: ending?.reasonCode ?? null,
+    version: lease.version,
+    position: lease.position,
+  };
+}
