@@ -1,0 +1,186 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { EventLog1700000000000 } from '../migrations/1700000000000-event-log.js';
+import { joinEmbeddedPostgres, type EmbeddedPostgres } from '../src/embedded/index.js';
+import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';
+import { measureInRounds, medianMeasurement, medianRatio, type Contender } from './measure.js';
+import { printReport, type Check, type Row } from './report.js';
+
+const CALLERS = [1, 16, 64];
+const ROUNDS = 5;
+/** Connections that Emmett and the plain INSERT may use; with more, both were slower. The log uses two. */
+const POOL_SIZE = 32;
+const LEASEHOLD = 'this log';
+const EMMETT = 'Emmett';
+const PLAIN = 'plain one-row INSERT';
+const COMPANY = uuidv7();
+
+type Connection = EmbeddedPostgres['connection'];
+interface Runnable extends Contender {
+  close(): Promise<void>;
+}
+
+/** Appends of two events to a new stream: this log, Emmett's store, and a plain one-row INSERT as the yardstick. */
+export async function benchAppend(json: boolean): Promise<boolean> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'leasehold-bench-'));
+  // mkdtemp makes it 0700; where root runs this, Postgres is another user.
+  await chmod(dataDir, 0o755);
+  const postgres = await joinEmbeddedPostgres({ dataDir, log: () => undefined });
+  try {
+    return await run(postgres.connection, json);
+  } finally {
+    await postgres.leave();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function run(connection: Connection, json: boolean): Promise<boolean> {
+  const contenders: Runnable[] = [];
+  const rows: Row[] = [];
+  const checks: Check[] = [];
+  try {
+    contenders.push(await leasehold(connection), await emmett(connection), await plainInsert(connection));
+    for (const callers of CALLERS) {
+      const results = await measureInRounds(contenders, { callers, warmUpMs: 300, durationMs: 1_500 }, ROUNDS);
+      rows.push(...results.map(({ name, rounds }) => ({ name, callers, ...medianMeasurement(rounds) })));
+      const compare = (other: string, atLeast: number): void => {
+        const [mine, theirs] = [LEASEHOLD, other].map((name) => results.find((result) => result.name === name));
+        if (!mine || !theirs) throw new Error(`${other} was not measured.`);
+        const claim = `${LEASEHOLD} / ${other} at ${callers} ${callers === 1 ? 'caller' : 'callers'}`;
+        checks.push({ claim, measured: medianRatio(mine, theirs), atLeast });
+      };
+      if (callers === 1) compare(PLAIN, 0.4);
+      if (callers === 64) {
+        compare(EMMETT, 3);
+        compare(PLAIN, 1);
+      }
+    }
+  } finally {
+    for (const contender of contenders) await contender.close();
+  }
+  return printReport(
+    {
+      bench: 'append',
+      measured: `two events an append, each to a new stream; medians of ${ROUNDS} interleaved rounds, fsync on`,
+      postgres: await serverVersion(connection),
+      rows,
+      checks,
+    },
+    json,
+  );
+}
+
+async function leasehold(connection: Connection): Promise<Runnable> {
+  const { host, port, user: username, password, database } = connection;
+  const migrator = new DataSource({
+    type: 'postgres',
+    ...{ host, port, username, password, database },
+    migrations: [EventLog1700000000000],
+  });
+  await migrator.initialize();
+  await migrator.runMigrations();
+  await migrator.destroy();
+
+  const pool = createLogPool({ ...connection, max: 4 });
+  const log = new EventLog(pool, connection, new EventCatalogue([]));
+  return {
+    name: LEASEHOLD,
+    async call() {
+      const verdict = await log.append({
+        companyId: COMPANY,
+        actor: 'bench:append',
+        correlationId: null,
+        causationId: null,
+        writes: [
+          {
+            stream: `lease-${uuidv7()}`,
+            expectedVersion: 0,
+            events: [newEvent('LeaseRequested'), newEvent('LeaseQueued')],
+            category: 'lease',
+            correlationKey: null,
+            parent: null,
+            open: true,
+          },
+        ],
+        guards: [],
+        idempotency: null,
+      });
+      if (verdict.kind !== 'ok') throw new Error(`The append was refused: ${verdict.kind}.`);
+    },
+    async close() {
+      await log.close();
+      await pool.end();
+    },
+  };
+}
+
+/** A development dependency, so it is loaded only here. Its schema is made beforehand and it keeps a pool, as its guide says. */
+async function emmett(connection: Connection): Promise<Runnable> {
+  const { getPostgreSQLEventStore } = await import('@event-driven-io/emmett-postgresql');
+  const pool = new pg.Pool({ ...connection, max: POOL_SIZE });
+  const store = getPostgreSQLEventStore(urlOf(connection), {
+    schema: { autoMigration: 'None' },
+    connectionOptions: { pooled: true, pool },
+  });
+  await store.schema.migrate();
+  return {
+    name: EMMETT,
+    call: () =>
+      store.appendToStream(
+        `lease-${uuidv7()}`,
+        [
+          { type: 'LeaseRequested', data: payload() },
+          { type: 'LeaseQueued', data: payload() },
+        ],
+        { expectedStreamVersion: 'STREAM_DOES_NOT_EXIST' },
+      ),
+    async close() {
+      await store.close();
+      await pool.end();
+    },
+  };
+}
+
+async function plainInsert(connection: Connection): Promise<Runnable> {
+  const pool = new pg.Pool({ ...connection, max: POOL_SIZE });
+  await pool.query(`CREATE TABLE plain (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL,
+    version integer NOT NULL, type text NOT NULL, data jsonb NOT NULL)`);
+  return {
+    name: PLAIN,
+    call: () =>
+      pool.query({
+        name: 'plain_insert',
+        text: 'INSERT INTO plain (stream, version, type, data) VALUES ($1, $2, $3, $4)',
+        values: [`lease-${uuidv7()}`, 1, 'LeaseRequested', JSON.stringify(payload())],
+      }),
+    close: () => pool.end(),
+  };
+}
+
+function newEvent(type: string): NewEvent {
+  return { id: uuidv7(), type, schemaVersion: 1, data: payload() };
+}
+
+function payload(): Record<string, string | number> {
+  return { environmentId: COMPANY, heartbeatRunId: uuidv7(), leasePolicy: 'ephemeral', ttlSeconds: 3_600 };
+}
+
+function urlOf({ host, port, user, password, database }: Connection): string {
+  const at = `${encodeURIComponent(host)}:${String(port)}`;
+  return `postgresql://${user}:${encodeURIComponent(password)}@${at}/${database}`;
+}
+
+async function serverVersion(connection: Connection): Promise<string> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+    return rows[0]?.server_version ?? 'unknown';
+  } finally {
+    await client.end();
+  }
+}

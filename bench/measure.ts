@@ -1,0 +1,87 @@
+import { createHistogram, performance } from 'node:perf_hooks';
+
+/** One of the things that are compared: what one caller does, again and again. */
+export interface Contender {
+  readonly name: string;
+  call(): Promise<unknown>;
+}
+
+export interface Load {
+  /** Callers at once; each waits for its call before it makes the next. */
+  readonly callers: number;
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+}
+
+export interface Measurement {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** What a contender did in each round. */
+export interface Rounds {
+  readonly name: string;
+  readonly rounds: readonly Measurement[];
+}
+
+/**
+ * Measures the contenders in turn, round after round, each round beginning with another one: what else the machine does
+ * meanwhile, and what the tables grow by, falls on all of them alike.
+ */
+export async function measureInRounds(contenders: readonly Contender[], load: Load, rounds: number): Promise<Rounds[]> {
+  const results = contenders.map(({ name }) => ({ name, rounds: [] as Measurement[] }));
+  for (let round = 0; round < rounds; round += 1) {
+    for (let turn = 0; turn < contenders.length; turn += 1) {
+      const index = (round + turn) % contenders.length;
+      const contender = contenders[index];
+      if (contender) results[index]?.rounds.push(await measure(contender, load));
+    }
+  }
+  return results;
+}
+
+/** @throws whatever a call throws: a benchmark of failing calls measures nothing. */
+export async function measure(contender: Contender, load: Load): Promise<Measurement> {
+  const histogram = createHistogram();
+  const begin = performance.now() + load.warmUpMs;
+  const end = begin + load.durationMs;
+  let calls = 0;
+  const caller = async (): Promise<void> => {
+    for (let started = performance.now(); started < end; ) {
+      await contender.call();
+      const now = performance.now();
+      if (started >= begin && now < end) {
+        calls += 1;
+        histogram.record(Math.max(1, Math.round((now - started) * 1e6)));
+      }
+      started = now;
+    }
+  };
+  await Promise.all(Array.from({ length: load.callers }, caller));
+  return {
+    perSecond: calls / (load.durationMs / 1000),
+    p50Ms: histogram.percentile(50) / 1e6,
+    p99Ms: histogram.percentile(99) / 1e6,
+  };
+}
+
+export function medianMeasurement(rounds: readonly Measurement[]): Measurement {
+  return {
+    perSecond: median(rounds.map((round) => round.perSecond)),
+    p50Ms: median(rounds.map((round) => round.p50Ms)),
+    p99Ms: median(rounds.map((round) => round.p99Ms)),
+  };
+}
+
+/** The throughput of one contender over another's, round by round: what disturbed a whole round cancels out. */
+export function medianRatio(one: Rounds, other: Rounds): number {
+  return median(one.rounds.map((round, index) => round.perSecond / (other.rounds[index]?.perSecond ?? NaN)));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
+}
