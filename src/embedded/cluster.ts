@@ -10,7 +10,7 @@ import { prepareSocketFolder, socketFolder } from './socket-folder.js';
 export interface Cluster {
   readonly binaries: Binaries;
   readonly identity: Identity;
-  /** Postgres's own PGDATA */
+  /** Postgres's own PGDATA, without symlinks */
   readonly pgData: string;
   readonly logDir: string;
   readonly socketDir: string;
@@ -28,16 +28,10 @@ export async function openCluster(dataDir: string, log: (message: string) => voi
   const folder = join(await realpath(dataDir), 'postgres');
   if (!(await exists(folder))) await create(folder, binaries, log);
   const identity = await ownerOf(folder);
+  const made = await readMade(folder);
   const socketDir = socketFolder(folder);
   await prepareSocketFolder(socketDir, identity);
-  return {
-    binaries,
-    identity,
-    pgData: join(folder, 'data'),
-    logDir: join(folder, 'log'),
-    socketDir,
-    password: await readPassword(folder),
-  };
+  return { binaries, identity, ...made, logDir: join(folder, 'log'), socketDir };
 }
 
 /**
@@ -123,13 +117,15 @@ async function removeAbandoned(folder: string): Promise<void> {
   }
 }
 
-async function readPassword(folder: string): Promise<string> {
+async function readMade(folder: string): Promise<{ pgData: string; password: string }> {
   try {
-    return (await readFile(join(folder, 'password'), 'utf8')).trim();
+    const password = (await readFile(join(folder, 'password'), 'utf8')).trim();
+    // As the kernel spells it: it is compared with the working directory of a process.
+    return { pgData: await realpath(join(folder, 'data')), password };
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     throw new EmbeddedPostgresError(
-      `${folder} is not an embedded Postgres that Leasehold has made (it holds no password): ` +
+      `${folder} is not an embedded Postgres that Leasehold has made (it lacks the password or the data): ` +
         `move it away, choose another LEASEHOLD_DATA_DIR, or ${USE_YOUR_OWN}`,
     );
   }

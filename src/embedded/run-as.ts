@@ -7,10 +7,8 @@ import { EmbeddedPostgresError, USE_YOUR_OWN } from './errors.js';
 export type Identity =
   | { readonly kind: 'self'; readonly uid: number }
   | { readonly kind: 'user'; readonly uid: number; readonly gid: number; readonly name: string }
-  /** root's own files seen as uid 1000's, inside a user namespace: for folders that only root can reach */
-  | { readonly kind: 'namespace'; readonly uid: 0 };
-
-const NAMESPACE: Identity = { kind: 'namespace', uid: 0 };
+  /** this process's own files, seen as another user's inside a user namespace: for folders that only root can reach */
+  | { readonly kind: 'namespace'; readonly uid: number; readonly seenAs: number };
 
 export function nameOf(identity: Identity): string {
   switch (identity.kind) {
@@ -19,37 +17,32 @@ export function nameOf(identity: Identity): string {
     case 'user':
       return `user ${identity.name}`;
     case 'namespace':
-      return 'root in a user namespace (unshare)';
+      return `uid ${String(identity.uid)} in a user namespace (unshare)`;
   }
 }
 
 /** Whom to try for a new database, best first. Only trying tells who can reach both the binaries and the folder. */
 export async function candidates(binary: string): Promise<Identity[]> {
   const self = ownUid();
-  if (self !== 0) return [{ kind: 'self', uid: self }];
-  const found: Identity[] = [];
-  for (const name of ['postgres', 'nobody']) {
-    const user = await lookUp(name);
-    if (user) found.push(user);
-  }
+  // The namespace helps an ordinary user whom no passwd entry names (a container's arbitrary uid): initdb insists on one.
+  if (self !== 0) return [{ kind: 'self', uid: self }, await namespace(self)];
+  const found = await knownUsers();
   // root in somebody's checkout under a 0700 home: only its owner can reach it, a namespace of root's cannot.
   const { uid, gid } = await stat(binary);
-  if (uid !== 0) found.push({ kind: 'user', uid, gid, name: `uid ${String(uid)}` });
-  return [...found, NAMESPACE];
+  if (uid !== 0) found.push({ kind: 'user', uid, gid, name: `with uid ${String(uid)}` });
+  return [...found, await namespace(0)];
 }
 
 /** The owner of an existing database decides who runs it. */
 export async function ownerOf(folder: string): Promise<Identity> {
   const { uid, gid } = await stat(folder);
   const self = ownUid();
-  if (self !== 0) {
-    if (uid === self) return { kind: 'self', uid };
-    throw new EmbeddedPostgresError(
-      `${folder} belongs to uid ${String(uid)}, and this process is uid ${String(self)}: run it as that user, ` +
-        `choose another LEASEHOLD_DATA_DIR, or ${USE_YOUR_OWN}`,
-    );
-  }
-  return uid === 0 ? NAMESPACE : { kind: 'user', uid, gid, name: `uid ${String(uid)}` };
+  if (self === 0) return uid === 0 ? await namespace(0) : { kind: 'user', uid, gid, name: `with uid ${String(uid)}` };
+  if (uid === self) return { kind: 'self', uid };
+  throw new EmbeddedPostgresError(
+    `${folder} belongs to uid ${String(uid)}, and this process is uid ${String(self)}: run it as that user, ` +
+      `choose another LEASEHOLD_DATA_DIR, or ${USE_YOUR_OWN}`,
+  );
 }
 
 export interface RunResult {
@@ -60,9 +53,7 @@ export interface RunResult {
 /** Runs one of Postgres's programs to its end. A failure is an answer, not an exception. */
 export async function run(identity: Identity, file: string, args: readonly string[]): Promise<RunResult> {
   const [program, programArgs] =
-    identity.kind === 'namespace'
-      ? ['unshare', ['--user', '--map-user=1000', '--map-group=1000', '--', file, ...args]]
-      : [file, args];
+    identity.kind === 'namespace' ? ['unshare', [...mapping(identity.seenAs), '--', file, ...args]] : [file, args];
   return await new Promise((resolve) => {
     const child = spawn(program, programArgs, {
       // The service's environment holds secrets, and PG* variables that would steer Postgres: it gets neither.
@@ -82,6 +73,21 @@ export async function run(identity: Identity, file: string, args: readonly strin
 
 function ownUid(): number {
   return process.geteuid?.() ?? -1;
+}
+
+/** initdb refuses a uid without a passwd entry, and nobody promises one for any particular number. */
+async function namespace(uid: number): Promise<Identity> {
+  const [known] = await knownUsers();
+  return { kind: 'namespace', uid, seenAs: known?.uid ?? 1000 };
+}
+
+function mapping(seenAs: number): string[] {
+  return ['--user', `--map-user=${String(seenAs)}`, `--map-group=${String(seenAs)}`];
+}
+
+async function knownUsers(): Promise<Identity[]> {
+  const found = await Promise.all(['postgres', 'nobody'].map(lookUp));
+  return found.filter((user) => user !== undefined);
 }
 
 async function lookUp(name: string): Promise<Identity | undefined> {

@@ -10,7 +10,10 @@ import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/embedded/
 
 export type Connection = EmbeddedPostgres['connection'];
 
-/** A data folder with everything that a test starts in it; `close` ends and removes all of it. */
+/**
+ * A data folder with everything that a test starts in it; `close` ends and removes all of it. Its name says whose it is,
+ * so that the next test run can do so where this one was killed (see run-folder.mjs).
+ */
 export class Place {
   readonly dataDir: string;
   readonly messages: string[] = [];
@@ -24,7 +27,7 @@ export class Place {
   }
 
   static async make({ mode = 0o755, below = 'data' } = {}): Promise<Place> {
-    const root = await mkdtemp(join(tmpdir(), 'leasehold-embedded-'));
+    const root = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-`));
     await chmod(root, mode);
     return new Place(root, join(root, below));
   }

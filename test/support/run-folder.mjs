@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,15 +10,15 @@ export function makeRunFolder() {
   return mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
 }
 
-/** Stops what is left of runs that were killed, and removes their folders. */
+/** Stops what is left of test runs that were killed, and removes their folders. */
 export async function removeAbandonedRuns(joinEmbeddedPostgres) {
   for (const name of readdirSync(tmpdir())) {
     if (!name.startsWith(PREFIX) || isAlive(Number.parseInt(name.slice(PREFIX.length), 10))) continue;
     const folder = join(tmpdir(), name);
     if (statSync(folder, { throwIfNoEntry: false })?.uid !== process.geteuid?.()) continue;
     try {
-      if (existsSync(join(folder, 'postgres', 'data', 'postmaster.pid'))) {
-        const orphan = await joinEmbeddedPostgres({ dataDir: folder, log: () => undefined });
+      for (const dataDir of dataFoldersIn(folder)) {
+        const orphan = await joinEmbeddedPostgres({ dataDir, log: () => undefined });
         await orphan.leave();
       }
       await rm(folder, { recursive: true, force: true });
@@ -26,6 +26,14 @@ export async function removeAbandonedRuns(joinEmbeddedPostgres) {
       process.stderr.write(`could not remove ${folder}, left by a killed test run: ${error.message}\n`);
     }
   }
+}
+
+/** Those whose Postgres was not stopped. */
+function dataFoldersIn(folder) {
+  const mark = join('postgres', 'data', 'postmaster.pid');
+  return readdirSync(folder, { recursive: true })
+    .filter((path) => path.endsWith(mark))
+    .map((path) => join(folder, path.slice(0, -mark.length)));
 }
 
 function isAlive(pid) {
