@@ -67,6 +67,8 @@ export class EventLog1700000000000 implements MigrationInterface {
  * 2. The rows of all streams are locked in stream order (so that two batches cannot deadlock) and compared. Each
  *    statement in a PL/pgSQL function takes its own snapshot under READ COMMITTED, and a locked row is read as it is
  *    after the wait, so the comparison sees what the other batch has committed.
+ *    A write that needs a childless stream is checked by the next statement, so under that lock too: who makes a child
+ *    guards on the parent, and so has committed or will find the parent changed.
  * 3. New streams are inserted in stream order. Another process may have made one since step 2: then, and only then, the
  *    counts differ and the whole batch fails with a serialization failure, for the caller to replay one by one.
  * 4. The log's lock is taken last. Positions are given under it and it is held until the commit is visible, so that
@@ -79,7 +81,7 @@ export class EventLog1700000000000 implements MigrationInterface {
 const APPEND_EVENTS = `
   CREATE FUNCTION append_events(
     w_append int[], w_stream text[], w_expected int[], w_events int[], w_first_id uuid[], w_company uuid[],
-    w_category text[], w_correlation_key text[], w_parent text[], w_open boolean[],
+    w_category text[], w_correlation_key text[], w_parent text[], w_open boolean[], w_childless boolean[],
     e_append int[], e_stream text[], e_version int[], e_id uuid[], e_type text[], e_schema_version smallint[],
     e_company uuid[], e_actor text[], e_correlation uuid[], e_causation uuid[], e_data jsonb[],
     k_append int[], k_company uuid[], k_key text[], k_fingerprint text[], k_result jsonb[], k_events int[]
@@ -111,15 +113,24 @@ const APPEND_EVENTS = `
                   ORDER BY s.stream FOR NO KEY UPDATE) l ON l.stream = w.stream
      WHERE w.append <> ALL (refused);
 
+    IF true = ANY (w_childless) THEN
+      conflicting := conflicting || ARRAY (
+        SELECT w.append FROM unnest(w_append, w_stream, w_childless) AS w(append, stream, childless)
+         WHERE w.childless AND EXISTS (SELECT FROM streams c WHERE c.parent = w.stream AND c.open)
+           AND w.append <> ALL (refused || conflicting));
+      conflicting := NULLIF(conflicting, '{}');
+    END IF;
+
     IF conflicting IS NOT NULL THEN
       SELECT jsonb_agg(jsonb_build_object('append', w.append, 'kind', 'conflict', 'stream', w.stream,
                'expected', w.expected, 'actual', coalesce(s.version, 0),
                'ownPosition', own.position, 'ownRecordedAt', own.recorded_at))
         INTO conflicts
-        FROM unnest(w_append, w_stream, w_expected, w_first_id) AS w(append, stream, expected, first_id)
+        FROM unnest(w_append, w_stream, w_expected, w_first_id, w_childless)
+          AS w(append, stream, expected, first_id, childless)
         LEFT JOIN streams s ON s.stream = w.stream
         LEFT JOIN events own ON own.stream = w.stream AND own.version = w.expected + 1 AND own.id = w.first_id
-       WHERE w.append = ANY (conflicting) AND coalesce(s.version, 0) <> w.expected;
+       WHERE w.append = ANY (conflicting) AND (w.childless OR coalesce(s.version, 0) <> w.expected);
       refused := refused || conflicting;
       refusals := coalesce(refusals, '[]') || conflicts;
       SELECT count(*) INTO new_streams FROM unnest(w_append, w_expected, w_events) AS w(append, expected, events)

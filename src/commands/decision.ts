@@ -1,20 +1,20 @@
 import { LeaseholdError, type ErrorCode, type ErrorFacts } from '../errors/catalogue.js';
 
-/** What a decider answers: facts to record (none when there is nothing to do), or why the command is refused. */
-export type Decision<Event> =
-  | { readonly kind: 'accepted'; readonly events: readonly Event[] }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string; readonly facts: ErrorFacts };
+/** What a decider answers: the facts to record (none when there is nothing to do), or why the command is refused. */
+export type Decision<Facts> =
+  | { readonly kind: 'accepted'; readonly facts: Facts }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly detail: string; readonly errorFacts: ErrorFacts };
 
-export function accepted<Event>(...events: Event[]): Decision<Event> {
-  return { kind: 'accepted', events };
+export function accepted<Facts>(facts: Facts): Decision<Facts> {
+  return { kind: 'accepted', facts };
 }
 
-export function refused(code: ErrorCode, detail: string, facts: ErrorFacts = {}): Decision<never> {
-  return { kind: 'refused', code, detail, facts };
+export function refused(code: ErrorCode, detail: string, errorFacts: ErrorFacts = {}): Decision<never> {
+  return { kind: 'refused', code, detail, errorFacts };
 }
 
-/** The events of a decision. @throws LeaseholdError when it is a refusal. */
-export function eventsOf<Event>(decision: Decision<Event>): readonly Event[] {
-  if (decision.kind === 'refused') throw new LeaseholdError(decision.code, decision.detail, decision.facts);
-  return decision.events;
+/** What was decided. @throws LeaseholdError when it is a refusal. */
+export function factsOf<Facts>(decision: Decision<Facts>): Facts {
+  if (decision.kind === 'refused') throw new LeaseholdError(decision.code, decision.detail, decision.errorFacts);
+  return decision.facts;
 }

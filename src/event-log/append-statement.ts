@@ -29,10 +29,10 @@ export interface AppendRow {
   refusals: Refusal[] | null;
 }
 
-const PLACEHOLDERS = Array.from({ length: 27 }, (_, index) => `$${index + 1}`).join(', ');
+const PLACEHOLDERS = Array.from({ length: 28 }, (_, index) => `$${index + 1}`).join(', ');
 
 export function appendStatement(batch: readonly Append[]): AppendStatement {
-  const w: unknown[][] = Array.from({ length: 10 }, () => []);
+  const w: unknown[][] = Array.from({ length: 11 }, () => []);
   const e: unknown[][] = Array.from({ length: 11 }, () => []);
   const k: unknown[][] = Array.from({ length: 6 }, () => []);
   let events = 0;
@@ -49,6 +49,7 @@ export function appendStatement(batch: readonly Append[]): AppendStatement {
         write.correlationKey,
         write.parent,
         write.open,
+        write.childless ?? false,
       ]);
       write.events.forEach((event, place) => {
         events += 1;
@@ -68,7 +69,7 @@ export function appendStatement(batch: readonly Append[]): AppendStatement {
       });
     }
     for (const guard of append.guards) {
-      push(w, [index, guard.stream, guard.version, 0, null, append.companyId, null, null, null, true]);
+      push(w, [index, guard.stream, guard.version, 0, null, append.companyId, null, null, null, true, false]);
     }
     if (append.idempotency) {
       const { key, fingerprint, result } = append.idempotency;

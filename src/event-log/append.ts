@@ -14,6 +14,8 @@ export interface StreamWrite {
   readonly parent: string | null;
   /** False once the stream has come to its end. Questions for open streams cost only what is open. */
   readonly open: boolean;
+  /** Refuses the append, as a conflict, while an open stream has this one as its parent. */
+  readonly childless?: boolean;
 }
 
 /** A stream that is only looked at: the append is refused when it has moved on. */

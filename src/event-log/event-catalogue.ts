@@ -37,6 +37,13 @@ export class EventCatalogue {
     return [...this.definitions.values()];
   }
 
+  /** The version in which events of this type are written now. */
+  schemaVersionOf(type: string): number {
+    const definition = this.definitions.get(type);
+    if (!definition) throw new Error(`The event type ${type} is not defined.`);
+    return definition.schemaVersion;
+  }
+
   /**
    * Lifts a stored event to the newest version of its schema.
    * @throws UnknownEventError for a type or a version that only a newer release knows.

@@ -11,8 +11,6 @@ import { LogSignal } from './log-signal.js';
 /** Where a transaction that appends stands: its connection, and what to tell the others once it has committed. */
 export interface LogTransaction {
   readonly client: PoolClient;
-  /** Takes the stream's lock until the end of the transaction: its version stands still, and no append can guard on it. */
-  lockStream(stream: string): Promise<void>;
   /** Appends within the transaction. It takes the log's lock: make it the last thing the transaction does. */
   append(append: Append): Promise<Verdict>;
 }
@@ -67,9 +65,6 @@ export class EventLog {
       await client.query('BEGIN');
       const result = await work({
         client,
-        lockStream: async (stream) => {
-          await client.query('SELECT 1 FROM streams WHERE stream = $1 FOR UPDATE', [stream]);
-        },
         append: async (append) => {
           const verdict = await this.appendIn(client, append);
           if (verdict.kind === 'ok') appended = verdict.position;

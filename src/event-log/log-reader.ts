@@ -55,9 +55,9 @@ export class LogReader {
     return this.openStreams.load({ companyId, correlationKey });
   }
 
-  /** Names of the open streams under a parent. In a transaction that holds the parent's lock, the answer stays true until its end. */
-  async openChildren(parent: string, on: Queryable = this.pool): Promise<string[]> {
-    const { rows } = await on.query<{ stream: string }>({
+  /** Names of the open streams under a parent. */
+  async openChildren(parent: string): Promise<string[]> {
+    const { rows } = await this.pool.query<{ stream: string }>({
       name: 'open_children',
       text: 'SELECT stream FROM streams WHERE parent = $1 AND open ORDER BY stream',
       values: [parent],

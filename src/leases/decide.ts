@@ -1,6 +1,6 @@
 import { accepted, refused, type Decision } from '../commands/decision.js';
 import type { Acquisition, ReleaseOutcome } from '../drivers/runtime-driver.js';
-import type { EnvironmentState } from '../environments/state.js';
+import type { Environment, EnvironmentState } from '../environments/state.js';
 import { deadlineOf, secondsAfter } from './deadline.js';
 import type { LeaseEvent } from './events.js';
 import { LOCAL_ONLY_ADAPTERS, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
@@ -10,7 +10,7 @@ import type { Lease, LeaseState, LeaseTerms } from './state.js';
 export type LeaseWish = Omit<LeaseTerms, 'driver' | 'provider'>;
 
 /** Whether the environment may be leased to this caller at all; asked before its driver does anything. */
-export function mayAcquire(companyId: string, wish: LeaseWish, environment: EnvironmentState): Decision<never> {
+export function mayAcquire(companyId: string, wish: LeaseWish, environment: EnvironmentState): Decision<Environment> {
   if (environment.kind !== 'present' || environment.environment.companyId !== companyId) {
     return refused('environment_not_found', 'The company has no environment with this id.');
   }
@@ -24,7 +24,7 @@ export function mayAcquire(companyId: string, wish: LeaseWish, environment: Envi
       `The adapter ${wish.adapterType} runs in local environments only, not in ${driver} ones.`,
     );
   }
-  return accepted();
+  return accepted(environment.environment);
 }
 
 /** What the driver's try to acquire came to. */
@@ -38,19 +38,16 @@ export function acquireLease(
   environmentVersion: number,
   result: AcquireResult,
   now: string,
-): Decision<LeaseEvent> {
+): Decision<readonly LeaseEvent[]> {
   const requested: LeaseEvent = { type: 'LeaseRequested', data: { ...terms, environmentVersion } };
   if (result.kind === 'failed') {
     const { failureReason } = result;
-    return accepted<LeaseEvent>(requested, {
-      type: 'LeaseFailed',
-      data: { reasonCode: 'acquire_failed', failureReason },
-    });
+    return accepted([requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
   }
   const limits = [terms.ttlSeconds, terms.maxTtlSeconds].filter((limit) => limit !== null);
   const expiresAt = limits.length > 0 ? secondsAfter(now, Math.min(...limits)) : null;
   const { effectId, acquisition } = result;
-  return accepted<LeaseEvent>(requested, { type: 'LeaseActivated', data: { effectId, ...acquisition, expiresAt } });
+  return accepted([requested, { type: 'LeaseActivated', data: { effectId, ...acquisition, expiresAt } }]);
 }
 
 export interface ReleaseWish {
@@ -67,9 +64,9 @@ export function retains(terms: LeaseTerms, outcome: ReleaseOutcomeName): boolean
 }
 
 /** Ends an active lease. One that has ended already stays as it is: releasing again is no error. */
-export function releaseLease(state: LeaseState, wish: ReleaseWish, cleanup: CleanupResult): Decision<LeaseEvent> {
+export function releaseLease(state: LeaseState, wish: ReleaseWish, cleanup: CleanupResult): Decision<readonly LeaseEvent[]> {
   if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
-  if ('endedAt' in state) return accepted();
+  if ('endedAt' in state) return accepted([]);
   if (state.status !== 'active') {
     return refused('lease_release_failed', `The lease is ${state.status}.`, { leaseId: state.id });
   }
@@ -80,17 +77,17 @@ export function releaseLease(state: LeaseState, wish: ReleaseWish, cleanup: Clea
   } as const satisfies Record<ReleaseOutcomeName, ReasonCode>;
   const failureReason = wish.failureReason ?? (wish.outcome === 'failed' ? 'adapter_or_run_failure' : null);
   const ending = { outcome: wish.outcome, reasonCode: reasons[wish.outcome], failureReason };
-  return accepted(...endingEvents(state, { ...ending, deadline: null }, cleanup));
+  return accepted(endingEvents(state, { ...ending, deadline: null }, cleanup));
 }
 
 /** Ends an active lease whose deadline has passed at `now`; does nothing to any other. */
-export function expireLease(state: LeaseState, now: string, cleanup: CleanupResult): Decision<LeaseEvent> {
-  if (state?.status !== 'active') return accepted();
+export function expireLease(state: LeaseState, now: string, cleanup: CleanupResult): Decision<readonly LeaseEvent[]> {
+  if (state?.status !== 'active') return accepted([]);
   const deadline = deadlineOf(state.terms, state.grant);
-  if (deadline === null || deadline.at > now) return accepted();
+  if (deadline === null || deadline.at > now) return accepted([]);
   const { at, reasonCode } = deadline;
   return accepted(
-    ...endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup),
+    endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup),
   );
 }
 

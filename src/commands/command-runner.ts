@@ -1,0 +1,93 @@
+import { v7 as uuidv7 } from 'uuid';
+import { LeaseholdError } from '../errors/catalogue.js';
+import type { EventLog, NewEvent, RecordedEvent, StreamGuard, StreamWrite } from '../event-log/index.js';
+import type { CommandContext } from './command-context.js';
+
+/** What a command wants to record. */
+export interface CommandPlan {
+  readonly writes: readonly StreamWrite[];
+  readonly guards: readonly StreamGuard[];
+  /** What it needs to give the same answer again when it is repeated with its idempotency key. */
+  readonly result: object;
+}
+
+export type CommandOutcome<Plan extends CommandPlan> =
+  /** `position` is that of its last event, or of the log's head where it had none. */
+  | { readonly kind: 'done'; readonly plan: Plan; readonly events: readonly RecordedEvent[]; readonly position: number }
+  /** It was done before: answer from `result` and what the streams were at `position`. */
+  | { readonly kind: 'repeated'; readonly result: Plan['result']; readonly position: number };
+
+const MAX_ATTEMPTS = 20;
+
+/**
+ * The way of every command: plan on the state that is known, append, and plan again on the newest state when somebody
+ * was faster.
+ */
+export class CommandRunner {
+  constructor(private readonly log: EventLog) {}
+
+  /**
+   * @param plan decides what to record. With `fresh` it must read its states from the log; without, it may use those
+   * that it knows. A refusal made without `fresh` is not believed until it is made with it.
+   * @throws LeaseholdError the plan's refusals; version_conflict, idempotency_key_reused
+   */
+  async run<Plan extends CommandPlan>(
+    companyId: string,
+    context: CommandContext,
+    plan: (fresh: boolean) => Promise<Plan>,
+  ): Promise<CommandOutcome<Plan>> {
+    const { actor, correlationId, idempotency } = context;
+    const repeated = (first: { fingerprint: string; result: unknown; position: number }): CommandOutcome<Plan> => {
+      if (first.fingerprint !== idempotency?.fingerprint) {
+        throw new LeaseholdError('idempotency_key_reused', 'This Idempotency-Key came with another command before.');
+      }
+      return { kind: 'repeated', result: first.result as Plan['result'], position: first.position };
+    };
+
+    if (idempotency) {
+      const first = await this.log.read.firstResult(companyId, idempotency.key);
+      if (first) return repeated(first);
+    }
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const planned = await this.planned(plan, attempt);
+      if (planned === null) continue;
+      const { writes, guards, result } = planned;
+      if (writes.length === 0 && !idempotency) {
+        return { kind: 'done', plan: planned, events: [], position: await this.log.read.head() };
+      }
+      const verdict = await this.log.append({
+        companyId,
+        actor,
+        correlationId,
+        causationId: null,
+        writes,
+        guards,
+        idempotency: idempotency && { ...idempotency, result },
+      });
+      if (verdict.kind === 'ok') {
+        return { kind: 'done', plan: planned, events: verdict.events, position: verdict.position };
+      }
+      if (verdict.kind === 'duplicate') return repeated(verdict);
+    }
+    throw new LeaseholdError('version_conflict', `Others changed it ${MAX_ATTEMPTS} times meanwhile.`);
+  }
+
+  private async planned<Plan>(plan: (fresh: boolean) => Promise<Plan>, attempt: number): Promise<Plan | null> {
+    try {
+      return await plan(attempt > 0);
+    } catch (error) {
+      if (attempt === 0 && error instanceof LeaseholdError) return null;
+      throw error;
+    }
+  }
+
+  /** Gives a decider's events what they are recorded with: an id, and the schema version that is written now. */
+  stamp(events: readonly { type: string; data: object }[]): NewEvent[] {
+    return events.map(({ type, data }) => ({
+      id: uuidv7(),
+      type,
+      schemaVersion: this.log.catalogue.schemaVersionOf(type),
+      data,
+    }));
+  }
+}

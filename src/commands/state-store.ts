@@ -1,0 +1,70 @@
+import { LRUCache } from 'lru-cache';
+import type { EventLog, Recorded, RecordedEvent } from '../event-log/index.js';
+
+export interface Fold<State, Event extends { type: string; data: unknown }> {
+  readonly initial: State;
+  readonly evolve: (state: State, event: Recorded<Event>) => State;
+}
+
+/** A state and the version of the stream that it is the fold of. */
+export interface Versioned<State> {
+  readonly state: State;
+  readonly version: number;
+}
+
+const MAX_CACHED = 10_000;
+
+/**
+ * Streams of one category, folded. States are kept in memory, and a command may decide on a kept one without asking the
+ * database, because the append compares the version that it decided on.
+ */
+export class StateStore<State, Event extends { type: string; data: unknown }> {
+  private readonly kept = new LRUCache<string, Versioned<State>>({ max: MAX_CACHED });
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly fold: Fold<State, Event>,
+  ) {}
+
+  /** The state as it was when it was last read or written here; read from the log when that never happened. */
+  async known(stream: string): Promise<Versioned<State>> {
+    return this.kept.get(stream) ?? (await this.current(stream));
+  }
+
+  /** The state as the log has it now. */
+  async current(stream: string): Promise<Versioned<State>> {
+    const from = this.kept.get(stream) ?? { state: this.fold.initial, version: 0 };
+    const newer = await this.log.read.stream(stream, from.version);
+    if (newer.length === 0) return from;
+    const current = this.apply(from, newer);
+    this.kept.set(stream, current);
+    return current;
+  }
+
+  /** The state as it was at a position of the log. */
+  async asOf(stream: string, position: number): Promise<State> {
+    const events = await this.log.read.stream(stream);
+    return this.apply(
+      { state: this.fold.initial, version: 0 },
+      events.filter((event) => event.position <= position),
+    ).state;
+  }
+
+  /** The state after events that were just appended to the stream, which is kept from now on. */
+  advance(stream: string, from: Versioned<State>, events: readonly RecordedEvent[]): Versioned<State> {
+    const next = this.apply(
+      from,
+      events.filter((event) => event.stream === stream),
+    );
+    const kept = this.kept.get(stream);
+    if (!kept || kept.version < next.version) this.kept.set(stream, next);
+    return next;
+  }
+
+  private apply(from: Versioned<State>, events: readonly RecordedEvent[]): Versioned<State> {
+    return events.reduce<Versioned<State>>(
+      ({ state }, event) => ({ state: this.fold.evolve(state, event as Recorded<Event>), version: event.version }),
+      from,
+    );
+  }
+}

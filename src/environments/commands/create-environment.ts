@@ -1,0 +1,47 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { v7 as uuidv7 } from 'uuid';
+import type { CommandContext } from '../../commands/command-context.js';
+import { CommandRunner } from '../../commands/command-runner.js';
+import { factsOf } from '../../commands/decision.js';
+import { DriverRegistry } from '../../drivers/driver-registry.js';
+import { createEnvironment, type NewEnvironment } from '../decide.js';
+import { EnvironmentStore } from '../environment-store.js';
+import type { Environment } from '../state.js';
+
+/** Makes an environment; its config is as the caller gave it. Answers with the environment. */
+export class CreateEnvironment extends Command<Environment> {
+  constructor(
+    readonly companyId: string,
+    readonly wanted: NewEnvironment,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(CreateEnvironment)
+export class CreateEnvironmentHandler implements ICommandHandler<CreateEnvironment> {
+  constructor(
+    private readonly runner: CommandRunner,
+    private readonly store: EnvironmentStore,
+    private readonly drivers: DriverRegistry,
+  ) {}
+
+  async execute({ companyId, wanted, context }: CreateEnvironment): Promise<Environment> {
+    const config = this.drivers.validConfig(wanted.driver, wanted.config);
+    const environmentId = uuidv7();
+    const outcome = await this.runner.run(companyId, context, async () => {
+      const basis = await this.store.basis(companyId, environmentId);
+      const decision = createEnvironment(
+        environmentId,
+        { ...wanted, config },
+        basis.environment.state,
+        basis.claim.state,
+      );
+      const writes = this.store.writes(this.runner, companyId, environmentId, basis, factsOf(decision));
+      return { writes, guards: [], result: { environmentId } };
+    });
+    const made = outcome.kind === 'done' ? environmentId : outcome.result.environmentId;
+    return this.store.environmentAsOf(made, outcome.position);
+  }
+}

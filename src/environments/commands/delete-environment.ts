@@ -1,0 +1,54 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { CommandContext } from '../../commands/command-context.js';
+import { CommandRunner } from '../../commands/command-runner.js';
+import { factsOf } from '../../commands/decision.js';
+import { EventLog } from '../../event-log/index.js';
+import { deleteEnvironment } from '../decide.js';
+import { EnvironmentStore } from '../environment-store.js';
+import { environmentStream } from '../events.js';
+import type { Environment } from '../state.js';
+import { requireVersion } from './require-version.js';
+
+/** Deletes an environment whose leases are all finished. Answers with what it was. */
+export class DeleteEnvironment extends Command<Environment> {
+  /** @param expectedVersion the version that the caller has read, or null when any will do. */
+  constructor(
+    readonly environmentId: string,
+    readonly expectedVersion: number | null,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(DeleteEnvironment)
+export class DeleteEnvironmentHandler implements ICommandHandler<DeleteEnvironment> {
+  constructor(
+    private readonly log: EventLog,
+    private readonly runner: CommandRunner,
+    private readonly store: EnvironmentStore,
+  ) {}
+
+  async execute({ environmentId, expectedVersion, context }: DeleteEnvironment): Promise<Environment> {
+    const companyId = await this.store.companyOf(environmentId);
+    const stream = environmentStream(environmentId);
+    const outcome = await this.runner.run(companyId, context, async () => {
+      const basis = await this.store.basis(companyId, environmentId);
+      requireVersion(expectedVersion, basis.environment.version);
+      // The leases are this stream's children. One that is acquired between this question and the append makes the
+      // append fail, because the write demands that there is none.
+      const leases = await this.log.read.openChildren(stream);
+      const decision = deleteEnvironment(basis.environment.state, leases.map(idAtEnd));
+      const writes = this.store
+        .writes(this.runner, companyId, environmentId, basis, factsOf(decision))
+        .map((write) => (write.stream === stream ? { ...write, childless: true } : write));
+      return { writes, guards: [], result: {} };
+    });
+    return this.store.environmentAsOf(environmentId, outcome.position);
+  }
+}
+
+/** Streams are named `<category>-<uuid>`. */
+function idAtEnd(stream: string): string {
+  return stream.slice(-36);
+}
