@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { uuidv7 } from 'uuidv7';
 import { LeaseholdError } from '../errors/catalogue.js';
 import type { EventLog, NewEvent, RecordedEvent, StreamGuard, StreamWrite } from '../event-log/index.js';
 import type { CommandContext } from './command-context.js';
