@@ -1,0 +1,7 @@
+/** The time of decisions; a part of its own so that tests of deadlines need not wait. */
+export class Clock {
+  /** ISO 8601. */
+  now(): string {
+    return new Date().toISOString();
+  }
+}

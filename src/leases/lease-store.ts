@@ -1,0 +1,65 @@
+import { LeaseholdError } from '../errors/catalogue.js';
+import { StateStore, type Versioned } from '../commands/state-store.js';
+import type { CommandRunner } from '../commands/command-runner.js';
+import { environmentStream } from '../environments/events.js';
+import type { EventLog, Recorded, RecordedEvent, StreamWrite } from '../event-log/index.js';
+import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
+import { evolveLease, initialLease, type Lease, type LeaseState } from './state.js';
+
+/** Leases as the log has them. */
+export class LeaseStore {
+  readonly leases: StateStore<LeaseState, LeaseEvent>;
+
+  constructor(private readonly log: EventLog) {
+    this.leases = new StateStore<LeaseState, LeaseEvent>(log, { initial: initialLease, evolve: evolveLease });
+  }
+
+  /** The lease as the log has it now. @throws LeaseholdError lease_not_found */
+  async current(leaseId: string): Promise<Versioned<Lease>> {
+    const { state, version } = await this.leases.current(leaseStream(leaseId));
+    if (state === null) throw new LeaseholdError('lease_not_found', 'There is no lease with this id.');
+    return { state, version };
+  }
+
+  /** The lease as it was at a position of the log. */
+  async asOf(leaseId: string, position: number): Promise<Lease> {
+    const state = await this.leases.asOf(leaseStream(leaseId), position);
+    if (state === null) throw new Error(`The lease ${leaseId} is not in the log at ${position}.`);
+    return state;
+  }
+
+  /** The company's leases of a run that are not finished, as the log has them now. */
+  async unfinishedOfRun(companyId: string, heartbeatRunId: string): Promise<Versioned<Lease>[]> {
+    const streams = await this.log.read.openStreamsWithKey(companyId, heartbeatRunId);
+    return streams.flatMap((events) => {
+      const state = evolved(null, events);
+      return state === null ? [] : [{ state, version: state.version }];
+    });
+  }
+
+  /** The write that records events of a lease. Its run is the correlation key, its environment the parent. */
+  write(
+    runner: CommandRunner,
+    lease: { leaseId: string; environmentId: string; heartbeatRunId: string | null; version: number },
+    events: readonly LeaseEvent[],
+  ): StreamWrite {
+    return {
+      stream: leaseStream(lease.leaseId),
+      expectedVersion: lease.version,
+      category: LEASE_CATEGORY,
+      correlationKey: lease.heartbeatRunId,
+      parent: environmentStream(lease.environmentId),
+      open: !events.some((event) => FINAL_EVENTS.includes(event.type)),
+      events: runner.stamp(events),
+    };
+  }
+}
+
+const FINAL_EVENTS: readonly LeaseEvent['type'][] = ['LeaseReleased', 'LeaseExpired', 'LeaseFailed', 'LeaseRetained'];
+
+/** A lease after events that were just appended; events of other streams are passed over. */
+export function evolved(state: LeaseState, events: readonly RecordedEvent[], leaseId?: string): LeaseState {
+  return events
+    .filter((event) => leaseId === undefined || event.stream === leaseStream(leaseId))
+    .reduce<LeaseState>((lease, event) => evolveLease(lease, event as Recorded<LeaseEvent>), state);
+}
