@@ -1,0 +1,27 @@
+import type { Recorded, RecordedEvent } from '../event-log/events.js';
+import type { Projection } from '../projections/projection.js';
+import { EnvironmentRow } from './environment-row.js';
+import { ENVIRONMENT_EVENTS, environmentStream, type EnvironmentEvent } from './events.js';
+import { evolveEnvironment, initialEnvironment, type Environment, type EnvironmentState } from './state.js';
+
+export const environmentProjection: Projection<EnvironmentRow> = {
+  name: 'environments',
+  version: 1,
+  entity: EnvironmentRow,
+  types: ENVIRONMENT_EVENTS.map((definition) => definition.type),
+  keyOf: (event) => event.stream.slice(environmentStream('').length),
+  fold(row: EnvironmentRow | null, event: RecordedEvent): EnvironmentRow | null {
+    const state = evolveEnvironment(stateOf(row), event as Recorded<EnvironmentEvent>);
+    return state.kind === 'none' ? null : { ...state.environment, deleted: state.kind === 'deleted' };
+  },
+};
+
+function stateOf(row: EnvironmentRow | null): EnvironmentState {
+  if (row === null) return initialEnvironment;
+  return { kind: row.deleted ? 'deleted' : 'present', environment: environmentOf(row) };
+}
+
+/** What callers see of a row. */
+export function environmentOf({ deleted: _deleted, ...environment }: EnvironmentRow): Environment {
+  return environment;
+}

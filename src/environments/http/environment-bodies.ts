@@ -1,0 +1,98 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional, IsString, Length, Matches, MaxLength, ValidateIf } from 'class-validator';
+import { IsJsonObject } from '../../http/index.js';
+import {
+  ENVIRONMENT_DRIVERS,
+  ENVIRONMENT_STATUSES,
+  type EnvironmentDriver,
+  type EnvironmentStatus,
+} from '../driver-names.js';
+import type { JsonObject } from '../state.js';
+
+const NAME_LENGTH = 200;
+const DESCRIPTION_LENGTH = 2_000;
+
+const CONFIG = {
+  type: 'object',
+  additionalProperties: true,
+  description: 'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings.',
+} as const;
+const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
+
+export class CreateEnvironmentBody {
+  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH })
+  @IsString()
+  @Length(1, NAME_LENGTH)
+  @Matches(/\S/, { message: '$property must not be blank' })
+  name!: string;
+
+  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: DESCRIPTION_LENGTH })
+  @IsOptional()
+  @IsString()
+  @MaxLength(DESCRIPTION_LENGTH)
+  description?: string | null;
+
+  @ApiProperty({ enum: ENVIRONMENT_DRIVERS })
+  @IsIn(ENVIRONMENT_DRIVERS)
+  driver!: EnvironmentDriver;
+
+  @ApiPropertyOptional(CONFIG)
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsJsonObject()
+  config?: JsonObject;
+
+  @ApiPropertyOptional(METADATA)
+  @IsOptional()
+  @IsJsonObject()
+  metadata?: JsonObject | null;
+}
+
+export class PatchEnvironmentBody {
+  @ApiPropertyOptional({ minLength: 1, maxLength: NAME_LENGTH })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsString()
+  @Length(1, NAME_LENGTH)
+  @Matches(/\S/, { message: '$property must not be blank' })
+  name?: string;
+
+  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: DESCRIPTION_LENGTH })
+  @IsOptional()
+  @IsString()
+  @MaxLength(DESCRIPTION_LENGTH)
+  description?: string | null;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_DRIVERS })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsIn(ENVIRONMENT_DRIVERS)
+  driver?: EnvironmentDriver;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_STATUSES, description: '`archived`: no new leases.' })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsIn(ENVIRONMENT_STATUSES)
+  status?: EnvironmentStatus;
+
+  @ApiPropertyOptional({
+    ...CONFIG,
+    description: 'Merged over the present config; where the driver changes, it is the whole new config.',
+  })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsJsonObject()
+  config?: JsonObject;
+
+  @ApiPropertyOptional(METADATA)
+  @IsOptional()
+  @IsJsonObject()
+  metadata?: JsonObject | null;
+}
+
+export class EnvironmentFilterQuery {
+  @ApiPropertyOptional({ enum: ENVIRONMENT_STATUSES })
+  @IsOptional()
+  @IsIn(ENVIRONMENT_STATUSES)
+  status?: EnvironmentStatus;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_DRIVERS })
+  @IsOptional()
+  @IsIn(ENVIRONMENT_DRIVERS)
+  driver?: EnvironmentDriver;
+}

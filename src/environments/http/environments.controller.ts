@@ -1,0 +1,124 @@
+import { Body, Controller, Delete, Get, HttpCode, Patch, Post, Query, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { CommandContext } from '../../commands/command-context.js';
+import { ApiAnswer, ApiProblems, ApiRequest, Context, IfMatch, MinPosition, UuidParam } from '../../http/index.js';
+import { CreateEnvironment } from '../commands/create-environment.js';
+import { DeleteEnvironment } from '../commands/delete-environment.js';
+import { PatchEnvironment } from '../commands/patch-environment.js';
+import type { EnvironmentPatch } from '../decide.js';
+import { GetEnvironment } from '../queries/get-environment.js';
+import { ListEnvironments } from '../queries/list-environments.js';
+import type { Environment } from '../state.js';
+import { ENVIRONMENT_EXAMPLE, EnvironmentAnswer } from './environment-answers.js';
+import { CreateEnvironmentBody, EnvironmentFilterQuery, PatchEnvironmentBody } from './environment-bodies.js';
+
+@ApiTags('environments')
+@Controller('api')
+export class EnvironmentsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('companies/:companyId/environments')
+  @ApiOperation({ summary: 'Make an environment' })
+  @ApiRequest(CreateEnvironmentBody, {
+    sandbox: {
+      summary: 'A sandbox of the fake provider',
+      value: { name: 'Sandbox', driver: 'sandbox', config: { provider: 'fake' } },
+    },
+    local: { summary: 'The company’s one local environment', value: { name: 'This machine', driver: 'local' } },
+  })
+  @ApiAnswer({ status: 201, description: 'Made.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
+  @ApiProblems('local_environment_exists', 'unsupported_environment', 'idempotency_key_reused', 'version_conflict')
+  async create(
+    @UuidParam('companyId') companyId: string,
+    @Body() body: CreateEnvironmentBody,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Environment> {
+    const { name, driver, description = null, config = {}, metadata = null } = body;
+    const wanted = { name, driver, description, config, metadata };
+    const environment = await this.commands.execute(new CreateEnvironment(companyId, wanted, context));
+    void reply.header('Location', `/api/environments/${environment.id}`);
+    return answered(environment, reply);
+  }
+
+  @Get('companies/:companyId/environments')
+  @ApiOperation({ summary: 'List a company’s environments', description: 'Oldest first, without deleted ones.' })
+  @ApiAnswer({
+    status: 200,
+    description: 'A bare array.',
+    type: EnvironmentAnswer,
+    isArray: true,
+    example: [ENVIRONMENT_EXAMPLE],
+  })
+  @ApiProblems('read_model_behind', 'position_ahead_of_log')
+  list(
+    @UuidParam('companyId') companyId: string,
+    @Query() filter: EnvironmentFilterQuery,
+    @MinPosition() minPosition: number | null,
+  ): Promise<Environment[]> {
+    return this.queries.execute(new ListEnvironments(companyId, filter, minPosition));
+  }
+
+  @Get('environments/:id')
+  @ApiOperation({ summary: 'Get an environment' })
+  @ApiAnswer({ status: 200, description: 'The environment.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
+  @ApiProblems('environment_not_found', 'read_model_behind', 'position_ahead_of_log')
+  get(@UuidParam('id') id: string, @MinPosition() minPosition: number | null): Promise<Environment> {
+    return this.queries.execute(new GetEnvironment(id, minPosition));
+  }
+
+  @Patch('environments/:id')
+  @ApiOperation({
+    summary: 'Change, archive or reactivate an environment',
+    description: 'Leases that it has already keep what they were acquired with.',
+  })
+  @ApiRequest(PatchEnvironmentBody, {
+    config: { summary: 'Another image', value: { config: { image: 'debian:12' } } },
+    archive: { summary: 'No new leases', value: { status: 'archived' } },
+  })
+  @ApiAnswer({ status: 200, description: 'As it is now.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
+  @ApiProblems(
+    'environment_not_found',
+    'local_environment_exists',
+    'unsupported_environment',
+    'version_conflict',
+    'idempotency_key_reused',
+  )
+  async patch(
+    @UuidParam('id') id: string,
+    @Body() body: PatchEnvironmentBody,
+    @IfMatch() expectedVersion: number | null,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Environment> {
+    const patch: EnvironmentPatch = { ...body };
+    return answered(await this.commands.execute(new PatchEnvironment(id, patch, expectedVersion, context)), reply);
+  }
+
+  @Delete('environments/:id')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Delete an environment',
+    description: 'It is refused while leases are not finished. Its history and its leases’ history stay.',
+  })
+  @ApiAnswer({ status: 200, description: 'As it was.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
+  @ApiProblems('environment_not_found', 'environment_in_use', 'version_conflict', 'idempotency_key_reused')
+  async delete(
+    @UuidParam('id') id: string,
+    @IfMatch() expectedVersion: number | null,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Environment> {
+    return answered(await this.commands.execute(new DeleteEnvironment(id, expectedVersion, context)), reply);
+  }
+}
+
+function answered(environment: Environment, reply: FastifyReply): Environment {
+  void reply.header('X-Event-Position', environment.position);
+  return environment;
+}

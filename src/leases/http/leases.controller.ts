@@ -1,0 +1,237 @@
+import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { CommandContext } from '../../commands/command-context.js';
+import { ENVIRONMENT_EXAMPLE } from '../../environments/http/environment-answers.js';
+import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, UuidParam } from '../../http/index.js';
+import { AcquireLease, type AcquiredLease } from '../commands/acquire-lease.js';
+import { ReleaseLease } from '../commands/release-lease.js';
+import { ReleaseRunLeases } from '../commands/release-run-leases.js';
+import type { ReleaseWish } from '../decide.js';
+import { leaseJson, type LeaseJson } from '../lease-json.js';
+import { GetLease } from '../queries/get-lease.js';
+import { ListLeases, type LeasePage } from '../queries/list-leases.js';
+import {
+  AcquireLeaseAnswer,
+  LEASE_EXAMPLE,
+  LeaseAnswer,
+  LeasePageAnswer,
+  RELEASED_LEASE_EXAMPLE,
+  ReleaseRunLeasesAnswer,
+} from './lease-answers.js';
+import { AcquireLeaseBody, EnvironmentLeasesQuery, LeaseFilterQuery, ReleaseBody } from './lease-bodies.js';
+
+const PAGE_SIZE = 50;
+/** The seed answers with all leases of an environment; this many, then `Link: rel="next"` leads on. */
+const ENVIRONMENT_PAGE_SIZE = 500;
+
+const ACQUIRED_EXAMPLE = {
+  environment: ENVIRONMENT_EXAMPLE,
+  lease: LEASE_EXAMPLE,
+  leaseContext: { executionWorkspaceId: null, executionWorkspaceMode: null },
+  position: LEASE_EXAMPLE.position,
+};
+const RELEASED_EXAMPLE = { ...ACQUIRED_EXAMPLE, lease: RELEASED_LEASE_EXAMPLE, position: RELEASED_LEASE_EXAMPLE.position };
+
+@ApiTags('leases')
+@Controller('api')
+export class LeasesController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('companies/:companyId/leases')
+  @ApiOperation({ summary: 'Acquire a lease' })
+  @ApiRequest(AcquireLeaseBody, {
+    local: {
+      summary: 'This machine, for a run',
+      value: { heartbeatRunId: LEASE_EXAMPLE.heartbeatRunId },
+    },
+    sandbox: {
+      summary: 'An environment, for an hour',
+      value: {
+        environmentId: ENVIRONMENT_EXAMPLE.id,
+        heartbeatRunId: LEASE_EXAMPLE.heartbeatRunId,
+        ttlSeconds: 3600,
+        leasePolicy: 'retain_on_failure',
+      },
+    },
+  })
+  @ApiAnswer({ status: 201, description: 'The lease is active.', type: AcquireLeaseAnswer, example: ACQUIRED_EXAMPLE })
+  @ApiProblems(
+    'environment_not_found',
+    'environment_inactive',
+    'unsupported_environment',
+    'unsupported_adapter_environment',
+    'lease_acquire_failed',
+    'version_conflict',
+    'idempotency_key_reused',
+  )
+  async acquire(
+    @UuidParam('companyId') companyId: string,
+    @Body() body: AcquireLeaseBody,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AcquireLeaseAnswer> {
+    const acquired = await this.commands.execute(
+      new AcquireLease(
+        companyId,
+        {
+          environmentId: body.environmentId ?? null,
+          heartbeatRunId: body.heartbeatRunId ?? null,
+          issueId: body.issueId ?? null,
+          agentId: body.agentId ?? null,
+          adapterType: body.adapterType ?? null,
+          executionWorkspaceId: body.executionWorkspaceId ?? null,
+          executionWorkspaceMode: body.executionWorkspaceMode ?? null,
+          leasePolicy: body.leasePolicy ?? 'ephemeral',
+          priority: body.priority ?? 0,
+          ttlSeconds: body.ttlSeconds ?? null,
+          idleTtlSeconds: body.idleTtlSeconds ?? null,
+          maxTtlSeconds: body.maxTtlSeconds ?? null,
+          metadata: body.metadata ?? {},
+        },
+        context,
+      ),
+    );
+    void reply.header('Location', `/api/environment-leases/${acquired.lease.id}`);
+    return answered(acquired, reply);
+  }
+
+  @Get('companies/:companyId/leases')
+  @ApiOperation({ summary: 'List a company’s leases', description: 'Newest first.' })
+  @ApiAnswer({
+    status: 200,
+    description: 'A page of leases.',
+    type: LeasePageAnswer,
+    example: { items: [LEASE_EXAMPLE], nextCursor: null },
+  })
+  @ApiProblems('read_model_behind', 'position_ahead_of_log')
+  async list(
+    @UuidParam('companyId') companyId: string,
+    @Query() { limit = PAGE_SIZE, cursor, status, ...filter }: LeaseFilterQuery,
+    @MinPosition() minPosition: number | null,
+  ): Promise<LeasePageAnswer> {
+    const query = new ListLeases(
+      { ...filter, companyId, ...(status && { statuses: status }) },
+      limit,
+      beforeFence(cursor),
+      minPosition,
+    );
+    const page = await this.queries.execute(query);
+    return { items: page.leases.map(leaseJson), nextCursor: cursorAfter(page) };
+  }
+
+  @Get('environments/:id/leases')
+  @ApiOperation({
+    summary: 'List an environment’s leases',
+    description:
+      'Newest first, of a deleted environment too. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on.',
+  })
+  @ApiAnswer({ status: 200, description: 'A bare array.', type: LeaseAnswer, isArray: true, example: [LEASE_EXAMPLE] })
+  @ApiProblems('read_model_behind', 'position_ahead_of_log')
+  async listOfEnvironment(
+    @UuidParam('id') environmentId: string,
+    @Query() { limit = ENVIRONMENT_PAGE_SIZE, cursor, status }: EnvironmentLeasesQuery,
+    @MinPosition() minPosition: number | null,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<LeaseJson[]> {
+    const filter = { environmentId, ...(status && { statuses: status }) };
+    const page = await this.queries.execute(new ListLeases(filter, limit, beforeFence(cursor), minPosition));
+    const next = cursorAfter(page);
+    if (next !== null) {
+      const parameters = new URLSearchParams({ limit: String(limit), cursor: next });
+      for (const one of status ?? []) parameters.append('status', one);
+      void reply.header('Link', `</api/environments/${environmentId}/leases?${parameters.toString()}>; rel="next"`);
+    }
+    return page.leases.map(leaseJson);
+  }
+
+  @Get('environment-leases/:leaseId')
+  @ApiOperation({ summary: 'Get a lease' })
+  @ApiAnswer({ status: 200, description: 'The lease.', type: LeaseAnswer, example: LEASE_EXAMPLE })
+  @ApiProblems('lease_not_found', 'read_model_behind', 'position_ahead_of_log')
+  async get(@UuidParam('leaseId') leaseId: string, @MinPosition() minPosition: number | null): Promise<LeaseJson> {
+    return leaseJson(await this.queries.execute(new GetLease(leaseId, minPosition)));
+  }
+
+  @Post('environment-leases/:leaseId/release')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Release a lease', description: 'A lease that has ended already is answered as it is.' })
+  @ApiRequest(ReleaseBody, {
+    released: { summary: 'The work is done', value: {} },
+    failed: { summary: 'The run failed', value: { status: 'failed', failureReason: 'exit code 137' } },
+  })
+  @ApiAnswer({ status: 200, description: 'As it is now.', type: AcquireLeaseAnswer, example: RELEASED_EXAMPLE })
+  @ApiProblems('lease_not_found', 'lease_release_failed', 'version_conflict', 'idempotency_key_reused')
+  async release(
+    @UuidParam('leaseId') leaseId: string,
+    @Body() body: ReleaseBody,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AcquireLeaseAnswer> {
+    return answered(await this.commands.execute(new ReleaseLease(leaseId, wishOf(body), context)), reply);
+  }
+
+  @Post('companies/:companyId/heartbeat-runs/:runId/release-leases')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Release all leases of a run',
+    description: 'A second call releases nothing and succeeds. One lease that cannot be released keeps no other from it.',
+  })
+  @ApiRequest(ReleaseBody, { released: { summary: 'The run is done', value: {} } })
+  @ApiAnswer({
+    status: 200,
+    description: 'What was released by this call.',
+    type: ReleaseRunLeasesAnswer,
+    example: {
+      released: [{ environment: ENVIRONMENT_EXAMPLE, lease: RELEASED_LEASE_EXAMPLE }],
+      errors: [],
+      position: RELEASED_LEASE_EXAMPLE.position,
+    },
+  })
+  @ApiProblems('version_conflict', 'idempotency_key_reused')
+  async releaseRun(
+    @UuidParam('companyId') companyId: string,
+    @UuidParam('runId') runId: string,
+    @Body() body: ReleaseBody,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ReleaseRunLeasesAnswer> {
+    const { released, errors, position } = await this.commands.execute(
+      new ReleaseRunLeases(companyId, runId, wishOf(body), context),
+    );
+    void reply.header('X-Event-Position', position);
+    return {
+      released: released.map(({ environment, lease }) => ({ environment, lease: leaseJson(lease) })),
+      errors: [...errors],
+      position,
+    };
+  }
+}
+
+function wishOf(body: ReleaseBody): ReleaseWish {
+  return { outcome: body.status ?? 'released', failureReason: body.failureReason ?? null };
+}
+
+function answered({ environment, lease, position }: AcquiredLease, reply: FastifyReply): AcquireLeaseAnswer {
+  const { executionWorkspaceId, executionWorkspaceMode } = lease.terms;
+  void reply.header('X-Event-Position', position);
+  return {
+    environment,
+    lease: leaseJson(lease),
+    leaseContext: { executionWorkspaceId, executionWorkspaceMode },
+    position,
+  };
+}
+
+/** A cursor is the fence of the last lease that was given; callers need not know. */
+function beforeFence(cursor: string | undefined): number | null {
+  return cursor === undefined ? null : Number(cursor);
+}
+
+function cursorAfter({ nextBeforeFence }: LeasePage): string | null {
+  return nextBeforeFence === null ? null : String(nextBeforeFence);
+}

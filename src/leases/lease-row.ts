@@ -1,0 +1,43 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { isoTime, safeInteger } from '../projections/columns.js';
+import type { LeaseStatus } from './lease-names.js';
+import type { Lease } from './state.js';
+
+/** The read model of leases: a row each, with columns for what leases are asked for by, and the whole lease. */
+@Entity('leases')
+@Index(['companyId', 'fence'])
+@Index(['environmentId', 'fence'])
+@Index(['heartbeatRunId', 'fence'])
+@Index(['expiresAt'], { where: `status = 'active' AND expires_at IS NOT NULL` })
+export class LeaseRow {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('uuid', { name: 'company_id' })
+  companyId!: string;
+
+  @Column('uuid', { name: 'environment_id' })
+  environmentId!: string;
+
+  @Column('uuid', { name: 'heartbeat_run_id', nullable: true })
+  heartbeatRunId!: string | null;
+
+  @Column('uuid', { name: 'issue_id', nullable: true })
+  issueId!: string | null;
+
+  @Column('uuid', { name: 'execution_workspace_id', nullable: true })
+  executionWorkspaceId!: string | null;
+
+  @Column('text')
+  status!: LeaseStatus;
+
+  @Column('timestamptz', { name: 'expires_at', nullable: true, transformer: isoTime })
+  expiresAt!: string | null;
+
+  /** Lists are in its order, newest first: it is unique and never changes. */
+  @Column('bigint', { transformer: safeInteger })
+  fence!: number;
+
+  @Column('jsonb')
+  lease!: Lease;
+}
