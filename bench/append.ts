@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { v7 as uuidv7 } from 'uuid';
+import { uuidv7 } from 'uuidv7';
 import { EventLog1700000000000 } from '../migrations/1700000000000-event-log.js';
 import { joinEmbeddedPostgres, type EmbeddedPostgres } from '../src/embedded/index.js';
 import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';

@@ -48,7 +48,7 @@ export async function measure(contender: Contender, load: Load): Promise<Measure
   const end = begin + load.durationMs;
   let calls = 0;
   const caller = async (): Promise<void> => {
-    for (let started = performance.now(); started < end; ) {
+    for (let started = performance.now(); started < end;) {
       await contender.call();
       const now = performance.now();
       if (started >= begin && now < end) {

@@ -62,18 +62,23 @@ export class EventLog1700000000000 implements MigrationInterface {
  * Records a batch of appends in one call, so in one transaction and one round trip. A refused append changes nothing
  * and does not disturb the others.
  *
- * The order of the steps is what makes the log correct:
- * 1. Known idempotency keys are looked up.
- * 2. The rows of all streams are locked in stream order (so that two batches cannot deadlock) and compared. Each
- *    statement in a PL/pgSQL function takes its own snapshot under READ COMMITTED, and a locked row is read as it is
- *    after the wait, so the comparison sees what the other batch has committed.
- *    A write that needs a childless stream is checked by the next statement, so under that lock too: who makes a child
- *    guards on the parent, and so has committed or will find the parent changed.
- * 3. New streams are inserted in stream order. Another process may have made one since step 2: then, and only then, the
+ * The order of the steps is what makes the log correct. Each statement in a PL/pgSQL function takes its own snapshot
+ * under READ COMMITTED, so each sees what was committed while the one before it waited.
+ * 1. The rows of all streams are locked in stream order (so that two batches cannot deadlock) and compared. A locked row
+ *    is read as it is after the wait. A write that needs a childless stream is checked by the next statement, so under
+ *    that lock too: who makes a child guards on the parent, and so has committed or will find the parent changed.
+ * 2. Known idempotency keys are looked up: after the wait for the streams, because whoever held them may have been the
+ *    same command. A known key comes before a conflict.
+ * 3. New streams are inserted in stream order. Another process may have made one since step 1: then, and only then, the
  *    counts differ and the whole batch fails with a serialization failure, for the caller to replay one by one.
  * 4. The log's lock is taken last. Positions are given under it and it is held until the commit is visible, so that
  *    positions have no gap and become visible in their order. The head is the newest event, read by a statement of its
- *    own after the lock. Nothing slow may be added from here on.
+ *    own after the lock. A stream that must not exist has no row to lock, so it is looked for again here. Nothing slow
+ *    may be added from here on.
+ *
+ * The settings keep each statement's plan as it should be, whatever the tables looked like when it was made: all access
+ * is by index, row by row. Left alone, a session that first appends to an almost empty table keeps a plan that reads the
+ * whole of it, and PL/pgSQL plans some of the statements anew in every call.
  *
  * Arrays starting with w_ have one element a write or a guard (w_events 0), e_ one an event, k_ one a key. *_append is the
  * index of the append in the batch, k_events the number of events up to and with the append.
@@ -85,18 +90,47 @@ const APPEND_EVENTS = `
     e_append int[], e_stream text[], e_version int[], e_id uuid[], e_type text[], e_schema_version smallint[],
     e_company uuid[], e_actor text[], e_correlation uuid[], e_causation uuid[], e_data jsonb[],
     k_append int[], k_company uuid[], k_key text[], k_fingerprint text[], k_result jsonb[], k_events int[]
-  ) RETURNS TABLE (base bigint, at timestamptz, refusals jsonb) LANGUAGE plpgsql AS $$
+  ) RETURNS TABLE (base bigint, at timestamptz, refusals jsonb) LANGUAGE plpgsql
+  SET plan_cache_mode = force_generic_plan
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  AS $$
   #variable_conflict use_column
   DECLARE
     refused int[] := '{}';
+    refused_events int[] := '{}';
     conflicting int[];
     conflicts jsonb;
     new_streams int;
     known_streams int;
-    keys int;
+    absent_streams int;
+    keys int := cardinality(k_append);
     done int;
   BEGIN
-    IF cardinality(k_append) > 0 THEN
+    SELECT array_agg(w.append) FILTER (WHERE coalesce(l.version, 0) <> w.expected),
+           jsonb_agg(jsonb_build_object('append', w.append, 'kind', 'conflict', 'stream', w.stream,
+             'expected', w.expected, 'actual', coalesce(l.version, 0), 'firstId', w.first_id))
+             FILTER (WHERE coalesce(l.version, 0) <> w.expected),
+           count(*) FILTER (WHERE w.expected = 0 AND w.events > 0),
+           count(*) FILTER (WHERE w.expected > 0 AND w.events > 0),
+           count(*) FILTER (WHERE w.expected = 0 AND w.events = 0)
+      INTO conflicting, conflicts, new_streams, known_streams, absent_streams
+      FROM (SELECT w.append, w.stream, w.expected, w.events, w.first_id
+              FROM unnest(w_append, w_stream, w_expected, w_events, w_first_id)
+                AS w(append, stream, expected, events, first_id)
+             ORDER BY w.stream COLLATE "C") w
+      LEFT JOIN LATERAL (SELECT s.version FROM streams s WHERE s.stream = w.stream FOR NO KEY UPDATE) l ON true;
+
+    IF true = ANY (w_childless) THEN
+      SELECT conflicting || array_agg(w.append),
+             coalesce(conflicts, '[]') || coalesce(jsonb_agg(jsonb_build_object('append', w.append, 'kind', 'conflict',
+               'stream', w.stream, 'expected', w.expected, 'actual', w.expected)), '[]')
+        INTO conflicting, conflicts
+        FROM unnest(w_append, w_stream, w_expected, w_childless) AS w(append, stream, expected, childless)
+       WHERE w.childless AND EXISTS (SELECT FROM streams c WHERE c.parent = w.stream AND c.open)
+         AND w.append <> ALL (coalesce(conflicting, '{}'));
+    END IF;
+
+    IF keys > 0 THEN
       SELECT coalesce(array_agg(k.append), '{}'), jsonb_agg(jsonb_build_object('append', k.append, 'kind', 'duplicate',
                'fingerprint', i.fingerprint, 'result', i.result, 'position', i.position))
         INTO refused, refusals
@@ -104,37 +138,23 @@ const APPEND_EVENTS = `
         JOIN idempotency i ON i.company_id = k.company AND i.key = k.key;
     END IF;
 
-    SELECT array_agg(w.append) FILTER (WHERE coalesce(l.version, 0) <> w.expected),
-           count(*) FILTER (WHERE w.expected = 0 AND w.events > 0),
-           count(l.stream) FILTER (WHERE w.events > 0)
-      INTO conflicting, new_streams, known_streams
-      FROM unnest(w_append, w_stream, w_expected, w_events) AS w(append, stream, expected, events)
-      LEFT JOIN (SELECT s.stream, s.version FROM streams s WHERE s.stream = ANY (w_stream)
-                  ORDER BY s.stream FOR NO KEY UPDATE) l ON l.stream = w.stream
-     WHERE w.append <> ALL (refused);
-
-    IF true = ANY (w_childless) THEN
-      conflicting := conflicting || ARRAY (
-        SELECT w.append FROM unnest(w_append, w_stream, w_childless) AS w(append, stream, childless)
-         WHERE w.childless AND EXISTS (SELECT FROM streams c WHERE c.parent = w.stream AND c.open)
-           AND w.append <> ALL (refused || conflicting));
-      conflicting := NULLIF(conflicting, '{}');
+    IF conflicting IS NOT NULL THEN
+      SELECT coalesce(refusals, '[]') || coalesce(jsonb_agg(c.conflict || jsonb_build_object(
+               'ownPosition', own.position, 'ownRecordedAt', own.recorded_at)), '[]')
+        INTO refusals
+        FROM jsonb_array_elements(conflicts) AS c(conflict)
+        LEFT JOIN events own ON own.stream = c.conflict->>'stream'
+         AND own.version = (c.conflict->>'expected')::int + 1 AND own.id = (c.conflict->>'firstId')::uuid
+       WHERE (c.conflict->>'append')::int <> ALL (refused);
+      refused := refused || conflicting;
     END IF;
 
-    IF conflicting IS NOT NULL THEN
-      SELECT jsonb_agg(jsonb_build_object('append', w.append, 'kind', 'conflict', 'stream', w.stream,
-               'expected', w.expected, 'actual', coalesce(s.version, 0),
-               'ownPosition', own.position, 'ownRecordedAt', own.recorded_at))
-        INTO conflicts
-        FROM unnest(w_append, w_stream, w_expected, w_first_id, w_childless)
-          AS w(append, stream, expected, first_id, childless)
-        LEFT JOIN streams s ON s.stream = w.stream
-        LEFT JOIN events own ON own.stream = w.stream AND own.version = w.expected + 1 AND own.id = w.first_id
-       WHERE w.append = ANY (conflicting) AND (w.childless OR coalesce(s.version, 0) <> w.expected);
-      refused := refused || conflicting;
-      refusals := coalesce(refusals, '[]') || conflicts;
+    IF cardinality(refused) > 0 THEN
       SELECT count(*) INTO new_streams FROM unnest(w_append, w_expected, w_events) AS w(append, expected, events)
        WHERE w.expected = 0 AND w.events > 0 AND w.append <> ALL (refused);
+      SELECT count(*) INTO keys FROM unnest(k_append) AS k(append) WHERE k.append <> ALL (refused);
+      SELECT coalesce(array_agg(e.append), '{}') INTO refused_events FROM unnest(e_append) AS e(append)
+       WHERE e.append = ANY (refused);
     END IF;
 
     IF new_streams > 0 THEN
@@ -143,7 +163,7 @@ const APPEND_EVENTS = `
         FROM unnest(w_append, w_stream, w_expected, w_events, w_company, w_category, w_correlation_key, w_parent, w_open)
           AS w(append, stream, expected, events, company, category, correlation_key, parent, open)
        WHERE w.expected = 0 AND w.events > 0 AND w.append <> ALL (refused)
-       ORDER BY w.stream
+       ORDER BY w.stream COLLATE "C"
       ON CONFLICT (stream) DO NOTHING;
       GET DIAGNOSTICS done = ROW_COUNT;
       IF done <> new_streams THEN
@@ -165,6 +185,15 @@ const APPEND_EVENTS = `
       at := date_trunc('milliseconds', clock_timestamp());
     END IF;
 
+    IF absent_streams > 0 THEN
+      PERFORM FROM unnest(w_append, w_stream, w_expected, w_events) AS w(append, stream, expected, events)
+         JOIN streams s ON s.stream = w.stream
+        WHERE w.expected = 0 AND w.events = 0 AND w.append <> ALL (refused);
+      IF FOUND THEN
+        RAISE EXCEPTION 'a stream was made meanwhile' USING ERRCODE = 'serialization_failure';
+      END IF;
+    END IF;
+
     INSERT INTO events (position, stream, version, id, type, schema_version, company_id, actor, correlation_id,
                         causation_id, recorded_at, data)
     SELECT base + row_number() OVER (ORDER BY e.place), e.stream, e.version, e.id, e.type, e.schema_version, e.company,
@@ -174,12 +203,10 @@ const APPEND_EVENTS = `
         AS e(append, stream, version, id, type, schema_version, company, actor, correlation, causation, data, place)
      WHERE e.append <> ALL (refused);
 
-    IF cardinality(k_append) > 0 THEN
-      SELECT count(*) INTO keys FROM unnest(k_append) AS k(append) WHERE k.append <> ALL (refused);
+    IF keys > 0 THEN
       INSERT INTO idempotency (company_id, key, fingerprint, result, position, recorded_at)
       SELECT k.company, k.key, k.fingerprint, k.result,
-             base + k.events - (SELECT count(*) FROM unnest(e_append) AS e(append)
-                                 WHERE e.append = ANY (refused) AND e.append <= k.append), at
+             base + k.events - (SELECT count(*) FROM unnest(refused_events) AS e(append) WHERE e.append <= k.append), at
         FROM unnest(k_append, k_company, k_key, k_fingerprint, k_result, k_events)
           AS k(append, company, key, fingerprint, result, events)
        WHERE k.append <> ALL (refused)

@@ -31,12 +31,14 @@ export interface AppendRow {
 
 const PLACEHOLDERS = Array.from({ length: 28 }, (_, index) => `$${index + 1}`).join(', ');
 
+/** @throws TypeError for an append that names a stream twice: which version it should get would be open. */
 export function appendStatement(batch: readonly Append[]): AppendStatement {
   const w: unknown[][] = Array.from({ length: 11 }, () => []);
   const e: unknown[][] = Array.from({ length: 11 }, () => []);
   const k: unknown[][] = Array.from({ length: 6 }, () => []);
   let events = 0;
   batch.forEach((append, index) => {
+    requireDistinctStreams(append);
     for (const write of append.writes) {
       push(w, [
         index,
@@ -81,6 +83,15 @@ export function appendStatement(batch: readonly Append[]): AppendStatement {
     text: `SELECT base, at, refusals FROM append_events(${PLACEHOLDERS})`,
     values: [...w, ...e, ...k].map(arrayLiteral),
   };
+}
+
+function requireDistinctStreams({ writes, guards }: Append): void {
+  if (writes.length + guards.length < 2) return;
+  const seen = new Set<string>();
+  for (const { stream } of [...writes, ...guards]) {
+    if (seen.has(stream)) throw new TypeError(`An append names the stream ${stream} twice.`);
+    seen.add(stream);
+  }
 }
 
 /** Postgres's text form of an array. pg's own conversion handles nesting and types that are not needed here, at thrice the time. */

@@ -22,8 +22,13 @@ export const DEFAULT_COMMITTER_OPTIONS: CommitterOptions = {
   retryBudgetMs: 15_000,
 };
 
+/** How far past the appends that must wait for another batch the next batch is looked for, in batches. */
+const LOOK_AHEAD = 8;
+
 interface Waiting {
   readonly append: Append;
+  /** When it is given up if the database stays away. Counted from its arrival, so that a long queue fails together. */
+  readonly deadline: number;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -49,7 +54,7 @@ export class Committer {
       return Promise.reject(new LogOverloadedError(this.queue.length));
     }
     return new Promise((resolve, reject) => {
-      this.queue.push({ append, resolve, reject });
+      this.queue.push({ append, deadline: performance.now() + this.options.retryBudgetMs, resolve, reject });
       this.schedule();
     });
   }
@@ -88,7 +93,7 @@ export class Committer {
     const touched = new Touched();
     let looked = 0;
     for (const waiting of this.queue) {
-      if (batch.length === this.options.maxBatch) break;
+      if (batch.length === this.options.maxBatch || looked === this.options.maxBatch * LOOK_AHEAD) break;
       looked += 1;
       (touched.overlaps(waiting.append) ? left : batch).push(waiting);
       touched.add(waiting.append);
@@ -103,10 +108,7 @@ export class Committer {
       batch.forEach((waiting, index) => waiting.resolve(verdicts[index] as Verdict));
     } catch {
       // Whatever it was, it may concern a single append: each is tried alone and gets its own verdict or error.
-      const deadline = performance.now() + this.options.retryBudgetMs;
-      for (const waiting of batch) {
-        await this.commitAlone(waiting.append, deadline).then(waiting.resolve, waiting.reject);
-      }
+      for (const waiting of batch) await this.commitAlone(waiting).then(waiting.resolve, waiting.reject);
     }
   }
 
@@ -114,7 +116,7 @@ export class Committer {
    * A lost connection leaves open whether the append was recorded. It is safe to repeat: an append that finds its own
    * event at the place where it wants to write has been recorded, and gets that result.
    */
-  private async commitAlone(append: Append, deadline: number): Promise<Verdict> {
+  private async commitAlone({ append, deadline }: Waiting): Promise<Verdict> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return (await this.run([append]))[0] as Verdict;
@@ -131,7 +133,8 @@ export class Committer {
     const { rows } = await this.pool.query<AppendRow>(appendStatement(appends));
     const verdicts = readVerdicts(appends, rows[0] as AppendRow);
     let last = 0;
-    for (const verdict of verdicts) if (verdict.kind === 'ok') last = Math.max(last, verdict.position);
+    // A duplicate may be this process's own append, repeated after its first answer was lost.
+    for (const verdict of verdicts) if (verdict.kind !== 'conflict') last = Math.max(last, verdict.position);
     if (last > 0) this.onCommitted(last);
     return verdicts;
   }

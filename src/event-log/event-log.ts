@@ -33,7 +33,11 @@ export class EventLog {
     this.read = new LogReader(pool, catalogue);
     this.signal = new LogSignal(pool, connection);
     // Appends have connections of their own, so that slow reads never keep them waiting.
-    this.appendPool = createLogPool({ ...connection, max: settings.maxInFlight });
+    this.appendPool = createLogPool({
+      ...connection,
+      max: settings.maxInFlight,
+      connectionTimeoutMillis: settings.retryBudgetMs,
+    });
     this.committer = new Committer(this.appendPool, settings, (position) => this.committed(position));
   }
 

@@ -17,8 +17,15 @@ function isoTime(text: string): string {
   return `${text.slice(0, 10)}T${text.slice(11, text.indexOf('+', 11)).padEnd(9, '.').padEnd(12, '0').slice(0, 12)}Z`;
 }
 
+/**
+ * Of every connection: times are printed in UTC; a statement sees what was committed before it, which the order of
+ * positions rests on, whatever the database's default is; and a plan that was made, and kept, while a table was almost
+ * empty does not read all of it once it has grown.
+ */
+const SETTINGS = ['TimeZone=UTC', 'default_transaction_isolation=read\\ committed', 'enable_seqscan=off'];
+
 export function createLogPool(config: pg.PoolConfig): pg.Pool {
-  const pool = new pg.Pool({ ...config, types, options: '-c TimeZone=UTC' });
+  const pool = new pg.Pool({ ...config, types, options: SETTINGS.map((setting) => `-c ${setting}`).join(' ') });
   // A connection that breaks while it is idle is dropped by the pool; without a listener Node would end the process.
   pool.on('error', () => undefined);
   return pool;

@@ -3,15 +3,22 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-/** The server or the way to it went away: whether the statement took effect is not known. */
+const NETWORK_ERRORS = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'],
+  ...['EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'ENETDOWN'],
+]);
+
+/** The server or the way to it went away, or it takes no more connections: whether the statement took effect is not known. */
 export function isConnectionFailure(error: unknown): boolean {
   const code = codeOf(error);
-  if (/^(08|57P0[1-5])/.test(code)) return true;
-  if (['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN'].includes(code)) return true;
+  if (/^(08|57P0[1-5]|53300)/.test(code)) return true;
+  if (NETWORK_ERRORS.has(code)) return true;
   // pg gives these errors no code.
   return (
     error instanceof Error &&
-    /connection terminated|connection error|timeout exceeded when trying to connect|connection ended/i.test(error.message)
+    /connection terminated|connection error|timeout exceeded when trying to connect|connection ended/i.test(
+      error.message,
+    )
   );
 }
 

@@ -1,0 +1,48 @@
+import { DataSource } from 'typeorm';
+import type pg from 'pg';
+import { EventLog1700000000000 } from '../../migrations/1700000000000-event-log.js';
+import { createLogPool, EventCatalogue, EventLog, type CommitterOptions } from '../../src/event-log/index.js';
+import { type Connection, createTestDatabase, type TestDatabase } from './database.js';
+
+export interface OpenLog {
+  readonly log: EventLog;
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** The one type of event that the log's own tests write. */
+export const HAPPENED = 'Happened';
+
+export const TEST_CATALOGUE = new EventCatalogue([{ type: HAPPENED, schemaVersion: 1, schema: {}, upcasters: {} }]);
+
+/** A fresh database with the log's tables. */
+export async function createLogDatabase(): Promise<TestDatabase> {
+  const database = await createTestDatabase();
+  const { user: username, ...where } = database.connection;
+  const source = new DataSource({ type: 'postgres', ...where, username, migrations: [EventLog1700000000000] });
+  await source.initialize();
+  try {
+    await source.runMigrations();
+  } finally {
+    await source.destroy();
+  }
+  return database;
+}
+
+/** The log as one process has it. Several on one connection behave as several processes do. */
+export function openLog(
+  connection: Connection,
+  options: Partial<CommitterOptions> = {},
+  catalogue: EventCatalogue = TEST_CATALOGUE,
+): OpenLog {
+  const pool = createLogPool({ ...connection, max: 4 });
+  const log = new EventLog(pool, connection, catalogue, options);
+  return {
+    log,
+    pool,
+    async close() {
+      await log.close();
+      await pool.end();
+    },
+  };
+}
