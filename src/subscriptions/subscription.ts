@@ -91,4 +91,6 @@ export interface SubscriptionRunnerOptions {
   readonly retryDelayMs: number;
   /** How long `stop` waits for the handlers under way. */
   readonly stopTimeoutMs: number;
+  /** How long a subscription is left to others after it met an event that only a newer release knows. */
+  readonly yieldMs: number;
 }

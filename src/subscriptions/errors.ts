@@ -1,0 +1,52 @@
+import {
+  isConnectionFailure,
+  isContention,
+  LogOverloadedError,
+  LogUnavailableError,
+  type RecordedEvent,
+} from '../event-log/index.js';
+
+/** Another process has claimed the subscription: what was being done for it has been rolled back. */
+export class OwnershipLostError extends Error {
+  override readonly name = 'OwnershipLostError';
+  constructor(readonly subscription: string) {
+    super(`The subscription ${subscription} belongs to another process by now.`);
+  }
+}
+
+/**
+ * To be thrown by a handler that was overtaken, for example by a command that moved on a stream which it appends to. The
+ * batch is handled again for as long as it takes: being overtaken is never a reason to park a stream.
+ */
+export class OvertakenError extends Error {
+  override readonly name = 'OvertakenError';
+  constructor(event: RecordedEvent, detail: string) {
+    super(`Overtaken while handling ${event.type} at position ${event.position}: ${detail}`);
+  }
+}
+
+/** Full disk, no memory, too many connections (53); input or output (58); a standby (25006): nothing that an event is to blame for. */
+const NOT_THE_EVENTS_FAULT = /^(53|58|25006)/;
+
+/** A failure of the surroundings, not of an event: it is tried again for ever. */
+export function isPassing(error: unknown): boolean {
+  return (
+    isConnectionFailure(error) ||
+    isContention(error) ||
+    error instanceof OvertakenError ||
+    error instanceof LogUnavailableError ||
+    error instanceof LogOverloadedError ||
+    NOT_THE_EVENTS_FAULT.test(sqlState(error))
+  );
+}
+
+/** SQLSTATE of an error that Postgres sent, else ''. */
+export function sqlState(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+export function textOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  // Postgres takes no NUL in a text.
+  return text.replaceAll('\0', '').slice(0, 2_000);
+}

@@ -1,0 +1,185 @@
+import { UnknownEventError, type EventLog, type LogTransaction, type RecordedEvent } from '../event-log/index.js';
+import { advance, commitWithCheckpoint, type Held } from './checkpoint-transaction.js';
+import { isPassing, OwnershipLostError, textOf } from './errors.js';
+import { park, parkedStreams, requestedRetries, retryFailed, unpark } from './parking.js';
+import { pause } from './pause.js';
+import type { ParkedStream, Subscription, SubscriptionRunnerOptions } from './subscription.js';
+import { Suspicion } from './suspicion.js';
+
+/** Positions that one query looks through at the most, so that a subscription with rare events shows its progress. */
+const SCAN = 100_000;
+const RETRY_PAGE = 1_000;
+export const DEFAULT_BATCH_SIZE = 500;
+
+/** A part of the log: every wanted event after the checkpoint and up to `end`. */
+interface Window {
+  readonly end: number;
+  readonly events: readonly RecordedEvent[];
+}
+
+/**
+ * One ownership of a subscription, from its claim on. It is used by one caller at a time. Every method may throw
+ * OwnershipLostError, UnknownEventError, or a passing failure (see `isPassing`), after which `refresh` must be called.
+ */
+export class OwnedRun {
+  private readonly parked = new Set<string>();
+  private readonly suspicion: Suspicion;
+  private stale = true;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly subscription: Subscription,
+    private held: Held,
+    private readonly options: SubscriptionRunnerOptions,
+    private readonly signal: AbortSignal,
+    private readonly onCheckpoint: (checkpoint: number) => void,
+  ) {
+    const batchSize = subscription.batchSize ?? DEFAULT_BATCH_SIZE;
+    this.suspicion = new Suspicion(batchSize, options.tries, options.retryDelayMs);
+  }
+
+  /** Handles what the log holds now, and what was asked for meanwhile. */
+  async pass(): Promise<void> {
+    if (this.stale) await this.refresh();
+    this.stale = true;
+    const head = await this.log.read.head();
+    while (this.held.checkpoint < head && !this.signal.aborted) await this.step(head);
+    if (this.parked.size > 0) await this.retryRequested();
+    if (this.subscription.reachedHead && !this.signal.aborted) await this.reachedHead();
+    this.stale = false;
+  }
+
+  /** After a failure it is not known what was committed; another process may have been the owner meanwhile. */
+  private async refresh(): Promise<void> {
+    const { name, fence } = this.held;
+    const { rows } = await this.log.pool.query<{ checkpoint: number; fence: number }>(
+      'SELECT checkpoint, fence FROM subscriptions WHERE name = $1',
+      [name],
+    );
+    if (rows[0]?.fence !== fence) throw new OwnershipLostError(name);
+    const parked = await parkedStreams(this.log.pool, name);
+    this.parked.clear();
+    for (const { stream } of parked) this.parked.add(stream);
+    this.moved(rows[0].checkpoint);
+  }
+
+  private moved(checkpoint: number): void {
+    this.held = { ...this.held, checkpoint };
+    this.onCheckpoint(checkpoint);
+  }
+
+  private async step(head: number): Promise<void> {
+    const limit = this.suspicion.batchLimit;
+    let window: Window | null = null;
+    try {
+      window = await this.readWindow(head, limit);
+      const events = this.parked.size === 0 ? window.events : window.events.filter((e) => !this.parked.has(e.stream));
+      if (events.length === 0) await advance(this.log.pool, this.held, window.end);
+      else await this.commit(window.end, (transaction) => this.subscription.handle(events, transaction));
+    } catch (error) {
+      if (mustEnd(error)) throw error;
+      await this.failed(
+        error,
+        window ?? { end: this.held.checkpoint + limit, events: [] },
+        window?.events.length ?? limit,
+      );
+      return;
+    }
+    this.moved(window.end);
+    this.suspicion.succeeded(window.end);
+  }
+
+  private async readWindow(head: number, limit: number): Promise<Window> {
+    const { checkpoint } = this.held;
+    const { types } = this.subscription;
+    const upTo = Math.min(head, checkpoint + SCAN);
+    const events = await this.log.read.after(checkpoint, { limit, upTo, ...(types && { types }) });
+    return { end: events.length < limit ? upTo : (events.at(-1)?.position ?? upTo), events };
+  }
+
+  private async commit(position: number, work: (transaction: LogTransaction) => Promise<void>): Promise<void> {
+    await commitWithCheckpoint(this.log, this.held, async (transaction) => {
+      await work(transaction);
+      return position;
+    });
+  }
+
+  private async failed(error: unknown, window: Window, size: number): Promise<void> {
+    const reaction = this.suspicion.failed(this.held.checkpoint, window.end, size);
+    const fields = { subscription: this.held.name, after: this.held.checkpoint, events: size, error: textOf(error) };
+    if (reaction.kind === 'park') {
+      await this.parkNext(error);
+    } else if (reaction.delayMs > 0) {
+      this.options.log('a batch failed and is handled again', { ...fields, inMs: reaction.delayMs });
+      await pause(reaction.delayMs, this.signal);
+    } else {
+      this.options.log('a batch failed and is taken apart', fields);
+    }
+  }
+
+  /** Parks the stream of the next wanted event. It is looked up as it is stored, for it may be one that cannot be decoded. */
+  private async parkNext(error: unknown): Promise<void> {
+    const { name, checkpoint } = this.held;
+    const { rows } = await this.log.pool.query<{ position: number; stream: string }>(
+      `SELECT position, stream FROM events WHERE position > $1 AND ($2::text[] IS NULL OR type = ANY ($2))
+        ORDER BY position LIMIT 1`,
+      [checkpoint, this.subscription.types ?? null],
+    );
+    const event = rows[0];
+    if (!event) return;
+    const isNew = !this.parked.has(event.stream);
+    await this.commit(event.position, async ({ client }) => {
+      if (isNew) await park(client, name, event, 1, error);
+    });
+    this.parked.add(event.stream);
+    this.moved(event.position);
+    this.suspicion.succeeded(event.position);
+    if (isNew) this.options.log('a stream was parked', { subscription: name, ...event, error: textOf(error) });
+  }
+
+  private async retryRequested(): Promise<void> {
+    for (const parked of await requestedRetries(this.log.pool, this.held.name)) {
+      const { checkpoint } = this.held;
+      const fields = { subscription: parked.subscription, stream: parked.stream };
+      try {
+        await this.commit(checkpoint, async (transaction) => {
+          await this.handleStream(parked, checkpoint, transaction);
+          await unpark(transaction.client, parked);
+        });
+        this.parked.delete(parked.stream);
+        this.options.log('a parked stream was handled', fields);
+      } catch (error) {
+        if (mustEnd(error)) throw error;
+        await this.commit(checkpoint, ({ client }) => retryFailed(client, parked, error));
+        this.options.log('a parked stream failed again', { ...fields, error: textOf(error) });
+      }
+    }
+  }
+
+  private async handleStream(parked: ParkedStream, upTo: number, transaction: LogTransaction): Promise<void> {
+    const { types } = this.subscription;
+    for (let after = parked.position - 1; ;) {
+      const options = { stream: parked.stream, upTo, limit: RETRY_PAGE, ...(types && { types }) };
+      const events = await this.log.read.after(after, options, transaction.client);
+      if (events.length > 0) await this.subscription.handle(events, transaction);
+      const last = events.at(-1);
+      if (!last || events.length < RETRY_PAGE) return;
+      after = last.position;
+    }
+  }
+
+  private async reachedHead(): Promise<void> {
+    await this.subscription.reachedHead?.({
+      checkpoint: this.held.checkpoint,
+      commit: async (work) => {
+        const position = await commitWithCheckpoint(this.log, this.held, work);
+        if (position !== null) this.moved(position);
+      },
+    });
+  }
+}
+
+/** An older release must not park what a newer one wrote: it leaves the subscription to that. */
+function mustEnd(error: unknown): boolean {
+  return isPassing(error) || error instanceof OwnershipLostError || error instanceof UnknownEventError;
+}

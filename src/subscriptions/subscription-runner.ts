@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { EventLog } from '../event-log/index.js';
+import { sendHints, type Hint } from './hints.js';
+import { claim, makeRows, release, renew } from './ownership.js';
+import { OwnerSession } from './owner-session.js';
+import { parkedStreams } from './parking.js';
+import { within } from './pause.js';
+import { retry } from './retry.js';
+import { readStatus } from './status.js';
+import type {
+  ParkedStream,
+  RetryResult,
+  Subscription,
+  SubscriptionRunnerOptions,
+  SubscriptionStatus,
+} from './subscription.js';
+import { Waiters } from './waiters.js';
+import { Worker } from './worker.js';
+
+const DEFAULTS: Omit<SubscriptionRunnerOptions, 'owner'> = {
+  log: () => undefined,
+  expiryMs: 10_000,
+  claimEveryMs: 1_000,
+  pollEveryMs: 1_000,
+  coalesceMs: 20,
+  minGapMs: 5,
+  waiterPollMs: 5,
+  tries: 3,
+  retryDelayMs: 100,
+  stopTimeoutMs: 5_000,
+  yieldMs: 5_000,
+};
+
+/**
+ * Runs this process's share of the subscriptions: it claims those that nobody owns, and hands each its events. It serves
+ * the checkpoints of all, whoever owns them.
+ */
+export class SubscriptionRunner {
+  private readonly options: SubscriptionRunnerOptions;
+  private readonly workers = new Map<string, Worker>();
+  private readonly waiters: Waiters;
+  private readonly session: OwnerSession;
+  private unsubscribe: () => void = () => undefined;
+  private timer: NodeJS.Timeout | null = null;
+  private running = false;
+  private tending: Promise<void> | null = null;
+  private tendAgain = false;
+  private renewDue = 0;
+
+  constructor(
+    private readonly log: EventLog,
+    options: Partial<SubscriptionRunnerOptions> = {},
+  ) {
+    this.options = { ...DEFAULTS, owner: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`, ...options };
+    this.waiters = new Waiters(
+      log.pool,
+      this.options.waiterPollMs,
+      (name) => this.hurry(name),
+      (name) => this.owns(name),
+    );
+    const { expiryMs } = this.options;
+    const connection = { ...log.pool.options, query_timeout: expiryMs, connectionTimeoutMillis: expiryMs };
+    this.session = new OwnerSession(connection, {
+      connected: () => {
+        this.renewDue = 0;
+        void this.tend();
+      },
+      hinted: (hint) => this.hinted(hint),
+    });
+  }
+
+  /** Takes a subscription on, before or after `start`. */
+  add(subscription: Subscription): void {
+    if (this.workers.has(subscription.name)) throw new Error(`The subscription ${subscription.name} is added twice.`);
+    const worker = new Worker(
+      subscription,
+      this.log,
+      this.options,
+      (name, checkpoint) => this.waiters.reached(name, checkpoint),
+      () => {
+        this.waiters.watchOthers();
+        if (worker.notBefore > performance.now()) void this.release([worker.name]).catch(() => undefined);
+      },
+    );
+    this.workers.set(subscription.name, worker);
+    if (this.running) void this.tend();
+  }
+
+  /** Gives a subscription up for this process; its checkpoint stays. */
+  async remove(name: string): Promise<void> {
+    const worker = this.workers.get(name);
+    if (!worker) return;
+    this.workers.delete(name);
+    if (this.tending) await this.tending;
+    await worker.end(this.options.stopTimeoutMs);
+    await this.release([name]).catch(() => undefined);
+  }
+
+  /** Resolves after the first attempt to claim. It goes on trying, also when the database is away, until `stop`. */
+  async start(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    this.unsubscribe = this.log.signal.subscribe(() => {
+      for (const worker of this.workers.values()) if (worker.held) worker.wake.hint();
+    });
+    await this.session.start();
+    await this.tend();
+    this.timer = setInterval(() => void this.tend(), this.options.claimEveryMs);
+  }
+
+  /** Ends after the batches under way and releases all, so that others take over at once. */
+  async stop(): Promise<void> {
+    this.waiters.close();
+    if (!this.running) return;
+    this.running = false;
+    this.unsubscribe();
+    if (this.timer) clearInterval(this.timer);
+    const { stopTimeoutMs } = this.options;
+    if (this.tending) await within(stopTimeoutMs, this.tending);
+    await Promise.all([...this.workers.values()].map((worker) => worker.end(stopTimeoutMs)));
+    // What cannot be released now is taken over all the same, once this session has ended.
+    if (this.session.isConnected) await within(stopTimeoutMs, this.release([...this.workers.keys()]));
+    await within(stopTimeoutMs, this.session.close());
+  }
+
+  /**
+   * Resolves true as soon as the subscription has handled all events up to the position, whichever process runs it; false
+   * after the time, and when the runner stops.
+   */
+  caughtUp(name: string, position: number, timeoutMs: number): Promise<boolean> {
+    return this.waiters.wait(name, position, timeoutMs);
+  }
+
+  /** All subscriptions of the database, those of other processes too. */
+  status(): Promise<SubscriptionStatus[]> {
+    return readStatus(this.log, (name) => ({
+      ownedHere: this.owns(name),
+      failure: this.workers.get(name)?.failure ?? null,
+    }));
+  }
+
+  parked(name: string): Promise<ParkedStream[]> {
+    return parkedStreams(this.log.pool, name);
+  }
+
+  /**
+   * Has the owner handle a parked stream's events, from the one that failed up to the checkpoint, in one transaction. Any
+   * process may ask; the wish is stored, so it is fulfilled even if the owner dies.
+   * @throws LeaseholdError `stream_not_parked`
+   */
+  retryParked(name: string, stream: string, timeoutMs = 10_000): Promise<RetryResult> {
+    return retry(this.log.pool, name, stream, timeoutMs, () => this.hurry(name));
+  }
+
+  private owns(name: string): boolean {
+    return (this.workers.get(name)?.held ?? null) !== null;
+  }
+
+  private hurry(name: string): boolean {
+    if (!this.owns(name)) return false;
+    this.workers.get(name)?.wake.hurry();
+    return true;
+  }
+
+  private hinted({ kind, name }: Hint): void {
+    if (kind === 'look') this.hurry(name);
+    else if (this.workers.has(name) && !this.owns(name)) void this.tend();
+  }
+
+  private async release(names: readonly string[]): Promise<void> {
+    await release(this.log.pool, this.options.owner, names);
+    await sendHints(this.log.pool, 'free', names);
+  }
+
+  /** Makes rows, renews and claims; one at a time, for it uses the one session. */
+  private tend(): Promise<void> {
+    if (this.tending) {
+      this.tendAgain = true;
+      return this.tending;
+    }
+    this.tending = this.tendWhileAsked().finally(() => {
+      this.tending = null;
+    });
+    return this.tending;
+  }
+
+  private async tendWhileAsked(): Promise<void> {
+    do {
+      this.tendAgain = false;
+      if (!this.running || !this.session.isConnected) return;
+      try {
+        await this.makeRows();
+        await this.renew();
+        await this.claim();
+      } catch (error) {
+        // The session has ended itself and connects again; then this is repeated.
+        this.options.log('the owner session failed', { error: String(error) });
+      }
+    } while (this.tendAgain);
+  }
+
+  private async makeRows(): Promise<void> {
+    const missing = [...this.workers.values()].filter((worker) => !worker.hasRow);
+    if (missing.length === 0) return;
+    await makeRows(
+      this.session,
+      missing.map((worker) => worker.name),
+    );
+    for (const worker of missing) worker.hasRow = true;
+  }
+
+  private async renew(): Promise<void> {
+    const now = performance.now();
+    if (now < this.renewDue) return;
+    const held = [...this.workers.values()].flatMap((worker) => worker.held ?? []);
+    if (held.length > 0) {
+      const still = await renew(this.session, this.options.owner, held, this.options.expiryMs);
+      for (const { name, fence } of held) {
+        const worker = this.workers.get(name);
+        if (!still.has(name) && worker?.held?.fence === fence) void worker.end();
+      }
+    }
+    this.renewDue = now + this.options.expiryMs / 3;
+  }
+
+  private async claim(): Promise<void> {
+    const now = performance.now();
+    const wanted = [...this.workers.values()].filter((worker) => !worker.held && worker.notBefore <= now);
+    if (wanted.length === 0) return;
+    const names = wanted.map((worker) => worker.name);
+    for (const held of await claim(this.session, this.options.owner, names, this.options.expiryMs)) {
+      const worker = this.workers.get(held.name);
+      if (worker && this.running) worker.begin(held);
+    }
+  }
+}
