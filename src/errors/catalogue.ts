@@ -13,6 +13,11 @@ export const ERRORS = {
     title: 'The body is not JSON.',
     remedy: 'Send one JSON object, encoded as UTF-8.',
   },
+  malformed_request: {
+    status: 400,
+    title: 'The request is not proper HTTP.',
+    remedy: 'See `detail`.',
+  },
   payload_too_large: {
     status: 413,
     title: 'The body is too large.',
@@ -22,6 +27,21 @@ export const ERRORS = {
     status: 415,
     title: 'The body has a media type that is not supported.',
     remedy: 'Send `Content-Type: application/json`.',
+  },
+  uri_too_long: {
+    status: 414,
+    title: 'The address is too long.',
+    remedy: 'Send a shorter path and query.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The headers are too large.',
+    remedy: 'Send at most 16 KiB of request line and headers.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request did not arrive in time.',
+    remedy: 'Send the whole request within 30 seconds.',
   },
   route_not_found: {
     status: 404,
@@ -122,6 +142,11 @@ export const ERRORS = {
     status: 503,
     title: 'The database cannot be reached.',
     remedy: 'Try again. Whether the command was recorded is not known: repeat it with the same `Idempotency-Key`.',
+  },
+  shutting_down: {
+    status: 503,
+    title: 'The service is shutting down.',
+    remedy: 'Try again after the seconds in `Retry-After`; nothing was done.',
   },
   internal_error: {
     status: 500,
