@@ -1,0 +1,27 @@
+import type { Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { HttpAdapter } from './http-adapter.js';
+import { checkInputBeforeValidation } from './input-hygiene.js';
+import { acceptOnlyJson } from './json-body.js';
+import { setupOpenApi } from './openapi.js';
+import { ProblemDetailsFilter } from './problem-details.filter.js';
+import { createValidationPipe } from './validation.js';
+
+/** The service's HTTP edge around a module. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`. */
+export async function createHttpApp(module: Type<unknown>): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
+    logger: ['warn', 'error'],
+    // json-body.ts has the only parser.
+    bodyParser: false,
+    // What fails to start is told by main.ts, not by aborting the process from inside.
+    abortOnError: false,
+  });
+  const server = app.getHttpAdapter().getInstance();
+  acceptOnlyJson(server);
+  checkInputBeforeValidation(server);
+  app.useGlobalFilters(new ProblemDetailsFilter());
+  app.useGlobalPipes(createValidationPipe());
+  setupOpenApi(app);
+  return app;
+}

@@ -1,0 +1,101 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ERRORS, type ErrorCode } from '../errors/catalogue.js';
+import { codesByStatus, problemResponse } from './api-docs.js';
+import { errorDocsPage } from './error-docs-page.js';
+import { packageVersion } from './package-version.js';
+import { ERROR_DOCS_PATH, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { swaggerUiRoutes } from './swagger-ui.js';
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
+
+const ANY_ROUTE: readonly ErrorCode[] = ['validation_failed', 'overloaded', 'database_unavailable', 'internal_error'];
+const ANY_BODY: readonly ErrorCode[] = ['malformed_json', 'payload_too_large', 'unsupported_media_type'];
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
+
+/** `/api/docs`, `/api/docs/errors` and `/api/openapi.json`; call it before the app is initialised. */
+export function setupOpenApi(app: NestFastifyApplication): void {
+  const adapter = app.getHttpAdapter();
+  // Made when it is first asked for, so that the start does not wait for it.
+  let json: string | undefined;
+  adapter.get('/api/openapi.json', (_request: FastifyRequest, reply: FastifyReply) => {
+    json ??= JSON.stringify(createOpenApiDocument(app));
+    void reply.type('application/json; charset=utf-8').send(json);
+  });
+  adapter.get(ERROR_DOCS_PATH, (_request: FastifyRequest, reply: FastifyReply) => {
+    void reply.type('text/html; charset=utf-8').send(errorDocsPage());
+  });
+  for (const [path, answer] of swaggerUiRoutes()) adapter.get(path, answer);
+}
+
+export function createOpenApiDocument(app: NestFastifyApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Leasehold')
+    .setDescription(
+      'Time-bounded leases on execution environments. Every error is an RFC 9457 problem with a stable `code`.',
+    )
+    .setVersion(packageVersion())
+    .setOpenAPIVersion('3.1.0')
+    .build();
+  const document = SwaggerModule.createDocument(app, config);
+  for (const path of Object.values(document.paths)) {
+    for (const method of METHODS) {
+      const operation = path[method];
+      if (operation) addCommonProblems(operation);
+    }
+  }
+  return {
+    ...document,
+    components: { ...document.components, schemas: { ...document.components?.schemas, ...problemSchemas() } },
+  };
+}
+
+function addCommonProblems(operation: Operation): void {
+  const responses = (operation.responses ??= {});
+  const codes = operation.requestBody ? [...ANY_ROUTE, ...ANY_BODY] : ANY_ROUTE;
+  for (const [status, sameStatus] of codesByStatus(codes)) {
+    const declared = declaredCodes(responses[status]);
+    responses[status] = problemResponse([...declared, ...sameStatus.filter((code) => !declared.includes(code))]);
+  }
+}
+
+/** The codes that `ApiProblems` has put there: the names of the examples. */
+function declaredCodes(response: Operation['responses'][string] | undefined): ErrorCode[] {
+  const content = response && 'content' in response ? response.content : undefined;
+  const names = Object.keys(content?.[PROBLEM_MEDIA_TYPE]?.examples ?? {});
+  return names.filter((name): name is ErrorCode => Object.hasOwn(ERRORS, name));
+}
+
+function problemSchemas(): Schemas {
+  const text = { type: 'string' } as const;
+  return {
+    FieldError: {
+      type: 'object',
+      required: ['field', 'message'],
+      properties: { field: { ...text, description: 'A path such as `config.image`.' }, message: text },
+    },
+    Problem: {
+      type: 'object',
+      description: 'RFC 9457 problem details.',
+      required: ['type', 'title', 'status', 'detail', 'code', 'remedy', 'requestId', 'instance'],
+      properties: {
+        type: { ...text, format: 'uri-reference' },
+        title: text,
+        status: { type: 'integer' },
+        detail: { ...text, description: 'One sentence about this occurrence.' },
+        code: { ...text, enum: Object.keys(ERRORS) },
+        remedy: { ...text, description: 'What to do about it.' },
+        requestId: { ...text, format: 'uuid' },
+        instance: { ...text, format: 'uri-reference', description: 'The path of the request.' },
+        errors: { type: 'array', items: { $ref: '#/components/schemas/FieldError' } },
+        leaseIds: { type: 'array', items: { ...text, format: 'uuid' } },
+        leaseId: { ...text, format: 'uuid' },
+        environmentId: { ...text, format: 'uuid' },
+        actualVersion: { type: 'integer' },
+      },
+    },
+  };
+}
