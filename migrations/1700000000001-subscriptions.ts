@@ -33,7 +33,7 @@ export class Subscriptions1700000000001 implements MigrationInterface {
         name text COLLATE "C" NOT NULL,
         generation integer NOT NULL,
         version integer NOT NULL,
-        state text NOT NULL CHECK (state IN ('building', 'live', 'old')),
+        state text NOT NULL CHECK (state IN ('building', 'live', 'old', 'dropped')),
         table_name text NOT NULL,
         subscription text COLLATE "C" NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),

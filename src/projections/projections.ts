@@ -1,0 +1,210 @@
+import type { DataSource, EntityMetadata } from 'typeorm';
+import { LeaseholdError } from '../errors/catalogue.js';
+import type { EventLog } from '../event-log/index.js';
+import type { OwnerTurn, Subscription, SubscriptionLog, SubscriptionRunner } from '../subscriptions/index.js';
+import { abandonBuild, addGeneration, bringUpToDate, dropOldTables } from './generation-changes.js';
+import { readGenerations, type Generation } from './generations.js';
+import type { Projection } from './projection.js';
+import { Projector } from './projector.js';
+import { ReadModelTable } from './read-model-table.js';
+import { readProjectionStatus, type ProjectionStatus } from './status.js';
+import { switchOver } from './switch-over.js';
+
+export interface ProjectionsOptions {
+  readonly log: SubscriptionLog;
+  /** False for a process that only queries: it neither makes nor fills tables. */
+  readonly project: boolean;
+  /** Events in one transaction at the most. */
+  readonly batchSize: number;
+  /** How often the process looks whether another one has rebuilt or switched a read model. */
+  readonly refreshEveryMs: number;
+}
+
+const DEFAULTS: ProjectionsOptions = {
+  log: () => undefined,
+  project: true,
+  batchSize: 2_000,
+  refreshEveryMs: 1_000,
+};
+
+/** Somebody who waits longer than this for a checkpoint may be waiting for a generation that is not live any more. */
+const RECHECK_MS = 100;
+
+/**
+ * The read models: it keeps a generation of each filled, builds new ones beside them, and switches. Queries read the view
+ * of the entity's name; `caughtUp` waits for what that view shows.
+ *
+ * A process feeds the generations whose version its code has. So while a new release builds its own generation, the live
+ * one is fed by the old release for as long as that runs, and stands still from then on until the switch. Code that is
+ * older than the live generation feeds nothing, and rebuilds only when it is told to.
+ */
+export class Projections {
+  private readonly definitions: ReadonlyMap<string, Projection<object>>;
+  private readonly options: ProjectionsOptions;
+  /** What this process feeds, by subscription. */
+  private readonly fed = new Set<string>();
+  /** The subscription of each projection's live generation, as last seen. */
+  private live = new Map<string, string>();
+  private refreshing: Promise<void> | null = null;
+  private blocked = new Set<string>();
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly runner: SubscriptionRunner,
+    private readonly source: DataSource,
+    definitions: readonly Projection<object>[],
+    options: Partial<ProjectionsOptions> = {},
+  ) {
+    this.definitions = new Map(definitions.map((definition) => [definition.name, definition]));
+    this.options = { ...DEFAULTS, ...options };
+  }
+
+  /** Makes what is missing, begins to rebuild what this code has a newer version of, and adds the subscriptions. */
+  async start(): Promise<void> {
+    for (const definition of this.definitions.values()) {
+      const metadata = this.metadata(definition);
+      if (this.options.project) await bringUpToDate(this.log.pool, this.source, metadata, definition, this.options.log);
+    }
+    await this.refresh();
+    this.timer = setInterval(() => void this.refresh().catch(() => undefined), this.options.refreshEveryMs);
+  }
+
+  /** The runner ends the subscriptions. */
+  async stop(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    this.timer = null;
+    await this.refreshing?.catch(() => undefined);
+  }
+
+  /**
+   * Resolves true once a query of the projection sees all events up to the position; false after the time.
+   * @throws LeaseholdError `projection_not_found`
+   */
+  async caughtUp(name: string, position: number, timeoutMs: number): Promise<boolean> {
+    this.definition(name);
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const live = this.live.get(name);
+      const left = deadline - performance.now();
+      // Also true of a generation that has been replaced since: it stood still before its successor reached it.
+      if (live !== undefined && (await this.runner.caughtUp(live, position, Math.min(left, RECHECK_MS)))) return true;
+      if (performance.now() >= deadline || this.timer === null) return false;
+      await this.refresh().catch(() => new Promise((resolve) => setTimeout(resolve, RECHECK_MS)));
+    }
+  }
+
+  /**
+   * Begins to fill a new generation beside the live one. It switches by itself once it has caught up, also if this
+   * process ends.
+   * @returns its number
+   * @throws LeaseholdError `projection_not_found`, `projection_rebuilding`
+   */
+  async rebuild(name: string): Promise<number> {
+    const definition = this.definition(name);
+    const generation = await addGeneration(this.log.pool, this.source, this.metadata(definition), definition);
+    if (generation === null) {
+      throw new LeaseholdError('projection_rebuilding', `A generation of ${name} is being built already.`);
+    }
+    this.options.log('a read model is rebuilt', { projection: name, generation });
+    await this.refresh();
+    return generation;
+  }
+
+  /** Gives up the generation that is being built, if there is one; says whether there was. */
+  async cancelRebuild(name: string): Promise<boolean> {
+    const { name: projection } = this.definition(name);
+    const abandoned = await abandonBuild(this.log.pool, projection);
+    await this.refresh();
+    return abandoned;
+  }
+
+  /** Drops the tables of generations that are neither live nor being built. @returns their numbers */
+  async dropOld(name: string): Promise<number[]> {
+    const { name: projection } = this.definition(name);
+    return dropOldTables(this.log.pool, projection);
+  }
+
+  status(): Promise<ProjectionStatus[]> {
+    const versions = new Map([...this.definitions.values()].map(({ name, version }) => [name, version]));
+    return readProjectionStatus(this.log.pool, versions);
+  }
+
+  private definition(name: string): Projection<object> {
+    const definition = this.definitions.get(name);
+    if (!definition) throw new LeaseholdError('projection_not_found', `There is no projection ${name}.`);
+    return definition;
+  }
+
+  private metadata(definition: Projection<object>): EntityMetadata {
+    const metadata = this.source.getMetadata(definition.entity);
+    if (metadata.tableName !== definition.name) {
+      throw new Error(`The entity of the projection ${definition.name} has the table ${metadata.tableName}.`);
+    }
+    return metadata;
+  }
+
+  /** Looks which generations there are, and feeds those that this process can feed. */
+  private refresh(): Promise<void> {
+    this.refreshing ??= this.readAndFeed().finally(() => {
+      this.refreshing = null;
+    });
+    return this.refreshing;
+  }
+
+  private async readAndFeed(): Promise<void> {
+    const generations = await readGenerations(this.log.pool, [...this.definitions.keys()]);
+    this.live = new Map(generations.filter((g) => g.state === 'live').map((g) => [g.name, g.subscription]));
+    if (!this.options.project) return;
+    const toFeed = generations.filter(
+      ({ name, state, version }) =>
+        (state === 'live' || state === 'building') && version === this.definitions.get(name)?.version,
+    );
+    for (const generation of toFeed) {
+      if (this.fed.has(generation.subscription)) continue;
+      this.fed.add(generation.subscription);
+      this.runner.add(this.subscription(generation));
+    }
+    const names = new Set(toFeed.map(({ subscription }) => subscription));
+    for (const name of this.fed) {
+      if (names.has(name)) continue;
+      this.fed.delete(name);
+      void this.runner.remove(name);
+    }
+  }
+
+  private subscription(generation: Generation): Subscription {
+    const definition = this.definition(generation.name);
+    const table = new ReadModelTable(this.source, this.metadata(definition), generation.table);
+    const projector = new Projector(definition, table);
+    const handle: Subscription['handle'] = (events, transaction) => projector.handle(events, transaction);
+    const subscription: Subscription = {
+      name: generation.subscription,
+      types: definition.types,
+      batchSize: this.options.batchSize,
+      hasRow: true,
+      handle,
+    };
+    if (generation.state !== 'building') return subscription;
+    const successor = { generation, types: definition.types, handle };
+    return { ...subscription, reachedHead: (turn) => this.trySwitch(turn, successor) };
+  }
+
+  private async trySwitch(turn: OwnerTurn, successor: Parameters<typeof switchOver>[2]): Promise<void> {
+    const { name, generation, subscription } = successor.generation;
+    if (this.live.get(name) === subscription) return;
+    const result = await switchOver(this.log, turn, successor);
+    if (result.kind === 'switched') {
+      this.live.set(name, subscription);
+      this.options.log('a read model was switched', { projection: name, generation, from: result.from });
+    } else if (result.kind === 'blocked' && !this.blocked.has(subscription)) {
+      this.blocked.add(subscription);
+      this.options.log('a read model cannot be switched: streams are parked', {
+        subscription,
+        streams: result.streams,
+      });
+    } else if (result.kind === 'over') {
+      await this.refresh();
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import type { PoolClient } from 'pg';
+import { Table, type DataSource, type EntityMetadata } from 'typeorm';
+
+interface Column {
+  readonly property: string;
+  readonly name: string;
+  readonly type: string;
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** Loads and writes the rows of one generation's table, many at a time. Columns and types are those of the entity. */
+export class ReadModelTable<Row extends object> {
+  private readonly loading: string;
+  private readonly writing: string;
+  private readonly key: Column;
+
+  constructor(
+    source: DataSource,
+    metadata: EntityMetadata,
+    readonly name: string,
+  ) {
+    const columns = columnsOf(source, metadata);
+    const primary = metadata.primaryColumns.map((column) => column.databaseName);
+    const key = columns.find((column) => column.name === primary[0]);
+    if (!key || primary.length !== 1) throw new Error(`The entity of ${metadata.tableName} needs one primary column.`);
+    this.key = key;
+    const table = quoted(name);
+    const names = columns.map((column) => quoted(column.name)).join(', ');
+    const sets = columns
+      .filter((column) => column !== key)
+      .map(({ name }) => `${quoted(name)} = EXCLUDED.${quoted(name)}`);
+    this.loading = `SELECT ${columns.map((column) => `${quoted(column.name)} AS ${quoted(column.property)}`).join(', ')}
+      FROM ${table} WHERE ${quoted(key.name)} = ANY ($1::${key.type}[])`;
+    this.writing = `
+      WITH gone AS (DELETE FROM ${table} WHERE ${quoted(key.name)} = ANY ($2::${key.type}[]))
+      INSERT INTO ${table} (${names})
+      SELECT ${columns.map((column) => quoted(column.property)).join(', ')}
+        FROM json_to_recordset($1::json) AS r(${columns.map((c) => `${quoted(c.property)} ${c.type}`).join(', ')})
+      ON CONFLICT (${quoted(key.name)}) DO ${sets.length > 0 ? `UPDATE SET ${sets.join(', ')}` : 'NOTHING'}`;
+  }
+
+  async load(client: PoolClient, keys: readonly string[]): Promise<Map<string, Row>> {
+    const { rows } = await client.query<Row>({ name: `load_${this.name}`, text: this.loading, values: [keys] });
+    return new Map(rows.map((row) => [String(Reflect.get(row, this.key.property)), row]));
+  }
+
+  /** One statement: rows are inserted or replaced, keys with null are deleted. */
+  async write(client: PoolClient, rows: ReadonlyMap<string, Row | null>): Promise<void> {
+    const written: Row[] = [];
+    const gone: string[] = [];
+    for (const [key, row] of rows) {
+      if (row === null) gone.push(key);
+      else written.push(row);
+    }
+    if (written.length === 0 && gone.length === 0) return;
+    await client.query({ name: `write_${this.name}`, text: this.writing, values: [JSON.stringify(written), gone] });
+  }
+}
+
+function columnsOf(source: DataSource, metadata: EntityMetadata): Column[] {
+  const table = Table.create(metadata, source.driver);
+  return metadata.columns.flatMap((column) => {
+    const stored = table.findColumnByName(column.databaseName);
+    // A column that Postgres computes is in the table, but not in a row.
+    if (!stored || stored.asExpression !== undefined) return [];
+    const type = source.driver.createFullType(stored);
+    return [{ property: column.propertyName, name: column.databaseName, type }];
+  });
+}
