@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HttpAdapter } from './http-adapter.js';
@@ -9,7 +9,7 @@ import { ProblemDetailsFilter } from './problem-details.filter.js';
 import { createValidationPipe } from './validation.js';
 
 /** The service's HTTP edge around a module. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`. */
-export async function createHttpApp(module: Type<unknown>): Promise<NestFastifyApplication> {
+export async function createHttpApp(module: Type<unknown> | DynamicModule): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
     logger: ['warn', 'error'],
     // json-body.ts has the only parser.

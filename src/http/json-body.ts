@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { LeaseholdError } from '../errors/catalogue.js';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * JSON is the only kind of body. It must be UTF-8: a lenient decoder would put U+FFFD in the place of what the caller
  * sent. Keys such as `__proto__` are left to input-hygiene.ts, which names their path.
@@ -30,7 +32,7 @@ function parseJson(body: Buffer, method: string): unknown {
   if (body.length === 0) throw new LeaseholdError('malformed_json', 'The body is empty.');
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    text = UTF8.decode(body);
   } catch {
     throw new LeaseholdError('malformed_json', 'The body is not encoded as UTF-8.');
   }

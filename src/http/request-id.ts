@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { isUUID as isUuid } from 'class-validator';
-import { uuidv7 as newUuid } from 'uuidv7';
+import { uuidv7 } from 'uuidv7';
+import { isUuid } from './uuid.js';
 
 /** The caller's `X-Request-Id` where it is a UUID, so that its logs and ours name the same request; else a new one. */
 export function requestIdFor(request: Pick<IncomingMessage, 'headers'>): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && isUuid(given) ? given.toLowerCase() : newRequestId();
+  return isUuid(given) ? given.toLowerCase() : newRequestId();
 }
 
 export function newRequestId(): string {
-  return newUuid();
+  return uuidv7();
 }

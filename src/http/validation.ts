@@ -3,9 +3,9 @@ import { ApiParam } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { registerDecorator, type ValidationError } from 'class-validator';
 import type { FieldError } from '../errors/catalogue.js';
+import { isUuid } from './uuid.js';
 import { displayPath, validationFailed } from './validation-failed.js';
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const EXAMPLE_UUID = '018f4b6e-7a3c-7d21-9b0e-5c1d2e3f4a5b';
 
 /** The one pipe for bodies and queries: what a DTO does not declare is refused, and nothing is converted by guessing. */
@@ -42,7 +42,7 @@ export class UuidPipe implements PipeTransform<unknown, string> {
   constructor(private readonly name: string) {}
 
   transform(value: unknown): string {
-    if (typeof value !== 'string' || !UUID.test(value)) {
+    if (!isUuid(value)) {
       throw validationFailed([{ field: this.name, message: 'must be a UUID' }]);
     }
     return value.toLowerCase();
@@ -67,7 +67,7 @@ function documentParam(name: string, target: object, key: string | symbol): void
 export function IsUuid(): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.toLowerCase() : value)),
-    rule('isUuid', 'must be a UUID', (value) => typeof value === 'string' && UUID.test(value)),
+    rule('isUuid', 'must be a UUID', isUuid),
   );
 }
 
