@@ -1,6 +1,7 @@
+import { Injectable } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import { LeaseholdError } from '../errors/catalogue.js';
-import type { EventLog, NewEvent, RecordedEvent, StreamGuard, StreamWrite } from '../event-log/index.js';
+import { EventLog, type NewEvent, type RecordedEvent, type StreamGuard, type StreamWrite } from '../event-log/index.js';
 import type { CommandContext } from './command-context.js';
 
 /** What a command wants to record. */
@@ -23,6 +24,7 @@ const MAX_ATTEMPTS = 20;
  * The way of every command: plan on the state that is known, append, and plan again on the newest state when somebody
  * was faster.
  */
+@Injectable()
 export class CommandRunner {
   constructor(private readonly log: EventLog) {}
 

@@ -107,6 +107,6 @@ function sameJson(left: unknown, right: unknown): boolean {
   const keys = Object.keys(left);
   return (
     keys.length === Object.keys(right).length &&
-    keys.every((key) => key in right && sameJson(left[key as keyof typeof left], right[key as keyof typeof right]))
+    keys.every((key) => Object.hasOwn(right, key) && sameJson(left[key as keyof typeof left], right[key as keyof typeof right]))
   );
 }

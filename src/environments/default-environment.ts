@@ -1,3 +1,4 @@
+import { Injectable } from '@nestjs/common';
 import { uuidv7 } from 'uuidv7';
 import type { CommandContext } from '../commands/command-context.js';
 import { CommandRunner } from '../commands/command-runner.js';
@@ -7,6 +8,7 @@ import { EnvironmentStore } from './environment-store.js';
 import { localEnvironmentStream } from './events.js';
 
 /** A company's one local environment, made when it is first needed. */
+@Injectable()
 export class DefaultEnvironment {
   constructor(
     private readonly runner: CommandRunner,

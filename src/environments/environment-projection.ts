@@ -21,7 +21,22 @@ function stateOf(row: EnvironmentRow | null): EnvironmentState {
   return { kind: row.deleted ? 'deleted' : 'present', environment: environmentOf(row) };
 }
 
-/** What callers see of a row. */
-export function environmentOf({ deleted: _deleted, ...environment }: EnvironmentRow): Environment {
-  return environment;
+/** What callers see of a row, in the order of the fields that events give. */
+export function environmentOf(row: EnvironmentRow): Environment {
+  const { id, companyId, name, description, driver, status, config, metadata } = row;
+  const { createdAt, updatedAt, version, position } = row;
+  return {
+    id,
+    companyId,
+    name,
+    description,
+    driver,
+    status,
+    config,
+    metadata,
+    createdAt,
+    updatedAt,
+    version,
+    position,
+  };
 }

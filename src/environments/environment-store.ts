@@ -1,7 +1,8 @@
+import { Injectable } from '@nestjs/common';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { StateStore, type Versioned } from '../commands/state-store.js';
 import type { CommandRunner } from '../commands/command-runner.js';
-import type { EventLog, StreamWrite } from '../event-log/index.js';
+import { EventLog, type StreamWrite } from '../event-log/index.js';
 import type { EnvironmentFacts } from './decide.js';
 import {
   ENVIRONMENT_CATEGORY,
@@ -27,6 +28,7 @@ export interface EnvironmentBasis {
 }
 
 /** Environments and the claims on a company's local one, as the log has them. */
+@Injectable()
 export class EnvironmentStore {
   readonly environments: StateStore<EnvironmentState, EnvironmentEvent>;
   readonly claims: StateStore<LocalEnvironmentClaim, LocalEnvironmentEvent>;

@@ -33,18 +33,24 @@ export const initialEnvironment: EnvironmentState = { kind: 'none' };
 export function evolveEnvironment(state: EnvironmentState, event: Recorded<EnvironmentEvent>): EnvironmentState {
   const at = { updatedAt: event.recordedAt, version: event.version, position: event.position };
   switch (event.type) {
-    case 'EnvironmentCreated':
+    case 'EnvironmentCreated': {
+      const { name, description, driver, config, metadata } = event.data;
       return {
         kind: 'present',
         environment: {
           id: event.stream.slice(environmentStream('').length),
           companyId: event.companyId,
-          ...event.data,
+          name,
+          description,
+          driver,
           status: 'active',
+          config,
+          metadata,
           createdAt: event.recordedAt,
           ...at,
         },
       };
+    }
     case 'EnvironmentChanged':
       return { kind: 'present', environment: { ...existing(state, event), ...event.data, ...at } };
     case 'EnvironmentDeleted':

@@ -33,13 +33,19 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** What one statement commits. */
+interface Batch {
+  readonly waiting: Waiting[];
+  readonly touched: Touched;
+}
+
 /**
  * Drains concurrent appends of this process into few statements (group commit). One append a transaction would be
  * capped at one append per commit latency, because the log's lock is held over the commit.
  */
 export class Committer {
   private queue: Waiting[] = [];
-  private inFlight = 0;
+  private readonly inFlight = new Set<Batch>();
   private scheduled = false;
   private idle: (() => void)[] = [];
 
@@ -61,45 +67,50 @@ export class Committer {
 
   /** Resolves once nothing waits and nothing is under way. */
   async drain(): Promise<void> {
-    if (this.queue.length === 0 && this.inFlight === 0) return;
+    if (this.queue.length === 0 && this.inFlight.size === 0) return;
     await new Promise<void>((resolve) => this.idle.push(resolve));
   }
 
   /** On the next turn of the event loop, so that the appends of this turn share a statement; there is no timer. */
   private schedule(): void {
-    if (this.scheduled || this.inFlight >= this.options.maxInFlight) return;
+    if (this.scheduled || this.inFlight.size >= this.options.maxInFlight) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
       const batch = this.takeBatch();
-      if (batch.length === 0) return;
-      this.inFlight += 1;
-      void this.commit(batch).finally(() => {
-        this.inFlight -= 1;
+      // Everything that waits touches what is under way; the end of that schedules again.
+      if (batch.waiting.length === 0) return;
+      this.inFlight.add(batch);
+      void this.commit(batch.waiting).finally(() => {
+        this.inFlight.delete(batch);
         if (this.queue.length > 0) this.schedule();
-        else if (this.inFlight === 0) for (const resolve of this.idle.splice(0)) resolve();
+        else if (this.inFlight.size === 0) for (const resolve of this.idle.splice(0)) resolve();
       });
       if (this.queue.length > 0) this.schedule();
     });
   }
 
   /**
-   * The oldest appends that do not touch each other: an append of a stream or key that an earlier one writes waits for
-   * the next batch, so that it is compared with what the earlier one left.
+   * The oldest appends that do not touch each other or what is under way: an append of a stream or key that an earlier
+   * one writes waits until that is committed, so that it is compared with what the earlier one left. Side by side, two
+   * makers of one stream or users of one key would fail their whole batches.
    */
-  private takeBatch(): Waiting[] {
+  private takeBatch(): Batch {
     const batch: Waiting[] = [];
     const left: Waiting[] = [];
     const touched = new Touched();
+    const passedOver = new Touched();
+    const others = [touched, passedOver, ...[...this.inFlight].map((other) => other.touched)];
     let looked = 0;
     for (const waiting of this.queue) {
       if (batch.length === this.options.maxBatch || looked === this.options.maxBatch * LOOK_AHEAD) break;
       looked += 1;
-      (touched.overlaps(waiting.append) ? left : batch).push(waiting);
-      touched.add(waiting.append);
+      const mustWait = others.some((other) => other.overlaps(waiting.append));
+      (mustWait ? left : batch).push(waiting);
+      (mustWait ? passedOver : touched).add(waiting.append);
     }
     this.queue = left.concat(this.queue.slice(looked));
-    return batch;
+    return { waiting: batch, touched };
   }
 
   private async commit(batch: Waiting[]): Promise<void> {
@@ -140,7 +151,7 @@ export class Committer {
   }
 }
 
-/** The streams and keys that the appends of a batch, and those left for later, touch. */
+/** The streams and keys that some appends touch. */
 class Touched {
   private readonly written = new Set<string>();
   private readonly guarded = new Set<string>();

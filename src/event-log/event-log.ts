@@ -4,7 +4,7 @@ import type { Append, Verdict } from './append.js';
 import { appendStatement, readVerdicts, type AppendRow } from './append-statement.js';
 import { Committer, DEFAULT_COMMITTER_OPTIONS, type CommitterOptions } from './committer.js';
 import type { EventCatalogue } from './event-catalogue.js';
-import { createLogPool } from './log-pool.js';
+import { createLogPool, logConnection } from './log-pool.js';
 import { LogReader } from './log-reader.js';
 import { LogSignal } from './log-signal.js';
 
@@ -21,6 +21,8 @@ export class EventLog {
   private readonly committer: Committer;
   private readonly appendPool: pg.Pool;
   private highest = 0;
+  /** For those who read the log over a connection of their own. */
+  readonly connection: pg.ClientConfig;
 
   /** @param connection where the log's tables are; the log opens connections of its own for appending and listening. */
   constructor(
@@ -29,6 +31,7 @@ export class EventLog {
     readonly catalogue: EventCatalogue,
     options: Partial<CommitterOptions> = {},
   ) {
+    this.connection = logConnection(connection);
     const settings = { ...DEFAULT_COMMITTER_OPTIONS, ...options };
     this.read = new LogReader(pool, catalogue);
     this.signal = new LogSignal(pool, connection);

@@ -24,9 +24,16 @@ function isoTime(text: string): string {
  */
 const SETTINGS = ['TimeZone=UTC', 'default_transaction_isolation=read\\ committed', 'enable_seqscan=off'];
 
+/** The config of a connection that speaks the log's types, whoever opens it. */
+export function logConnection<Config extends pg.ClientConfig>(config: Config): Config {
+  return { ...config, types, options: SETTINGS.map((setting) => `-c ${setting}`).join(' ') };
+}
+
 export function createLogPool(config: pg.PoolConfig): pg.Pool {
-  const pool = new pg.Pool({ ...config, types, options: SETTINGS.map((setting) => `-c ${setting}`).join(' ') });
+  const pool = new pg.Pool(logConnection(config));
   // A connection that breaks while it is idle is dropped by the pool; without a listener Node would end the process.
   pool.on('error', () => undefined);
+  // The same while it is lent out and no query is under way; whoever has it learns of it from the next query.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   return pool;
 }

@@ -1,6 +1,6 @@
 /** SQLSTATE of an error that Postgres sent, else the code that Node gave it, else ''. */
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return isObject(error) && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
 const NETWORK_ERRORS = new Set([
@@ -15,7 +15,9 @@ export function isConnectionFailure(error: unknown): boolean {
   if (NETWORK_ERRORS.has(code)) return true;
   // pg gives these errors no code.
   return (
-    error instanceof Error &&
+    isObject(error) &&
+    'message' in error &&
+    typeof error.message === 'string' &&
     /connection terminated|connection error|timeout exceeded when trying to connect|connection ended/i.test(
       error.message,
     )
@@ -25,4 +27,9 @@ export function isConnectionFailure(error: unknown): boolean {
 /** Another transaction was in the way; the same statement may succeed now. */
 export function isContention(error: unknown): boolean {
   return ['40001', '40P01', '55P03'].includes(codeOf(error));
+}
+
+/** Not `instanceof Error`: an error may come from another realm, as Node's own do where tests run in a context. */
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,9 +1,10 @@
 import { accepted, refused, type Decision } from '../commands/decision.js';
 import type { Acquisition, ReleaseOutcome } from '../drivers/runtime-driver.js';
+import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { Environment, EnvironmentState } from '../environments/state.js';
 import { deadlineOf, secondsAfter } from './deadline.js';
 import type { LeaseEvent } from './events.js';
-import { LOCAL_ONLY_ADAPTERS, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
+import { LOCAL_ONLY_ADAPTERS, type AdapterType, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
 import type { Lease, LeaseState, LeaseTerms } from './state.js';
 
 /** What a caller asks for: the terms, less those that the environment gives. */
@@ -18,13 +19,18 @@ export function mayAcquire(companyId: string, wish: LeaseWish, environment: Envi
   if (status !== 'active') {
     return refused('environment_inactive', `The environment is ${status}.`);
   }
-  if (driver !== 'local' && wish.adapterType !== null && LOCAL_ONLY_ADAPTERS.includes(wish.adapterType)) {
+  if (wish.adapterType !== null && !supportsDriver(wish.adapterType, driver)) {
     return refused(
       'unsupported_adapter_environment',
-      `The adapter ${wish.adapterType} runs in local environments only, not in ${driver} ones.`,
+      `The adapter ${wish.adapterType} does not run in ${driver} environments.`,
     );
   }
   return accepted(environment.environment);
+}
+
+/** Every adapter runs locally; those that may run elsewhere do so on `ssh` and `sandbox`, not on `plugin` (SEED, "Capabilities"). */
+function supportsDriver(adapterType: AdapterType, driver: EnvironmentDriver): boolean {
+  return driver === 'local' || (driver !== 'plugin' && !LOCAL_ONLY_ADAPTERS.includes(adapterType));
 }
 
 /** What the driver's try to acquire came to. */
@@ -47,7 +53,10 @@ export function acquireLease(
   const limits = [terms.ttlSeconds, terms.maxTtlSeconds].filter((limit) => limit !== null);
   const expiresAt = limits.length > 0 ? secondsAfter(now, Math.min(...limits)) : null;
   const { effectId, acquisition } = result;
-  return accepted([requested, { type: 'LeaseActivated', data: { effectId, ...acquisition, expiresAt } }]);
+  // Named one by one: a driver's object may carry more than an event may hold.
+  const { providerLeaseId, metadata, teardown } = acquisition;
+  const data = { effectId, providerLeaseId, metadata, teardown, expiresAt };
+  return accepted([requested, { type: 'LeaseActivated', data }]);
 }
 
 export interface ReleaseWish {

@@ -1,12 +1,14 @@
+import { Injectable } from '@nestjs/common';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { StateStore, type Versioned } from '../commands/state-store.js';
 import type { CommandRunner } from '../commands/command-runner.js';
 import { environmentStream } from '../environments/events.js';
-import type { EventLog, Recorded, RecordedEvent, StreamWrite } from '../event-log/index.js';
+import { EventLog, type Recorded, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
 import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
 import { evolveLease, initialLease, type Lease, type LeaseState } from './state.js';
 
 /** Leases as the log has them. */
+@Injectable()
 export class LeaseStore {
   readonly leases: StateStore<LeaseState, LeaseEvent>;
 

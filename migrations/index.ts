@@ -1,0 +1,5 @@
+import { EventLog1700000000000 } from './1700000000000-event-log.js';
+import { Subscriptions1700000000001 } from './1700000000001-subscriptions.js';
+
+/** All migrations, in their order. */
+export const MIGRATIONS = [EventLog1700000000000, Subscriptions1700000000001];

@@ -1,0 +1,18 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import type pg from 'pg';
+import { EngineModule } from './engine.module.js';
+import { EnvironmentsModule } from './environments/environments.module.js';
+import { LeasesModule } from './leases/leases.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+
+/** The whole service on a database whose migrations have been run. */
+@Module({})
+export class AppModule {
+  static on(client: pg.ClientConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [CqrsModule.forRoot(), EngineModule.on(client), EnvironmentsModule, LeasesModule, OperationsModule],
+    };
+  }
+}

@@ -1,0 +1,39 @@
+import type pg from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { MIGRATIONS } from '../../migrations/index.js';
+import { EnvironmentRow } from '../environments/environment-row.js';
+import { LeaseRow } from '../leases/lease-row.js';
+
+/** TypeORM's part: it reads the read models and runs the migrations. */
+export function dataSourceOptions(client: pg.ClientConfig): DataSourceOptions {
+  const { host, port, user, password, database, connectionString } = client;
+  return {
+    type: 'postgres',
+    ...(connectionString === undefined
+      ? { host, port, username: user, password: password as string, database }
+      : { url: connectionString }),
+    applicationName: 'leasehold-reads',
+    entities: [EnvironmentRow, LeaseRow],
+    migrations: MIGRATIONS,
+    migrationsTransactionMode: 'each',
+    // The tables of the read models are made by the projections.
+    synchronize: false,
+    poolSize: 10,
+  } as DataSourceOptions;
+}
+
+const MIGRATION_LOCK = 5_021_772;
+
+/** Brings the schema up to date. Processes that start together take turns. */
+export async function migrate(client: pg.ClientConfig): Promise<void> {
+  const dataSource = await new DataSource(dataSourceOptions(client)).initialize();
+  const turn = dataSource.createQueryRunner();
+  try {
+    await turn.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await dataSource.runMigrations();
+  } finally {
+    await turn.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
+    await turn.release();
+    await dataSource.destroy();
+  }
+}

@@ -1,0 +1,75 @@
+import { Global, Logger, Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type pg from 'pg';
+import { DataSource } from 'typeorm';
+import { CommandRunner } from './commands/command-runner.js';
+import { dataSourceOptions } from './database/data-source.js';
+import { DriverRegistry } from './drivers/driver-registry.js';
+import { LocalDriver } from './drivers/local/local-driver.js';
+import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
+import { environmentProjection } from './environments/environment-projection.js';
+import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from './environments/events.js';
+import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
+import { LEASE_EVENTS } from './leases/events.js';
+import { leaseProjection } from './leases/lease-projection.js';
+import { Projections } from './projections/index.js';
+import { ReadModelGate } from './read-models/read-model-gate.js';
+import { SubscriptionRunner, type SubscriptionLog } from './subscriptions/index.js';
+
+const LOG_CONNECTIONS = 10;
+
+/** What the domains stand on: the log, its subscriptions, the read models, and the drivers. One of each a process. */
+@Global()
+@Module({})
+export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    private readonly log: EventLog,
+    private readonly runner: SubscriptionRunner,
+    private readonly projections: Projections,
+  ) {}
+
+  static on(client: pg.ClientConfig): DynamicModule {
+    const catalogue = new EventCatalogue([...ENVIRONMENT_EVENTS, ...LOCAL_ENVIRONMENT_EVENTS, ...LEASE_EVENTS]);
+    const logger = new Logger('Subscriptions');
+    const log: SubscriptionLog = (message, fields) => logger.warn(`${message} ${JSON.stringify(fields)}`);
+    return {
+      module: EngineModule,
+      imports: [TypeOrmModule.forRoot(dataSourceOptions(client))],
+      providers: [
+        {
+          provide: EventLog,
+          useFactory: () => new EventLog(createLogPool({ ...client, max: LOG_CONNECTIONS }), client, catalogue),
+        },
+        {
+          provide: SubscriptionRunner,
+          useFactory: (eventLog: EventLog) => new SubscriptionRunner(eventLog, { log }),
+          inject: [EventLog],
+        },
+        {
+          provide: Projections,
+          useFactory: (eventLog: EventLog, runner: SubscriptionRunner, dataSource: DataSource) =>
+            new Projections(eventLog, runner, dataSource, [environmentProjection, leaseProjection], { log }),
+          inject: [EventLog, SubscriptionRunner, DataSource],
+        },
+        { provide: DriverRegistry, useFactory: () => new DriverRegistry([new LocalDriver(), new FakeSandboxDriver()]) },
+        CommandRunner,
+        ReadModelGate,
+      ],
+      exports: [EventLog, SubscriptionRunner, Projections, DriverRegistry, CommandRunner, ReadModelGate],
+    };
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.log.signal.listen();
+    await this.projections.start();
+    await this.runner.start();
+  }
+
+  /** After the last request: what was appended is in the log, and whoever comes next reads on from the checkpoints. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.projections.stop();
+    await this.runner.stop();
+    await this.log.close();
+    await this.log.pool.end();
+  }
+}

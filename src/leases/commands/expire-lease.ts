@@ -1,0 +1,41 @@
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { CommandContext } from '../../commands/command-context.js';
+import { CommandRunner } from '../../commands/command-runner.js';
+import { factsOf } from '../../commands/decision.js';
+import { DriverRegistry } from '../../drivers/driver-registry.js';
+import { cleanUp } from '../cleanup.js';
+import { Clock } from '../clock.js';
+import { expireLease } from '../decide.js';
+import { LeaseStore } from '../lease-store.js';
+
+/** Ends a lease whose deadline has passed; does nothing to any other. */
+export class ExpireLease extends Command<void> {
+  constructor(
+    readonly leaseId: string,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ExpireLease)
+export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
+  constructor(
+    private readonly runner: CommandRunner,
+    private readonly leases: LeaseStore,
+    private readonly drivers: DriverRegistry,
+    private readonly clock: Clock,
+  ) {}
+
+  async execute({ leaseId, context }: ExpireLease): Promise<void> {
+    const { state: first } = await this.leases.current(leaseId);
+    const { environmentId, heartbeatRunId } = first.terms;
+    await this.runner.run(first.companyId, context, async () => {
+      const { state, version } = await this.leases.current(leaseId);
+      const events = factsOf(expireLease(state, this.clock.now(), await cleanUp(this.drivers, state, 'expired')));
+      const identity = { leaseId, environmentId, heartbeatRunId, version };
+      const writes = events.length > 0 ? [this.leases.write(this.runner, identity, events)] : [];
+      return { writes, guards: [], result: {} };
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiAnswer, ApiProblems } from '../../http/index.js';
+import { Projections, type ProjectionStatus } from '../../projections/index.js';
+
+const STATUS: ProjectionStatus = {
+  name: 'leases',
+  codeVersion: 1,
+  version: 1,
+  generation: 1,
+  subscription: 'leases@1',
+  checkpoint: 812,
+  head: 812,
+  lag: 0,
+  state: 'live',
+  parked: 0,
+  rebuild: null,
+  old: [],
+};
+
+@ApiTags('operations')
+@Controller('api/projections')
+export class ProjectionsController {
+  constructor(private readonly projections: Projections) {}
+
+  @Get()
+  @ApiOperation({ summary: 'List the read models', description: 'With version, checkpoint, lag, and a running rebuild.' })
+  @ApiAnswer({ status: 200, description: 'All of them.', example: { items: [STATUS], nextCursor: null } })
+  async list(): Promise<{ items: ProjectionStatus[]; nextCursor: null }> {
+    return { items: await this.projections.status(), nextCursor: null };
+  }
+
+  @Post(':name/rebuild')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Rebuild a read model',
+    description: 'Beside the live one, from the first event on; it switches by itself once it has caught up.',
+  })
+  @ApiParam({ name: 'name', example: STATUS.name })
+  @ApiAnswer({ status: 202, description: 'Begun.', example: { name: STATUS.name, generation: 2 } })
+  @ApiProblems('projection_not_found', 'projection_rebuilding')
+  async rebuild(@Param('name') name: string): Promise<{ name: string; generation: number }> {
+    return { name, generation: await this.projections.rebuild(name) };
+  }
+
+  @Delete(':name/rebuild')
+  @ApiOperation({ summary: 'Give up a rebuild' })
+  @ApiParam({ name: 'name', example: STATUS.name })
+  @ApiAnswer({ status: 200, description: 'Whether there was one.', example: { name: STATUS.name, cancelled: true } })
+  @ApiProblems('projection_not_found')
+  async cancel(@Param('name') name: string): Promise<{ name: string; cancelled: boolean }> {
+    return { name, cancelled: await this.projections.cancelRebuild(name) };
+  }
+
+  @Delete(':name/old')
+  @ApiOperation({ summary: 'Drop the tables that rebuilds have replaced' })
+  @ApiParam({ name: 'name', example: STATUS.name })
+  @ApiAnswer({ status: 200, description: 'The generations that were dropped.', example: { name: STATUS.name, dropped: [1] } })
+  @ApiProblems('projection_not_found')
+  async dropOld(@Param('name') name: string): Promise<{ name: string; dropped: number[] }> {
+    return { name, dropped: await this.projections.dropOld(name) };
+  }
+}

@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Projections } from '../projections/index.js';
+
+export interface Check {
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: { readonly database: Check; readonly migrations: Check; readonly projections: Check };
+}
+
+/** A read model that is further behind is not one to serve queries from. */
+const MAX_LAG = 10_000;
+const TIMEOUT_MS = 2_000;
+
+/** Whether this process can serve: each check says what it found, and none waits for longer than two seconds. */
+@Injectable()
+export class ReadinessCheck {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly projections: Projections,
+  ) {}
+
+  async run(): Promise<Readiness> {
+    const [database, migrations, projections] = await Promise.all([
+      checked(async () => {
+        await this.dataSource.query('SELECT 1');
+        return { ok: true, detail: 'answers' };
+      }),
+      checked(async () => {
+        const pending = await this.dataSource.showMigrations();
+        return { ok: !pending, detail: pending ? 'some have not been run' : 'all have been run' };
+      }),
+      checked(() => this.projectionsCheck()),
+    ]);
+    return { ready: database.ok && migrations.ok && projections.ok, checks: { database, migrations, projections } };
+  }
+
+  private async projectionsCheck(): Promise<Check> {
+    const statuses = await this.projections.status();
+    const problems = statuses.flatMap(({ name, state, lag }) => {
+      if (state === 'still') return [`${name} has a version that this release cannot feed`];
+      return lag > MAX_LAG ? [`${name} is ${lag} events behind`] : [];
+    });
+    return { ok: problems.length === 0, detail: problems.join('; ') || 'all have caught up' };
+  }
+}
+
+async function checked(check: () => Promise<Check>): Promise<Check> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Check>((resolve) => {
+    timer = setTimeout(() => resolve({ ok: false, detail: `no answer within ${TIMEOUT_MS} ms` }), TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([check(), late]);
+  } catch {
+    return { ok: false, detail: 'failed' };
+  } finally {
+    clearTimeout(timer);
+  }
+}
