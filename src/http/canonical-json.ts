@@ -9,7 +9,8 @@ export function canonicalJson(root: unknown): string {
   const steps: Step[] = [{ value: root }];
   for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
     if (typeof step === 'string') text.push(step);
-    else if (typeof step.value !== 'object' || step.value === null) text.push(JSON.stringify(step.value) ?? 'null');
+    else if (typeof step.value !== 'object' || step.value === null)
+      text.push(step.value === undefined ? 'null' : JSON.stringify(step.value));
     // What is pushed last is written first.
     else for (const inner of stepsOf(step.value).reverse()) steps.push(inner);
   }

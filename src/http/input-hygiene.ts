@@ -74,6 +74,6 @@ function faultOfValue(value: unknown, depth: number): string | null {
 
 function pathTo(place: Place, key: string): string {
   const keys = [key];
-  for (let at: Place | null = place; at !== null && at.parent !== null; at = at.parent) keys.unshift(at.key);
+  for (let at = place; at.parent; at = at.parent) keys.unshift(at.key);
   return displayPath(keys);
 }

@@ -54,7 +54,7 @@ export function createOpenApiDocument(app: NestFastifyApplication): OpenAPIObjec
 }
 
 function addCommonProblems(operation: Operation): void {
-  const responses = (operation.responses ??= {});
+  const { responses } = operation;
   const codes = operation.requestBody ? [...ANY_ROUTE, ...ANY_BODY] : ANY_ROUTE;
   for (const [status, sameStatus] of codesByStatus(codes)) {
     const declared = declaredCodes(responses[status]);

@@ -132,7 +132,7 @@ export interface HeaderDocs {
 }
 
 /** A parameter decorator that also shows its header in the OpenAPI document. */
-export function headerParam<T>(read: (request: FastifyRequest) => T, docs: HeaderDocs): () => ParameterDecorator {
+export function headerParam(read: (request: FastifyRequest) => unknown, docs: HeaderDocs): () => ParameterDecorator {
   const param = createParamDecorator((_data: unknown, context: ExecutionContext) =>
     read(context.switchToHttp().getRequest<FastifyRequest>()),
   );

@@ -68,14 +68,14 @@ describe('whatever is sent', () => {
   test('JSON objects', async () => {
     await fc.assert(
       fc.asyncProperty(jsonText, (text) => check(text)),
-      { numRuns: 1_000 },
+      { numRuns: 400 },
     );
   });
 
   test('JSON values', async () => {
     await fc.assert(
       fc.asyncProperty(fc.json({ noUnicodeString: false }), (text) => check(text)),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -92,20 +92,20 @@ describe('whatever is sent', () => {
     );
     await fc.assert(
       fc.asyncProperty(near, (body) => check(JSON.stringify(body))),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
   });
 
   test('bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), (bytes) => check(bytes)),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
   test('paths and queries', async () => {
     const part = fc.string({
-      unit: fc.constantFrom(...'abc019%/?#&=.-_~[]{}:;@!*+,$', '%00', '%ff', '%F0%9D%84%9E', '..'),
+      unit: fc.constantFrom(...'abc019%/?#&=.-_~[]{}:;@!*+,$'.split(''), '%00', '%ff', '%F0%9D%84%9E', '..'),
     });
     await fc.assert(
       fc.asyncProperty(
@@ -122,7 +122,7 @@ describe('whatever is sent', () => {
           );
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 250 },
     );
     expect(served.logged).toEqual([]);
   });
