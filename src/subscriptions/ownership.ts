@@ -24,7 +24,7 @@ export async function claim(
   names: readonly string[],
   expiryMs: number,
 ): Promise<Held[]> {
-  const { rows } = await session.query<{ name: string; checkpoint: number; fence: number }>(
+  const { rows } = await session.query<{ name: string; checkpoint: unknown; fence: unknown }>(
     `WITH free AS (
        SELECT s.name FROM subscriptions s
         WHERE s.name = ANY ($1::text[]) AND NOT s.closed AND (
@@ -41,7 +41,8 @@ export async function claim(
      RETURNING s.name, s.checkpoint, s.fence`,
     [names, owner, expiryMs],
   );
-  return rows;
+  // The session is not one of the log's connections, so that a bigint is a string here.
+  return rows.map(({ name, checkpoint, fence }) => ({ name, checkpoint: Number(checkpoint), fence: Number(fence) }));
 }
 
 /**

@@ -60,7 +60,7 @@ export class SubscriptionRunner {
       (name) => this.owns(name),
     );
     const { expiryMs } = this.options;
-    const connection = { ...log.pool.options, query_timeout: expiryMs, connectionTimeoutMillis: expiryMs };
+    const connection = { ...log.connection, query_timeout: expiryMs, connectionTimeoutMillis: expiryMs };
     this.session = new OwnerSession(connection, {
       connected: () => {
         this.renewDue = 0;
@@ -218,7 +218,9 @@ export class SubscriptionRunner {
       const still = await renew(this.session, this.options.owner, held, this.options.expiryMs);
       for (const { name, fence } of held) {
         const worker = this.workers.get(name);
-        if (!still.has(name) && worker?.held?.fence === fence) void worker.end();
+        if (still.has(name) || worker?.held?.fence !== fence) continue;
+        this.options.log('a subscription is owned by another process now', { subscription: name });
+        void worker.end();
       }
     }
     this.renewDue = now + this.options.expiryMs / 3;
