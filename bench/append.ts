@@ -1,13 +1,10 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
 import { EventLog1700000000000 } from '../migrations/1700000000000-event-log.js';
-import { joinEmbeddedPostgres, type EmbeddedPostgres } from '../src/embedded/index.js';
 import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';
-import { measureInRounds, medianMeasurement, medianRatio, type Contender } from './measure.js';
+import { measureInRounds, medianMeasurement, medianOfRatios, type Contender } from './measure.js';
+import { onOwnPostgres, serverVersion, type Connection } from './own-postgres.js';
 import { printReport, type Check, type Row } from './report.js';
 
 const CALLERS = [1, 16, 64];
@@ -19,23 +16,13 @@ const EMMETT = 'Emmett';
 const PLAIN = 'plain one-row INSERT';
 const COMPANY = uuidv7();
 
-type Connection = EmbeddedPostgres['connection'];
 interface Runnable extends Contender {
   close(): Promise<void>;
 }
 
 /** Appends of two events to a new stream: this log, Emmett's store, and a plain one-row INSERT as the yardstick. */
-export async function benchAppend(json: boolean): Promise<boolean> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'leasehold-bench-'));
-  // mkdtemp makes it 0700; where root runs this, Postgres is another user.
-  await chmod(dataDir, 0o755);
-  const postgres = await joinEmbeddedPostgres({ dataDir, log: () => undefined });
-  try {
-    return await run(postgres.connection, json);
-  } finally {
-    await postgres.leave();
-    await rm(dataDir, { recursive: true, force: true });
-  }
+export function benchAppend(json: boolean): Promise<boolean> {
+  return onOwnPostgres((connection) => run(connection, json));
 }
 
 async function run(connection: Connection, json: boolean): Promise<boolean> {
@@ -46,12 +33,15 @@ async function run(connection: Connection, json: boolean): Promise<boolean> {
     contenders.push(await leasehold(connection), await emmett(connection), await plainInsert(connection));
     for (const callers of CALLERS) {
       const results = await measureInRounds(contenders, { callers, warmUpMs: 300, durationMs: 1_500 }, ROUNDS);
-      rows.push(...results.map(({ name, rounds }) => ({ name, callers, ...medianMeasurement(rounds) })));
+      for (const { name, rounds } of results) {
+        const { perSecond, p50Ms, p99Ms } = medianMeasurement(rounds);
+        rows.push({ name, callers, perSecond, p50Ms, p99Ms });
+      }
       const compare = (other: string, atLeast: number): void => {
         const [mine, theirs] = [LEASEHOLD, other].map((name) => results.find((result) => result.name === name));
         if (!mine || !theirs) throw new Error(`${other} was not measured.`);
         const claim = `${LEASEHOLD} / ${other} at ${callers} ${callers === 1 ? 'caller' : 'callers'}`;
-        checks.push({ claim, measured: medianRatio(mine, theirs), atLeast });
+        checks.push({ claim, measured: medianOfRatios(mine, theirs, (round) => round.perSecond), atLeast });
       };
       if (callers === 1) compare(PLAIN, 0.4);
       if (callers === 64) {
@@ -172,15 +162,4 @@ function payload(): Record<string, string | number> {
 function urlOf({ host, port, user, password, database }: Connection): string {
   const at = `${encodeURIComponent(host)}:${String(port)}`;
   return `postgresql://${user}:${encodeURIComponent(password)}@${at}/${database}`;
-}
-
-async function serverVersion(connection: Connection): Promise<string> {
-  const client = new pg.Client(connection);
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
-    return rows[0]?.server_version ?? 'unknown';
-  } finally {
-    await client.end();
-  }
 }

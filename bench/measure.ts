@@ -1,9 +1,12 @@
-import { createHistogram, performance } from 'node:perf_hooks';
+import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
+
+/** Times a step of a call. */
+export type Timed = <T>(step: string, work: () => Promise<T>) => Promise<T>;
 
 /** One of the things that are compared: what one caller does, again and again. */
 export interface Contender {
   readonly name: string;
-  call(): Promise<unknown>;
+  call(timed: Timed): Promise<unknown>;
 }
 
 export interface Load {
@@ -13,10 +16,15 @@ export interface Load {
   readonly durationMs: number;
 }
 
-export interface Measurement {
-  readonly perSecond: number;
+export interface Latency {
   readonly p50Ms: number;
   readonly p99Ms: number;
+}
+
+export interface Measurement extends Latency {
+  readonly perSecond: number;
+  /** The steps that the call timed, by name. */
+  readonly steps: Readonly<Record<string, Latency>>;
 }
 
 /** What a contender did in each round. */
@@ -44,12 +52,24 @@ export async function measureInRounds(contenders: readonly Contender[], load: Lo
 /** @throws whatever a call throws: a benchmark of failing calls measures nothing. */
 export async function measure(contender: Contender, load: Load): Promise<Measurement> {
   const histogram = createHistogram();
+  const steps = new Map<string, RecordableHistogram>();
   const begin = performance.now() + load.warmUpMs;
   const end = begin + load.durationMs;
   let calls = 0;
+  const timed: Timed = async (step, work) => {
+    const started = performance.now();
+    const result = await work();
+    const now = performance.now();
+    if (started >= begin && now < end) {
+      const ofStep = steps.get(step) ?? createHistogram();
+      steps.set(step, ofStep);
+      ofStep.record(Math.max(1, Math.round((now - started) * 1e6)));
+    }
+    return result;
+  };
   const caller = async (): Promise<void> => {
     for (let started = performance.now(); started < end;) {
-      await contender.call();
+      await contender.call(timed);
       const now = performance.now();
       if (started >= begin && now < end) {
         calls += 1;
@@ -61,22 +81,41 @@ export async function measure(contender: Contender, load: Load): Promise<Measure
   await Promise.all(Array.from({ length: load.callers }, caller));
   return {
     perSecond: calls / (load.durationMs / 1000),
-    p50Ms: histogram.percentile(50) / 1e6,
-    p99Ms: histogram.percentile(99) / 1e6,
+    ...latencyOf(histogram),
+    steps: Object.fromEntries([...steps].map(([step, ofStep]) => [step, latencyOf(ofStep)])),
   };
+}
+
+function latencyOf(histogram: RecordableHistogram): Latency {
+  return { p50Ms: histogram.percentile(50) / 1e6, p99Ms: histogram.percentile(99) / 1e6 };
 }
 
 export function medianMeasurement(rounds: readonly Measurement[]): Measurement {
+  const steps = Object.keys(rounds[0]?.steps ?? {});
   return {
     perSecond: median(rounds.map((round) => round.perSecond)),
-    p50Ms: median(rounds.map((round) => round.p50Ms)),
-    p99Ms: median(rounds.map((round) => round.p99Ms)),
+    ...medianLatency(rounds),
+    steps: Object.fromEntries(
+      steps.map((step) => [step, medianLatency(rounds.map((round) => round.steps[step] ?? { p50Ms: NaN, p99Ms: NaN }))]),
+    ),
   };
 }
 
-/** The throughput of one contender over another's, round by round: what disturbed a whole round cancels out. */
-export function medianRatio(one: Rounds, other: Rounds): number {
-  return median(one.rounds.map((round, index) => round.perSecond / (other.rounds[index]?.perSecond ?? NaN)));
+function medianLatency(latencies: readonly Latency[]): Latency {
+  return {
+    p50Ms: median(latencies.map((latency) => latency.p50Ms)),
+    p99Ms: median(latencies.map((latency) => latency.p99Ms)),
+  };
+}
+
+/** A figure of one contender over another's, round by round: what disturbed a whole round cancels out. */
+export function medianOfRatios(one: Rounds, other: Rounds, figure: (round: Measurement) => number): number {
+  return median(
+    one.rounds.map((round, index) => {
+      const beside = other.rounds[index];
+      return beside ? figure(round) / figure(beside) : NaN;
+    }),
+  );
 }
 
 export function median(values: readonly number[]): number {

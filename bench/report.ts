@@ -1,18 +1,18 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import type { Measurement } from './measure.js';
+import type { Latency } from './measure.js';
 
-/** One contender under one load. */
-export interface Row extends Measurement {
+/** One contender, or a step of its calls, under one load. */
+export interface Row extends Latency {
   readonly name: string;
   readonly callers: number;
+  /** Null for a step. */
+  readonly perSecond: number | null;
 }
 
-/** A promise about speed. */
-export interface Check {
-  readonly claim: string;
-  readonly measured: number;
-  readonly atLeast: number;
-}
+/** A promise about speed or memory. */
+export type Check = { readonly claim: string; readonly measured: number } & (
+  { readonly atLeast: number } | { readonly atMost: number }
+);
 
 export interface Report {
   readonly bench: string;
@@ -32,7 +32,7 @@ export function printReport(report: Report, json: boolean): boolean {
     node: process.version,
     postgres: report.postgres,
   };
-  const checks = report.checks.map((check) => ({ ...check, holds: check.measured >= check.atLeast }));
+  const checks = report.checks.map((check) => ({ ...check, holds: holdsFor(check) }));
   const holds = checks.every((check) => check.holds);
 
   print(`${report.bench}: ${report.measured}`);
@@ -45,18 +45,18 @@ export function printReport(report: Report, json: boolean): boolean {
     report.rows.map((row) => [
       row.name,
       String(row.callers),
-      row.perSecond.toFixed(0),
+      row.perSecond?.toFixed(0) ?? '',
       row.p50Ms.toFixed(2),
       row.p99Ms.toFixed(2),
     ]),
   );
   print('');
   printTable(
-    ['', 'measured', 'at least', ''],
+    ['', 'measured', 'bound', ''],
     checks.map((check) => [
       check.claim,
       check.measured.toFixed(2),
-      check.atLeast.toFixed(2),
+      'atLeast' in check ? `at least ${check.atLeast.toFixed(2)}` : `at most ${check.atMost.toFixed(2)}`,
       check.holds ? 'holds' : 'FAILS',
     ]),
   );
@@ -65,6 +65,10 @@ export function printReport(report: Report, json: boolean): boolean {
     print(JSON.stringify({ bench, measured, machine, rows, checks, holds }));
   }
   return holds;
+}
+
+function holdsFor(check: Check): boolean {
+  return 'atLeast' in check ? check.measured >= check.atLeast : check.measured <= check.atMost;
 }
 
 function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {

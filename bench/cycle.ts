@@ -1,0 +1,131 @@
+import 'reflect-metadata';
+import { CommandBus } from '@nestjs/cqrs';
+import pg from 'pg';
+import { uuidv7 } from 'uuidv7';
+import { AppModule } from '../src/app.module.js';
+import { migrate } from '../src/database/data-source.js';
+import { createHttpApp } from '../src/http/index.js';
+import { AcquireLease } from '../src/leases/commands/acquire-lease.js';
+import { ReleaseRunLeases } from '../src/leases/commands/release-run-leases.js';
+import { measureInRounds, medianMeasurement, medianOfRatios, type Contender, type Timed } from './measure.js';
+import { onOwnPostgres, serverVersion, type Connection } from './own-postgres.js';
+import { printReport, type Check, type Row } from './report.js';
+
+const ROUNDS = 5;
+const CYCLE = 'acquire + release';
+const PLAIN = 'plain one-row INSERT';
+/** As many as the bench of appends gives it; with more it was slower. */
+const PLAIN_POOL_SIZE = 32;
+const MAX_RESIDENT_MB = 300;
+
+/**
+ * AcquireLease and ReleaseRunLeases of local leases through the command bus of the whole service, its HTTP server and its
+ * projections running, beside a plain one-row INSERT.
+ */
+export function benchCycle(json: boolean): Promise<boolean> {
+  return onOwnPostgres(async (connection) => {
+    await migrate(connection);
+    const app = await createHttpApp(AppModule.on(connection));
+    await app.listen(0, '127.0.0.1');
+    const plain = new pg.Pool({ ...connection, max: PLAIN_POOL_SIZE });
+    try {
+      return await run(connection, [cycle(app.get(CommandBus)), await plainInsert(plain)], json);
+    } finally {
+      await plain.end();
+      await app.close();
+    }
+  });
+}
+
+async function run(connection: Connection, contenders: readonly Contender[], json: boolean): Promise<boolean> {
+  const rows: Row[] = [];
+  const checks: Check[] = [];
+  let residentMb = 0;
+  const watch = setInterval(() => {
+    residentMb = Math.max(residentMb, process.memoryUsage.rss() / 2 ** 20);
+  }, 50);
+  for (const callers of [1, 32]) {
+    const results = await measureInRounds(contenders, { callers, warmUpMs: 500, durationMs: 2_000 }, ROUNDS);
+    for (const { name, rounds } of results) {
+      const { steps, ...whole } = medianMeasurement(rounds);
+      rows.push({ name, callers, ...whole });
+      for (const [step, latency] of Object.entries(steps)) {
+        rows.push({ name: `  ${step}`, callers, perSecond: null, ...latency });
+      }
+    }
+    const [cycles, inserts] = results;
+    if (!cycles || !inserts) throw new Error('Both were to be measured.');
+    checks.push(
+      callers === 1
+        ? {
+            claim: 'p50 of acquire / of the INSERT at 1 caller',
+            measured: medianOfRatios(cycles, inserts, (round) => round.steps['acquire']?.p50Ms ?? round.p50Ms),
+            atMost: 3,
+          }
+        : {
+            claim: `cycles / INSERTs a second at ${callers} callers`,
+            measured: medianOfRatios(cycles, inserts, (round) => round.perSecond),
+            atLeast: 0.3,
+          },
+    );
+  }
+  clearInterval(watch);
+  checks.push({ claim: 'resident memory of the process, MB', measured: residentMb, atMost: MAX_RESIDENT_MB });
+  return printReport(
+    {
+      bench: 'cycle',
+      measured: `AcquireLease + ReleaseRunLeases of local leases through the command bus, projections running; medians of ${ROUNDS} interleaved rounds, fsync on`,
+      postgres: await serverVersion(connection),
+      rows,
+      checks,
+    },
+    json,
+  );
+}
+
+function cycle(commands: CommandBus): Contender {
+  const companyId = uuidv7();
+  return {
+    name: CYCLE,
+    async call(timed: Timed) {
+      const heartbeatRunId = uuidv7();
+      const context = { actor: 'bench:cycle', correlationId: uuidv7(), idempotency: null };
+      const wish = { ...LOCAL_LEASE, heartbeatRunId };
+      const acquired = await timed('acquire', () => commands.execute(new AcquireLease(companyId, wish, context)));
+      const ending = { outcome: 'released', failureReason: null } as const;
+      const { released } = await timed('release', () =>
+        commands.execute(new ReleaseRunLeases(companyId, heartbeatRunId, ending, context)),
+      );
+      if (released[0]?.lease.id !== acquired.lease.id) throw new Error('The lease was not released.');
+    },
+  };
+}
+
+const LOCAL_LEASE = {
+  environmentId: null,
+  issueId: null,
+  agentId: null,
+  adapterType: null,
+  executionWorkspaceId: null,
+  executionWorkspaceMode: null,
+  leasePolicy: 'ephemeral',
+  priority: 0,
+  ttlSeconds: 3_600,
+  idleTtlSeconds: null,
+  maxTtlSeconds: null,
+  metadata: {},
+} as const;
+
+async function plainInsert(pool: pg.Pool): Promise<Contender> {
+  await pool.query(`CREATE TABLE plain (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL,
+    version integer NOT NULL, type text NOT NULL, data jsonb NOT NULL)`);
+  return {
+    name: PLAIN,
+    call: () =>
+      pool.query({
+        name: 'plain_insert',
+        text: 'INSERT INTO plain (stream, version, type, data) VALUES ($1, $2, $3, $4)',
+        values: [`lease-${uuidv7()}`, 1, 'LeaseRequested', JSON.stringify({ heartbeatRunId: uuidv7(), ttlSeconds: 3_600 })],
+      }),
+  };
+}
