@@ -1,12 +1,14 @@
 import { UnknownEventError, type EventLog } from '../event-log/index.js';
 import type { Held } from './checkpoint-transaction.js';
-import { OwnershipLostError, textOf } from './errors.js';
+import { OvertakenError, OwnershipLostError, textOf } from './errors.js';
 import { OwnedRun } from './owned-run.js';
 import { pause, within } from './pause.js';
 import type { Subscription, SubscriptionRunnerOptions } from './subscription.js';
 import { WakeUp } from './wake-up.js';
 
 const LONGEST_PAUSE_MS = 1_000;
+/** Whoever was overtaken is likely to get through at once. */
+const LONGEST_OVERTAKEN_MS = 100;
 
 /** Runs one subscription whenever this process owns it. */
 export class Worker {
@@ -86,7 +88,8 @@ export class Worker {
           return;
         }
         if (failures === 0) this.options.log('a subscription waits', { subscription: this.name, error: this.failure });
-        await pause(Math.min(20 * 2 ** failures, LONGEST_PAUSE_MS), signal);
+        const longest = error instanceof OvertakenError ? LONGEST_OVERTAKEN_MS : LONGEST_PAUSE_MS;
+        await pause(Math.min(20 * 2 ** failures, longest), signal);
         failures += 1;
         continue;
       }

@@ -19,7 +19,7 @@ const CATALOGUE = new EventCatalogue(
 /** A fresh database with the tables of the log, of the subscriptions and of the projections. */
 export async function createProjectionDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
-  const source = dataSource(database.connection, [EventLog1700000000000, Subscriptions1700000000001]);
+  const source = dataSource(database.connection, [EventLog1700000000000, Subscriptions1700000000001], []);
   await source.initialize();
   try {
     await source.runMigrations();
@@ -31,9 +31,10 @@ export async function createProjectionDatabase(): Promise<TestDatabase> {
 
 function dataSource(
   { user: username, ...where }: Connection,
-  migrations: (new () => EventLog1700000000000)[] = [],
+  migrations: (new () => EventLog1700000000000)[],
+  entities: (new () => object)[],
 ): DataSource {
-  return new DataSource({ type: 'postgres', ...where, username, migrations, entities: [TallyRow], poolSize: 4 });
+  return new DataSource({ type: 'postgres', ...where, username, migrations, entities, poolSize: 4 });
 }
 
 @Entity('tallies')
@@ -93,6 +94,8 @@ export interface ProcessOptions {
   /** False for a process that hears nothing of other processes, nor of itself. */
   readonly signal?: boolean;
   readonly batchSize?: number;
+  /** Of another release. */
+  readonly entity?: new () => object;
 }
 
 export async function openProcess(connection: Connection, options: ProcessOptions = {}): Promise<Process> {
@@ -106,7 +109,7 @@ export async function openProcess(connection: Connection, options: ProcessOption
     stopTimeoutMs: 300,
     ...options.runner,
   });
-  const source = await dataSource(connection).initialize();
+  const source = await dataSource(connection, [], [options.entity ?? TallyRow]).initialize();
   const projections: Projections[] = [];
   return {
     pool,
