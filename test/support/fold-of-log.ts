@@ -1,0 +1,72 @@
+import { expect } from '@jest/globals';
+import { DataSource, type EntityTarget } from 'typeorm';
+import { dataSourceOptions } from '../../src/database/data-source.js';
+import { environmentProjection } from '../../src/environments/environment-projection.js';
+import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from '../../src/environments/events.js';
+import { EventCatalogue, type RecordedEvent } from '../../src/event-log/index.js';
+import { LEASE_EVENTS } from '../../src/leases/events.js';
+import { leaseProjection } from '../../src/leases/lease-projection.js';
+import { foldAll, type Projection } from '../../src/projections/index.js';
+import type { Connection } from './database.js';
+import { openLog, type OpenLog } from './event-log.js';
+
+const CATALOGUE = new EventCatalogue([...ENVIRONMENT_EVENTS, ...LOCAL_ENVIRONMENT_EVENTS, ...LEASE_EVENTS]);
+
+/** The service's database, seen from outside the service: its log, and the tables that queries read. */
+export class Witness {
+  private constructor(
+    private readonly open: OpenLog,
+    private readonly source: DataSource,
+  ) {}
+
+  static async of(connection: Connection): Promise<Witness> {
+    return new Witness(
+      openLog(connection, {}, CATALOGUE),
+      await new DataSource(dataSourceOptions(connection)).initialize(),
+    );
+  }
+
+  head(): Promise<number> {
+    return this.open.log.read.head();
+  }
+
+  events(after = 0): Promise<RecordedEvent[]> {
+    return this.open.log.read.after(after, { limit: 1_000_000 });
+  }
+
+  query<Row>(sql: string): Promise<Row[]> {
+    return this.source.query(sql);
+  }
+
+  /** Both tables hold exactly what the log folds to. Ask only when the read models have caught up and nothing is written. */
+  async expectTablesToBeTheFold(events: readonly RecordedEvent[]): Promise<void> {
+    await this.expectTableToBeTheFold(leaseProjection, events);
+    await this.expectTableToBeTheFold(environmentProjection, events);
+  }
+
+  async close(): Promise<void> {
+    await this.source.destroy();
+    await this.open.close();
+  }
+
+  private async expectTableToBeTheFold<Row extends { id: string }>(
+    projection: Projection<Row>,
+    events: readonly RecordedEvent[],
+  ): Promise<void> {
+    const rows = await this.source.getRepository<Row>(projection.entity as EntityTarget<Row>).find();
+    expect(new Map(rows.map((row) => [row.id, { ...row }]))).toEqual(foldAll(projection, events));
+  }
+}
+
+/** What holds of every log, whatever happened to those who wrote it. */
+export function expectSoundLog(events: readonly RecordedEvent[]): void {
+  expect(events.map((event) => event.position)).toEqual(events.map((_event, index) => index + 1));
+  expect(new Set(events.map((event) => event.id)).size).toBe(events.length);
+  const versions = new Map<string, number>();
+  for (const { stream, version, position } of events) {
+    const expected = (versions.get(stream) ?? 0) + 1;
+    if (version !== expected)
+      throw new Error(`${stream} has version ${version} at ${position} instead of ${expected}.`);
+    versions.set(stream, version);
+  }
+}

@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Logger } from '@nestjs/common';
+import { AppModule } from '../../src/app.module.js';
+import { migrate } from '../../src/database/data-source.js';
+import { joinEmbeddedPostgres } from '../../src/embedded/index.js';
+import { createHttpApp } from '../../src/http/index.js';
+import { Api } from './api.js';
+import { type Connection, createTestDatabase } from './database.js';
+
+export interface Service {
+  readonly api: Api;
+  readonly connection: Connection;
+  /** What it logged, at warn and error. */
+  readonly logged: readonly string[];
+  close(): Promise<void>;
+}
+
+/** The service in this process, on a fresh database. */
+export async function serve(): Promise<Service> {
+  const database = await createTestDatabase();
+  try {
+    await migrate(database.connection);
+    const app = await createHttpApp(AppModule.on(database.connection));
+    const logged: string[] = [];
+    const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
+    Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    return {
+      api: new Api(`http://127.0.0.1:${port}`),
+      connection: database.connection,
+      logged,
+      close: () => app.close().finally(() => database.drop()),
+    };
+  } catch (error) {
+    await database.drop();
+    throw error;
+  }
+}
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'src', 'main.js');
+const READY_TIMEOUT_MS = 60_000;
+
+/** The built service as a process of its own. */
+export class ServiceProcess {
+  /** What it has written so far, stdout and stderr. */
+  output = '';
+  private address: string | null = null;
+  readonly #exited: Promise<unknown>;
+
+  constructor(private readonly child: ChildProcess) {
+    this.#exited = once(child, 'close');
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
+  }
+
+  get pid(): number {
+    if (this.child.pid === undefined) throw new Error('The service was not started.');
+    return this.child.pid;
+  }
+
+  get url(): string {
+    if (this.address === null) throw new Error('The service does not listen.');
+    return this.address;
+  }
+
+  get api(): Api {
+    return new Api(this.url);
+  }
+
+  get alive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Waits for the address that it tells. @throws Error with what it wrote instead. */
+  async listening(): Promise<this> {
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (this.address === null) {
+      this.address = /^Leasehold listens on (http:\/\/\S+)/m.exec(this.output)?.[1] ?? null;
+      if (this.address !== null) break;
+      if (!this.alive || performance.now() > deadline) throw new Error(`The service does not listen:\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return this;
+  }
+
+  /** @returns its exit code; null when a signal ended it. */
+  async exited(): Promise<number | null> {
+    await this.#exited;
+    return this.child.exitCode;
+  }
+
+  /** SIGKILL, by its pid: it can do nothing about it. */
+  async kill(): Promise<void> {
+    if (this.alive) process.kill(this.pid, 'SIGKILL');
+    await this.exited();
+  }
+
+  /** As Ctrl-C does. */
+  async interrupt(): Promise<number | null> {
+    if (this.alive) process.kill(this.pid, 'SIGINT');
+    return this.exited();
+  }
+}
+
+/**
+ * A data folder and the service processes that are started on it; `close` ends all of them and what they left behind. Its
+ * name says whose it is, so that the next test run can do so where this one was killed (see run-folder.mjs).
+ */
+export class ServiceHome {
+  readonly dataDir: string;
+  private readonly processes: ServiceProcess[] = [];
+
+  private constructor(private readonly root: string) {
+    this.dataDir = join(root, 'data');
+  }
+
+  static async make(): Promise<ServiceHome> {
+    const root = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-`));
+    // Where root runs the tests, Postgres is another user.
+    await chmod(root, 0o755);
+    return new ServiceHome(root);
+  }
+
+  /** Starts a process; whether it comes to listen is another question. */
+  spawn(settings: Readonly<Record<string, string>> = {}): ServiceProcess {
+    const { PATH = '', HOME = '' } = process.env;
+    const env = { PATH, HOME, PORT: '0', LEASEHOLD_DATA_DIR: this.dataDir, ...settings };
+    const service = new ServiceProcess(spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    this.processes.push(service);
+    return service;
+  }
+
+  start(settings: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
+    return this.spawn(settings).listening();
+  }
+
+  /** The pid of the embedded Postgres, as its own file says; null when there is none. */
+  async postmaster(): Promise<number | null> {
+    const text = await readFile(this.postmasterFile, 'utf8').catch(() => null);
+    return text === null ? null : Number.parseInt(text, 10);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await Promise.all(this.processes.map((service) => service.kill()));
+      if (existsSync(this.postmasterFile)) {
+        const left = await joinEmbeddedPostgres({ dataDir: this.dataDir, log: () => undefined });
+        await left.leave();
+      }
+    } finally {
+      await rm(this.root, { recursive: true, force: true });
+    }
+  }
+
+  private get postmasterFile(): string {
+    return join(this.dataDir, 'postgres', 'data', 'postmaster.pid');
+  }
+}
