@@ -1,0 +1,238 @@
+import eslint from '@eslint/js';
+import boundaries from 'eslint-plugin-boundaries';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+// --- which folder of src may import which ---------------------------------------------------------------------------
+
+/** Folders that are not named here are features (operations, replay, …): they may import every folder, and no folder
+ *  named here may import them. */
+const MAY_IMPORT = {
+  errors: [],
+  'event-log': [],
+  subscriptions: ['event-log'],
+  projections: ['event-log', 'subscriptions'],
+  embedded: ['errors'],
+  config: ['errors'],
+  database: ['config', 'embedded', 'errors'],
+  'read-models': ['errors', 'event-log', 'projections', 'subscriptions'],
+  commands: ['errors', 'event-log'],
+  http: ['commands', 'errors', 'event-log'],
+  drivers: ['errors'],
+  environments: ['commands', 'drivers', 'errors', 'event-log', 'http', 'projections', 'read-models'],
+  leases: ['commands', 'drivers', 'environments', 'errors', 'event-log', 'http', 'projections', 'read-models'],
+};
+
+/** Relative imports name the compiled file, './x.js'; the plugin is told of that name what holds of './x.ts'. */
+const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replace(/\.ts$/, '.{ts,js}'));
+
+/** The core: no clock, no randomness, no input or output. */
+const PURE = [
+  'src/**/{events,state,decide,decision,deadline}.ts',
+  'src/**/*-{json,names}.ts',
+  'src/errors/catalogue.ts',
+  'src/event-log/define-event.ts',
+];
+
+/** Where HTTP is known, and where the parts are wired together. */
+const EDGES = ['src/http/**/*.ts', 'src/*/http/**/*.ts', 'src/*.ts'];
+const MODULES = ['src/**/*.module.ts'];
+
+const boundariesSettings = {
+  'boundaries/elements': [
+    ...Object.keys(MAY_IMPORT).map((folder) => ({ type: folder, pattern: `src/${folder}`, partialMatch: false })),
+    { type: 'feature', pattern: 'src/*', partialMatch: false },
+    ...['migrations', 'test', 'bench'].map((folder) => ({ type: folder, pattern: folder, partialMatch: false })),
+  ],
+  'boundaries/files': [
+    // Without a category a file would match nothing, not even `noneOf`.
+    { category: 'source', pattern: '**/*.{ts,js}' },
+    { category: 'pure', pattern: sourcesAndOutputs(PURE) },
+    { category: 'edge', pattern: sourcesAndOutputs(EDGES) },
+    { category: 'module', pattern: sourcesAndOutputs(MODULES) },
+    { category: 'root', pattern: sourcesAndOutputs(['src/*.ts']) },
+    { category: 'driver-names', pattern: sourcesAndOutputs(['src/environments/driver-names.ts']) },
+    { category: 'table', pattern: sourcesAndOutputs(['src/*/*-row.ts']) },
+  ],
+  'boundaries/dependency-nodes': ['import', 'dynamic-import', 'export'],
+  'boundaries/additional-dependency-nodes': [{ selector: 'TSImportType > Literal', kind: 'type', name: 'import' }],
+  // A path says all that the rules ask; whether the file exists is the compiler's business.
+  'import/resolver': { node: { isFile: (file) => file.endsWith('.js'), preserveSymlinks: true } },
+};
+
+const folder = (...types) => ({ element: { types: { anyOf: types } } });
+const file = (...categories) => ({ file: { categories: { anyOf: categories } } });
+const everyFolder = [...Object.keys(MAY_IMPORT), 'feature'];
+
+// The last policy that matches decides.
+const importDirections = {
+  default: 'disallow',
+  checkInternals: true,
+  checkUnknownLocals: true,
+  message: '{{from.element.type}} may not import {{to.element.type}}: see MAY_IMPORT in eslint.config.mjs.',
+  policies: [
+    ...Object.entries(MAY_IMPORT).map(([from, to]) => ({ from: folder(from), allow: { to: folder(from, ...to) } })),
+    { from: folder('feature'), allow: { to: folder(...everyFolder) } },
+    { from: folder('migrations'), allow: { to: folder('migrations') } },
+    { from: folder('drivers'), allow: { to: file('driver-names') } },
+    // TypeORM is told of every table in one place.
+    { from: folder('database'), allow: [{ to: folder('migrations') }, { to: file('table') }] },
+    {
+      from: { file: { categories: { noneOf: ['edge', 'module'] } } },
+      disallow: { to: file('edge') },
+      message: 'Only edges (http folders, modules and what is in src itself) know HTTP.',
+    },
+    { from: file('root'), allow: { to: [folder(...everyFolder, 'migrations'), file('root')] } },
+    {
+      from: { file: { categories: { noneOf: ['root'] } } },
+      disallow: { to: file('root') },
+      message: 'What is in src itself wires the parts; no part imports it.',
+    },
+    {
+      from: file('pure'),
+      disallow: { to: { file: { categories: { noneOf: ['pure'] } } }, dependency: { kind: 'value' } },
+      message: 'The core is pure: it may take types from anywhere below it, and values only from pure files.',
+    },
+  ],
+};
+
+// --- what the core and the parts that are not edges may not touch ---------------------------------------------------
+
+const pureRules = {
+  '@typescript-eslint/no-restricted-imports': [
+    'error',
+    {
+      patterns: [{ regex: '^(?!\\.|typebox$)', message: 'The core is pure: no package but typebox, nothing of Node.' }],
+    },
+  ],
+  'no-restricted-properties': [
+    'error',
+    ...[
+      ['Date', 'now'],
+      ['Math', 'random'],
+    ].map(([object, property]) => ({ object, property, message: 'The core is pure: take it as an argument.' })),
+  ],
+  'no-restricted-globals': [
+    'error',
+    ...['process', 'performance', 'crypto', 'console', 'fetch', 'require', 'global', 'globalThis', 'Buffer'],
+    ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'],
+  ].map((name, index) => (index === 0 ? name : { name, message: 'The core is pure.' })),
+  'no-restricted-syntax': [
+    'error',
+    {
+      selector: 'NewExpression[callee.name="Date"][arguments.length=0], CallExpression[callee.name="Date"]',
+      message: 'The core is pure: time comes in as data.',
+    },
+    {
+      selector: ':function[async=true], AwaitExpression, ForOfStatement[await=true], ImportExpression',
+      message: 'The core is pure: it waits for nothing.',
+    },
+  ],
+};
+
+const httpOfNest = [
+  ...['Controller', 'Get', 'Post', 'Put', 'Patch', 'Delete', 'Head', 'Options', 'All', 'Sse', 'Search'],
+  ...['Body', 'Param', 'Query', 'Headers?', 'HostParam', 'Ip', 'Session', 'Req', 'Request', 'Res', 'Response', 'Next'],
+  ...['Redirect', 'Render', 'UploadedFiles?', 'RawBody', 'Version', 'Http.*', '.*Exception', 'RequestMethod'],
+].join('|');
+
+const noHttpRules = {
+  '@typescript-eslint/no-restricted-imports': [
+    'error',
+    {
+      patterns: [
+        {
+          regex: '^(fastify|@fastify/.+|@nestjs/swagger|@nestjs/platform-fastify)$',
+          message: 'Only edges (http folders, modules and what is in src itself) know HTTP.',
+        },
+        {
+          regex: '^@nestjs/common$',
+          importNamePattern: `^(${httpOfNest})$`,
+          message: 'Only edges (http folders, modules and what is in src itself) know HTTP.',
+        },
+      ],
+    },
+  ],
+};
+
+// --- tests ----------------------------------------------------------------------------------------------------------
+
+const noSkippedTests = {
+  'no-restricted-syntax': [
+    'error',
+    {
+      selector:
+        'MemberExpression[property.name=/^(only|skip|todo|failing)$/]' +
+        ':matches([object.name=/^(describe|it|test)$/], [object.object.name=/^(describe|it|test)$/])',
+      message: 'Every test runs, always.',
+    },
+    {
+      selector: 'CallExpression[callee.name=/^([xf]it|[xf]describe|xtest)$/]',
+      message: 'Every test runs, always.',
+    },
+  ],
+};
+
+// --- all together ---------------------------------------------------------------------------------------------------
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/', '.leasehold/']),
+  {
+    linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'error' },
+    rules: {
+      'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'], location: 'anywhere' }],
+      eqeqeq: ['error', 'smart'],
+    },
+  },
+  {
+    files: ['**/*.mjs'],
+    extends: [eslint.configs.recommended],
+    languageOptions: {
+      // What this Node has is what Node has.
+      globals: Object.fromEntries(Object.getOwnPropertyNames(globalThis).map((name) => [name, 'readonly'])),
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [eslint.configs.recommended, tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // Silent by itself in files with decorators, where Nest needs the classes of constructor parameters as values.
+      '@typescript-eslint/consistent-type-imports': 'error',
+      // A property that is taken out so that the rest is without it.
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      // Bodies and answers are classes only because decorators need something to sit on; nobody asks `instanceof`.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      // Nest's modules, and DTOs, are classes with a decorator and little else.
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    files: ['src/**/*.ts', 'migrations/**/*.ts'],
+    plugins: { boundaries },
+    settings: boundariesSettings,
+    rules: { 'boundaries/dependencies': ['error', importDirections] },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: { 'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }] },
+  },
+  { files: ['src/**/*.ts'], ignores: ['src/main.ts', 'src/cli.ts'], rules: { 'no-console': 'error' } },
+  { files: ['src/**/*.ts'], ignores: [...EDGES, ...MODULES], rules: noHttpRules },
+  { files: PURE, rules: pureRules },
+  // As above: a body or an answer loses nothing when it is spread.
+  { files: EDGES, rules: { '@typescript-eslint/no-misused-spread': 'off' } },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      // What beforeAll assigns is missing in afterAll if it failed, which the type does not say; and a test that takes
+      // what is not there fails, as it should.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  { files: ['test/**/*.{ts,mjs}'], rules: noSkippedTests },
+);

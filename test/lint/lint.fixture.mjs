@@ -1,0 +1,17 @@
+// Lints snippets as if they stood in the files that they name, by the rules of `npm run lint`. In a process of its own:
+// ESLint loads its configuration with an import() that Jest would answer. Reads and writes JSON.
+import { text } from 'node:stream/consumers';
+import { ESLint } from 'eslint';
+import tseslint from 'typescript-eslint';
+
+const cwd = new URL('../..', import.meta.url).pathname;
+const withTypes = new ESLint({ cwd });
+// Without types, a snippet may stand in a file that does not exist, and is linted in no time.
+const withoutTypes = new ESLint({ cwd, overrideConfig: tseslint.configs.disableTypeChecked });
+
+const answers = [];
+for (const { filePath, code, typed } of JSON.parse(await text(process.stdin))) {
+  const [result] = await (typed ? withTypes : withoutTypes).lintText(code, { filePath });
+  answers.push(result.messages.map(({ ruleId, message }) => `${ruleId ?? 'fatal'}: ${message}`));
+}
+process.stdout.write(JSON.stringify(answers));
