@@ -22,6 +22,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
+  reporters: ['default', '<rootDir>/test/support/no-skips-reporter.mjs'],
   // Postgres and the services under test want a share of the machine too.
   maxWorkers: 2,
   testTimeout: 20_000,
