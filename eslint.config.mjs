@@ -39,6 +39,7 @@ const EDGES = ['src/http/**/*.ts', 'src/*/http/**/*.ts', 'src/*.ts'];
 const MODULES = ['src/**/*.module.ts'];
 
 const boundariesSettings = {
+  'boundaries/root-path': import.meta.dirname,
   'boundaries/elements': [
     ...Object.keys(MAY_IMPORT).map((folder) => ({ type: folder, pattern: `src/${folder}`, partialMatch: false })),
     { type: 'feature', pattern: 'src/*', partialMatch: false },
@@ -232,6 +233,9 @@ export default defineConfig(
       // what is not there fails, as it should.
       '@typescript-eslint/no-unnecessary-condition': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
+      // A stand-in has the shape of what it stands for; a row is spread to be compared.
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-misused-spread': 'off',
     },
   },
   { files: ['test/**/*.{ts,mjs}'], rules: noSkippedTests },

@@ -1,10 +1,11 @@
 // Lints snippets as if they stood in the files that they name, by the rules of `npm run lint`. In a process of its own:
 // ESLint loads its configuration with an import() that Jest would answer. Reads and writes JSON.
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
 
-const cwd = new URL('../..', import.meta.url).pathname;
+const cwd = fileURLToPath(new URL('../..', import.meta.url));
 const withTypes = new ESLint({ cwd });
 // Without types, a snippet may stand in a file that does not exist, and is linted in no time.
 const withoutTypes = new ESLint({ cwd, overrideConfig: tseslint.configs.disableTypeChecked });
