@@ -8,6 +8,8 @@ export interface AppendStatement {
   readonly values: unknown[];
 }
 
+type Scalar = string | number | boolean | null;
+
 interface Refusal {
   append: number;
   kind: 'duplicate' | 'conflict';
@@ -33,9 +35,9 @@ const PLACEHOLDERS = Array.from({ length: 28 }, (_, index) => `$${index + 1}`).j
 
 /** @throws TypeError for an append that names a stream twice: which version it should get would be open. */
 export function appendStatement(batch: readonly Append[]): AppendStatement {
-  const w: unknown[][] = Array.from({ length: 11 }, () => []);
-  const e: unknown[][] = Array.from({ length: 11 }, () => []);
-  const k: unknown[][] = Array.from({ length: 6 }, () => []);
+  const w: Scalar[][] = Array.from({ length: 11 }, () => []);
+  const e: Scalar[][] = Array.from({ length: 11 }, () => []);
+  const k: Scalar[][] = Array.from({ length: 6 }, () => []);
   let events = 0;
   batch.forEach((append, index) => {
     requireDistinctStreams(append);
@@ -95,7 +97,7 @@ function requireDistinctStreams({ writes, guards }: Append): void {
 }
 
 /** Postgres's text form of an array. pg's own conversion handles nesting and types that are not needed here, at thrice the time. */
-function arrayLiteral(values: readonly unknown[]): string {
+function arrayLiteral(values: readonly Scalar[]): string {
   const elements = values.map((value) => {
     if (value === null) return 'NULL';
     if (typeof value === 'string') return `"${/["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`;
@@ -104,7 +106,7 @@ function arrayLiteral(values: readonly unknown[]): string {
   return `{${elements.join(',')}}`;
 }
 
-function push(columns: unknown[][], row: unknown[]): void {
+function push(columns: Scalar[][], row: Scalar[]): void {
   row.forEach((value, index) => columns[index]?.push(value));
 }
 

@@ -67,7 +67,7 @@ export class EventLog {
   async transaction<T>(work: (transaction: LogTransaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let appended = 0;
-    let broken: Error | undefined;
+    let broken = false;
     try {
       await client.query('BEGIN');
       const result = await work({
@@ -82,8 +82,8 @@ export class EventLog {
       if (appended > 0) this.committed(appended);
       return result;
     } catch (error) {
-      await client.query('ROLLBACK').catch((failure: Error) => {
-        broken = failure;
+      await client.query('ROLLBACK').catch(() => {
+        broken = true;
       });
       throw error;
     } finally {

@@ -3,12 +3,14 @@ import pg from 'pg';
 const INT8 = 20;
 const TIMESTAMPTZ = 1184;
 
+const standardParser: (oid: number, format?: 'text' | 'binary') => (value: string) => unknown = pg.types.getTypeParser;
+
 /** Positions as numbers (exact up to 2^53) and times as ISO 8601 strings, on every connection that reads the log. */
 const types: pg.CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (format !== 'binary' && oid === INT8) return Number;
     if (format !== 'binary' && oid === TIMESTAMPTZ) return isoTime;
-    return pg.types.getTypeParser(oid, format) as (value: string) => unknown;
+    return standardParser(oid, format);
   },
 };
 

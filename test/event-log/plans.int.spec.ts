@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import pg from 'pg';
+import type pg from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { createLogPool, EventLog } from '../../src/event-log/index.js';
 import type { TestDatabase } from '../support/database.js';

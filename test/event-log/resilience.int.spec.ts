@@ -13,7 +13,7 @@ import { createLogDatabase, openLog, type OpenLog } from '../support/event-log.j
 import { append, COMPANY, happened, positionsOf, write } from './appends.js';
 
 let database: TestDatabase;
-let opened: OpenLog[] = [];
+const opened: OpenLog[] = [];
 let stream: string;
 
 beforeAll(async () => {
@@ -117,14 +117,14 @@ describe('the queue', () => {
 
   it('fails together when the database stays away, not one retry budget after the other', async () => {
     const nowhere = { ...database.connection, host: '127.0.0.1', port: 1 };
-    const { log, close } = openLog(nowhere, { retryBudgetMs: 300, maxBatch: 2 });
+    const unreachable = openLog(nowhere, { retryBudgetMs: 300, maxBatch: 2 });
     const started = performance.now();
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 12 }, (_, index) => log.append(append([write(`${stream}-${index}`, 0)]))),
+      Array.from({ length: 12 }, (_, index) => unreachable.log.append(append([write(`${stream}-${index}`, 0)]))),
     );
     for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: expect.any(LogUnavailableError) });
     expect(performance.now() - started).toBeLessThan(1_500);
-    await close();
+    await unreachable.close();
   });
 });
 

@@ -248,9 +248,9 @@ describe('an idempotency key', () => {
 describe('a transaction', () => {
   it('moves something else along with its events', async () => {
     await one.pool.query('CREATE TABLE moved (position bigint)');
-    await one.log.transaction(async ({ client, append: appendIn }) => {
-      const verdict = await appendIn(append([write(stream, 0)]));
-      await client.query('INSERT INTO moved VALUES ($1)', [positionsOf(verdict)[0]]);
+    await one.log.transaction(async (transaction) => {
+      const verdict = await transaction.append(append([write(stream, 0)]));
+      await transaction.client.query('INSERT INTO moved VALUES ($1)', [positionsOf(verdict)[0]]);
     });
     const [event] = await one.log.read.stream(stream);
     expect((await one.pool.query('SELECT position FROM moved')).rows).toEqual([{ position: event?.position }]);
@@ -261,9 +261,9 @@ describe('a transaction', () => {
     const head = await one.log.read.head();
     const highest = one.log.highestAppended;
     const key = uuidv7();
-    const failing = one.log.transaction(async ({ append: appendIn }) => {
+    const failing = one.log.transaction(async (transaction) => {
       const idempotency = { key, fingerprint: 'print', result: {} };
-      expect(positionsOf(await appendIn(append([write(stream, 0)], { idempotency })))).toEqual([head + 1]);
+      expect(positionsOf(await transaction.append(append([write(stream, 0)], { idempotency })))).toEqual([head + 1]);
       throw new Error('the step failed');
     });
     await expect(failing).rejects.toThrow('the step failed');
