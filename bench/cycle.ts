@@ -125,7 +125,12 @@ async function plainInsert(pool: pg.Pool): Promise<Contender> {
       pool.query({
         name: 'plain_insert',
         text: 'INSERT INTO plain (stream, version, type, data) VALUES ($1, $2, $3, $4)',
-        values: [`lease-${uuidv7()}`, 1, 'LeaseRequested', JSON.stringify({ heartbeatRunId: uuidv7(), ttlSeconds: 3_600 })],
+        values: [
+          `lease-${uuidv7()}`,
+          1,
+          'LeaseRequested',
+          JSON.stringify({ heartbeatRunId: uuidv7(), ttlSeconds: 3_600 }),
+        ],
       }),
   };
 }

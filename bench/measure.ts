@@ -96,7 +96,10 @@ export function medianMeasurement(rounds: readonly Measurement[]): Measurement {
     perSecond: median(rounds.map((round) => round.perSecond)),
     ...medianLatency(rounds),
     steps: Object.fromEntries(
-      steps.map((step) => [step, medianLatency(rounds.map((round) => round.steps[step] ?? { p50Ms: NaN, p99Ms: NaN }))]),
+      steps.map((step) => [
+        step,
+        medianLatency(rounds.map((round) => round.steps[step] ?? { p50Ms: NaN, p99Ms: NaN })),
+      ]),
     ),
   };
 }

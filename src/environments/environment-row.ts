@@ -46,4 +46,3 @@ export class EnvironmentRow {
   @Column('bigint', { transformer: safeInteger })
   position!: number;
 }
-

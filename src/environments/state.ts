@@ -59,7 +59,8 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
 }
 
 function existing(state: EnvironmentState, event: Recorded<EnvironmentEvent>): Environment {
-  if (state.kind === 'none') throw new Error(`${event.type} at position ${event.position} has no environment before it.`);
+  if (state.kind === 'none')
+    throw new Error(`${event.type} at position ${event.position} has no environment before it.`);
   return state.environment;
 }
 

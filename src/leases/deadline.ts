@@ -17,7 +17,10 @@ export function deadlineOf(terms: LeaseTerms, grant: LeaseGrant): Deadline | nul
   if (terms.idleTtlSeconds !== null) {
     deadlines.push({ at: secondsAfter(grant.lastUsedAt, terms.idleTtlSeconds), reasonCode: 'idle_ttl_elapsed' });
   }
-  return deadlines.reduce<Deadline | null>((first, next) => (first === null || next.at < first.at ? next : first), null);
+  return deadlines.reduce<Deadline | null>(
+    (first, next) => (first === null || next.at < first.at ? next : first),
+    null,
+  );
 }
 
 /** ISO 8601 time that many seconds after another. */

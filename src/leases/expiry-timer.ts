@@ -49,7 +49,9 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
         take: AT_ONCE,
       });
       const context = { actor: 'system:expiry', correlationId: uuidv7(), idempotency: null };
-      const results = await Promise.allSettled(due.map(({ id }) => this.commands.execute(new ExpireLease(id, context))));
+      const results = await Promise.allSettled(
+        due.map(({ id }) => this.commands.execute(new ExpireLease(id, context))),
+      );
       for (const result of results) {
         if (result.status === 'rejected') this.logger.warn(`A lease could not be expired: ${String(result.reason)}`);
       }

@@ -15,7 +15,8 @@ const DESCRIPTION_LENGTH = 2_000;
 const CONFIG = {
   type: 'object',
   additionalProperties: true,
-  description: 'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings.',
+  description:
+    'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings.',
 } as const;
 const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
 

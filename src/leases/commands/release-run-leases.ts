@@ -79,9 +79,7 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
         continue;
       }
       const { environmentId } = state.terms;
-      writes.push(
-        this.leases.write(this.runner, { leaseId, environmentId, heartbeatRunId, version }, decision.facts),
-      );
+      writes.push(this.leases.write(this.runner, { leaseId, environmentId, heartbeatRunId, version }, decision.facts));
       leases.push(state);
     }
     return { writes, guards: [], leases, result: { leaseIds: leases.map((lease) => lease.id), errors } };

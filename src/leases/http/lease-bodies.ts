@@ -89,7 +89,13 @@ export class AcquireLeaseBody {
   @Max(MAX_TTL_SECONDS)
   maxTtlSeconds?: number | null;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: MAX_PRIORITY, default: 0, description: 'Higher goes first.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    maximum: MAX_PRIORITY,
+    default: 0,
+    description: 'Higher goes first.',
+  })
   @IsOptional()
   @IsInt()
   @Min(0)

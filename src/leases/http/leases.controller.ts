@@ -32,7 +32,11 @@ const ACQUIRED_EXAMPLE = {
   leaseContext: { executionWorkspaceId: null, executionWorkspaceMode: null },
   position: LEASE_EXAMPLE.position,
 };
-const RELEASED_EXAMPLE = { ...ACQUIRED_EXAMPLE, lease: RELEASED_LEASE_EXAMPLE, position: RELEASED_LEASE_EXAMPLE.position };
+const RELEASED_EXAMPLE = {
+  ...ACQUIRED_EXAMPLE,
+  lease: RELEASED_LEASE_EXAMPLE,
+  position: RELEASED_LEASE_EXAMPLE.position,
+};
 
 @ApiTags('leases')
 @Controller('api')
@@ -179,7 +183,8 @@ export class LeasesController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Release all leases of a run',
-    description: 'A second call releases nothing and succeeds. One lease that cannot be released keeps no other from it.',
+    description:
+      'A second call releases nothing and succeeds. One lease that cannot be released keeps no other from it.',
   })
   @ApiRequest(ReleaseBody, { released: { summary: 'The run is done', value: {} } })
   @ApiAnswer({

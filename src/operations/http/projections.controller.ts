@@ -24,7 +24,10 @@ export class ProjectionsController {
   constructor(private readonly projections: Projections) {}
 
   @Get()
-  @ApiOperation({ summary: 'List the read models', description: 'With version, checkpoint, lag, and a running rebuild.' })
+  @ApiOperation({
+    summary: 'List the read models',
+    description: 'With version, checkpoint, lag, and a running rebuild.',
+  })
   @ApiAnswer({ status: 200, description: 'All of them.', example: { items: [STATUS], nextCursor: null } })
   async list(): Promise<{ items: ProjectionStatus[]; nextCursor: null }> {
     return { items: await this.projections.status(), nextCursor: null };
@@ -55,7 +58,11 @@ export class ProjectionsController {
   @Delete(':name/old')
   @ApiOperation({ summary: 'Drop the tables that rebuilds have replaced' })
   @ApiParam({ name: 'name', example: STATUS.name })
-  @ApiAnswer({ status: 200, description: 'The generations that were dropped.', example: { name: STATUS.name, dropped: [1] } })
+  @ApiAnswer({
+    status: 200,
+    description: 'The generations that were dropped.',
+    example: { name: STATUS.name, dropped: [1] },
+  })
   @ApiProblems('projection_not_found')
   async dropOld(@Param('name') name: string): Promise<{ name: string; dropped: number[] }> {
     return { name, dropped: await this.projections.dropOld(name) };
