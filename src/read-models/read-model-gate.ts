@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { EventLog } from '../event-log/index.js';
 import { Projections } from '../projections/index.js';
@@ -7,18 +7,26 @@ const TIMEOUT_MS = 5_000;
 
 /** Lets a query pass once its read model includes what the caller must see. */
 @Injectable()
-export class ReadModelGate {
+export class ReadModelGate implements OnApplicationBootstrap {
+  /** What was in the log when this process began: callers whom a killed predecessor has answered read on here. */
+  private headAtStart = 0;
+
   constructor(
     private readonly log: EventLog,
     private readonly projections: Projections,
   ) {}
 
+  async onApplicationBootstrap(): Promise<void> {
+    this.headAtStart = await this.log.read.head();
+  }
+
   /**
-   * Waits until the read model has everything that this process has appended, and everything up to `minPosition`.
+   * Waits until the read model has everything that this process has appended or found in the log when it began, and
+   * everything up to `minPosition`.
    * @throws LeaseholdError read_model_behind after five seconds; position_ahead_of_log
    */
   async reached(projection: string, minPosition: number | null): Promise<void> {
-    const own = this.log.highestAppended;
+    const own = Math.max(this.headAtStart, this.log.highestAppended);
     if (minPosition !== null && minPosition > own) {
       const head = await this.log.read.head();
       if (minPosition > head) {

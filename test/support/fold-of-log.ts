@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { DataSource, type EntityTarget } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../src/database/data-source.js';
 import { environmentProjection } from '../../src/environments/environment-projection.js';
 import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from '../../src/environments/events.js';
@@ -53,7 +53,7 @@ export class Witness {
     projection: Projection<Row>,
     events: readonly RecordedEvent[],
   ): Promise<void> {
-    const rows = await this.source.getRepository<Row>(projection.entity as EntityTarget<Row>).find();
+    const rows = await this.source.getRepository<Row>(projection.entity).find();
     expect(new Map(rows.map((row) => [row.id, { ...row }]))).toEqual(foldAll(projection, events));
   }
 }

@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../../src/app.module.js';
 import { migrate } from '../../src/database/data-source.js';
+import { openCluster, USER } from '../../src/embedded/cluster.js';
 import { joinEmbeddedPostgres } from '../../src/embedded/index.js';
+import { DATABASE } from '../../src/embedded/presence.js';
+import { PORT } from '../../src/embedded/socket-folder.js';
 import { createHttpApp } from '../../src/http/index.js';
 import { Api } from './api.js';
 import { type Connection, createTestDatabase } from './database.js';
@@ -147,16 +150,22 @@ export class ServiceHome {
     return text === null ? null : Number.parseInt(text, 10);
   }
 
+  /** Leads to the embedded Postgres without joining it: when the last service is gone, nobody keeps it. */
+  async connection(): Promise<Connection> {
+    const { socketDir, password } = await openCluster(this.dataDir, () => undefined);
+    return { host: socketDir, port: PORT, user: USER, password, database: DATABASE };
+  }
+
+  /** Ends every process that was started here, and the Postgres that none of them has stopped; the data stays. */
+  async endAll(): Promise<void> {
+    await Promise.all(this.processes.map((service) => service.kill()));
+    if (!existsSync(this.postmasterFile)) return;
+    const left = await joinEmbeddedPostgres({ dataDir: this.dataDir, log: () => undefined });
+    await left.leave();
+  }
+
   async close(): Promise<void> {
-    try {
-      await Promise.all(this.processes.map((service) => service.kill()));
-      if (existsSync(this.postmasterFile)) {
-        const left = await joinEmbeddedPostgres({ dataDir: this.dataDir, log: () => undefined });
-        await left.leave();
-      }
-    } finally {
-      await rm(this.root, { recursive: true, force: true });
-    }
+    await this.endAll().finally(() => rm(this.root, { recursive: true, force: true }));
   }
 
   private get postmasterFile(): string {

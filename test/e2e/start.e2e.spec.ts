@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { readConfig } from '../../src/config/config.js';
+import { isRunning } from '../embedded/support.js';
+import { connectionUrl, createTestDatabase } from '../support/database.js';
+import { Witness } from '../support/fold-of-log.js';
+import { ServiceHome } from '../support/service.js';
+
+describe('starting and stopping the service', () => {
+  let home: ServiceHome;
+  beforeAll(async () => {
+    home = await ServiceHome.make();
+  });
+  afterEach(() => home.endAll(), 60_000);
+  afterAll(() => home?.close());
+
+  test('an empty data folder is all that it needs; Ctrl-C stops all that it started, and the data is there again', async () => {
+    const companyId = randomUUID();
+    const first = await home.start();
+    expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
+    const { lease } = await first.api.acquire(companyId, { heartbeatRunId: randomUUID() });
+    const postmaster = await home.postmaster();
+    expect(postmaster !== null && isRunning(postmaster)).toBe(true);
+
+    expect(await first.interrupt()).toBe(0);
+    expect(await home.postmaster()).toBeNull();
+    expect(isRunning(postmaster ?? 0)).toBe(false);
+
+    const second = await home.start();
+    expect(await second.api.lease(lease.id)).toStrictEqual(lease);
+    expect(await second.interrupt()).toBe(0);
+  }, 60_000);
+
+  test('SIGTERM stops it as Ctrl-C does, in the middle of its work', async () => {
+    const service = await home.start();
+    const postmaster = await home.postmaster();
+    const underWay = Promise.allSettled(Array.from({ length: 20 }, () => service.api.acquire(randomUUID())));
+    process.kill(service.pid, 'SIGTERM');
+    expect(await service.exited()).toBe(0);
+    await underWay;
+    expect(await home.postmaster()).toBeNull();
+    expect(isRunning(postmaster ?? 0)).toBe(false);
+  }, 60_000);
+
+  test('a second one on the same port says that it is taken, and leaves the first one working', async () => {
+    const first = await home.start();
+    const PORT = new URL(first.url).port;
+    const second = home.spawn({ PORT });
+    expect(await second.exited()).toBe(1);
+    expect(second.output).toContain(`Port ${PORT} on 127.0.0.1 is taken`);
+    expect(second.output).not.toMatch(/\n\s+at /);
+    await first.api.acquire(randomUUID());
+    expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
+  }, 60_000);
+
+  test('a port that something else has is told of too, and the Postgres that was started for it is stopped', async () => {
+    const other = createServer();
+    await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+    try {
+      const { port } = other.address() as AddressInfo;
+      const service = home.spawn({ PORT: String(port) });
+      expect(await service.exited()).toBe(1);
+      expect(service.output).toContain(`Port ${port} on 127.0.0.1 is taken`);
+      expect(await home.postmaster()).toBeNull();
+    } finally {
+      await new Promise((done) => other.close(done));
+    }
+  }, 60_000);
+
+  test('a second one on another port joins the database of the first, which stays when either ends', async () => {
+    const companyId = randomUUID();
+    const first = await home.start();
+    const second = await home.start();
+    expect(second.output).toContain('joined the running embedded Postgres');
+    const postmaster = await home.postmaster();
+    const { lease, position } = await first.api.acquire(companyId);
+    const seen = { 'X-Min-Position': String(position) };
+    expect(await second.api.lease(lease.id, seen)).toStrictEqual(lease);
+
+    expect(await first.interrupt()).toBe(0);
+    expect(await home.postmaster()).toBe(postmaster);
+    expect((await second.api.release(lease.id)).lease.status).toBe('released');
+    expect(await second.interrupt()).toBe(0);
+    expect(isRunning(postmaster ?? 0)).toBe(false);
+  }, 60_000);
+
+  test('two that are started at once on an empty folder share one database', async () => {
+    const empty = await ServiceHome.make();
+    try {
+      const [first, second] = await Promise.all([empty.start(), empty.start()]);
+      const { lease, position } = await first.api.acquire(randomUUID());
+      expect(await second.api.lease(lease.id, { 'X-Min-Position': String(position) })).toStrictEqual(lease);
+    } finally {
+      await empty.close();
+    }
+  }, 60_000);
+
+  test('DATABASE_URL is used when it is set, and nothing is made in the data folder', async () => {
+    const database = await createTestDatabase();
+    const witness = await Witness.of(database.connection);
+    try {
+      const service = await home.start({ DATABASE_URL: connectionUrl(database.connection) });
+      const { lease, position } = await service.api.acquire(randomUUID());
+      expect(await witness.head()).toBe(position);
+      expect(await service.api.lease(lease.id)).toStrictEqual(lease);
+      expect(service.output).not.toContain(database.connection.password);
+      expect(await home.postmaster()).toBeNull();
+      expect(await service.interrupt()).toBe(0);
+    } finally {
+      await witness.close();
+      await home.endAll();
+      await database.drop();
+    }
+  }, 60_000);
+
+  test('HOST=0.0.0.0 and a bad PORT are both told of, and nothing is started', async () => {
+    const service = home.spawn({ HOST: '0.0.0.0', PORT: '65536' });
+    expect(await service.exited()).toBe(1);
+    expect(service.output).toContain('Leasehold does not start.');
+    expect(service.output).toContain('HOST is "0.0.0.0": without access control the service listens on loopback only');
+    expect(service.output).toContain('PORT is "65536": it must be a number from 0 (any free port) to 65535.');
+    expect(service.output).not.toMatch(/\n\s+at /);
+    expect(await home.postmaster()).toBeNull();
+  }, 60_000);
+
+  test('a DATABASE_URL that nobody answers at is told of without its password, and it exits', async () => {
+    const service = home.spawn({ DATABASE_URL: 'postgresql://nobody:secret@127.0.0.1:1/none' });
+    expect(await service.exited()).toBe(1);
+    expect(service.output).toContain('127.0.0.1:1');
+    expect(service.output).not.toContain('secret');
+  }, 60_000);
+});
+
+describe('settings', () => {
+  test.each([
+    ['HOST', '0.0.0.0'],
+    ['HOST', '::'],
+    ['HOST', '127.0.0.1.example.org'],
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '0x50'],
+    ['PORT', 'http'],
+    ['DATABASE_URL', 'mysql://localhost/x'],
+  ])('%s=%s is refused by name', (name, value) => {
+    expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} `));
+  });
+
+  test('what is unset or empty has its default', () => {
+    const defaults = { host: '127.0.0.1', port: 3000, dataDir: resolve('.leasehold'), databaseUrl: null };
+    expect(readConfig({})).toEqual(defaults);
+    expect(readConfig({ HOST: '', PORT: ' ', LEASEHOLD_DATA_DIR: '', DATABASE_URL: '' })).toEqual(defaults);
+  });
+});
