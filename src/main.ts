@@ -6,36 +6,32 @@ import { migrate } from './database/data-source.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { createHttpApp } from './http/index.js';
 
+/** Also when it comes while the service is still starting: what has been started by then is stopped. A second one kills. */
+const stopRequested = new Promise<void>((resolve) => {
+  process.once('SIGINT', () => resolve()).once('SIGTERM', () => resolve());
+});
+
 const say = (message: string): void => console.log(message);
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const database = await connectDatabase(config, say);
   try {
-    await migrate(database.client);
+    await migrate(database.client).catch((error: unknown) => {
+      throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
+    });
     const app = await createHttpApp(AppModule.on(database.client));
-    let stopping: Promise<void> | null = null;
-    const stop = async (): Promise<void> => {
-      await app.close();
-      await database.leave();
-    };
-    const onSignal = (): void => {
-      stopping ??= stop().then(
-        () => process.exit(0),
-        (error: unknown) => fail(error),
-      );
-    };
-    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     try {
-      await app.listen(config.port, config.host);
-    } catch (error) {
+      await app.listen(config.port, config.host).catch((error: unknown) => {
+        throw portTaken(error, config) ?? error;
+      });
+      say(welcome(await app.getUrl(), database.description));
+      await stopRequested;
+    } finally {
       await app.close();
-      throw error;
     }
-    say(welcome(await app.getUrl(), database.description));
-  } catch (error) {
+  } finally {
     await database.leave();
-    throw explained(error, config);
   }
 }
 
@@ -52,19 +48,24 @@ Ctrl-C stops everything that was started.`;
 }
 
 /** A port that is taken is not a bug to show a stack trace of. */
-function explained(error: unknown, { host, port }: Config): unknown {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return new ConfigError(
-      `Port ${port} on ${host} is taken, perhaps by another Leasehold. Stop that one, or set PORT to a free one.`,
-    );
-  }
-  return error;
+function portTaken(error: unknown, { host, port }: Config): ConfigError | null {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) return null;
+  return new ConfigError(
+    `Port ${port} on ${host} is taken, perhaps by another Leasehold. Stop that one, or set PORT to a free one.`,
+  );
 }
 
-function fail(error: unknown): never {
+/** Node gives a refused connection a code and no message. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
   const expected = error instanceof ConfigError || error instanceof EmbeddedPostgresError;
   console.error(expected ? `Leasehold does not start.\n${error.message}` : error);
   process.exit(1);
 }
-
-await main().catch(fail);
