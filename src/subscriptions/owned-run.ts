@@ -24,6 +24,8 @@ interface Window {
 export class OwnedRun {
   private readonly parked = new Set<string>();
   private readonly suspicion: Suspicion;
+  /** What follows the batch under way, read meanwhile: far behind the head, reading takes as long as handling. */
+  private ahead: { readonly after: number; readonly limit: number; readonly window: Promise<Window> } | null = null;
   private stale = true;
 
   constructor(
@@ -72,7 +74,7 @@ export class OwnedRun {
     const limit = this.suspicion.batchLimit;
     let window: Window | null = null;
     try {
-      window = await this.readWindow(head, limit);
+      window = await this.nextWindow(head, limit);
       const events = this.parked.size === 0 ? window.events : window.events.filter((e) => !this.parked.has(e.stream));
       if (events.length === 0) await advance(this.log.pool, this.held, window.end);
       else await this.commit(window.end, (transaction) => this.subscription.handle(events, transaction));
@@ -89,11 +91,24 @@ export class OwnedRun {
     this.suspicion.succeeded(window.end);
   }
 
-  private async readWindow(head: number, limit: number): Promise<Window> {
+  private async nextWindow(head: number, limit: number): Promise<Window> {
+    const { ahead } = this;
+    this.ahead = null;
     const { checkpoint } = this.held;
+    const isNext = ahead?.after === checkpoint && ahead.limit === limit;
+    const window = await (isNext ? ahead.window : this.readWindow(checkpoint, head, limit));
+    if (window.end < head) {
+      this.ahead = { after: window.end, limit, window: this.readWindow(window.end, head, limit) };
+      // A failure counts when its turn comes, if it does.
+      this.ahead.window.catch(() => undefined);
+    }
+    return window;
+  }
+
+  private async readWindow(after: number, head: number, limit: number): Promise<Window> {
     const { types } = this.subscription;
-    const upTo = Math.min(head, checkpoint + SCAN);
-    const events = await this.log.read.after(checkpoint, { limit, upTo, ...(types && { types }) });
+    const upTo = Math.min(head, after + SCAN);
+    const events = await this.log.read.after(after, { limit, upTo, ...(types && { types }) });
     return { end: events.length < limit ? upTo : (events.at(-1)?.position ?? upTo), events };
   }
 
