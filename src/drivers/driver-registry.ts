@@ -15,7 +15,9 @@ export class DriverRegistry {
     const provider = config['provider'];
     if (typeof provider !== 'string' || !/^[a-z0-9._-]{1,100}$/.test(provider)) {
       throw new LeaseholdError('validation_failed', 'A sandbox environment names its provider.', {
-        errors: [{ field: 'config.provider', message: 'provider must be a text of lowercase letters, digits, ., _ and -' }],
+        errors: [
+          { field: 'config.provider', message: 'provider must be a text of lowercase letters, digits, ., _ and -' },
+        ],
       });
     }
     return this.named(driver, provider);

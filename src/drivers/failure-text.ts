@@ -1,7 +1,8 @@
 const MAX_LENGTH = 1_000;
 
-/** What a driver's error says, as it may be recorded and shown: one line, bounded. */
+/** What a driver's error says, as it may be recorded and shown: one line, bounded, with nothing that Postgres cannot store. */
 export function failureText(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, MAX_LENGTH);
+  // Cut first: the cut may halve a surrogate pair, and half of one is refused by jsonb, with the whole append.
+  return text.slice(0, MAX_LENGTH).replaceAll(/[\p{Cc}\p{Surrogate}]+/gu, ' ');
 }

@@ -61,7 +61,7 @@ export function patchEnvironment(
   if (state.kind !== 'present') return refused('environment_not_found', 'There is no environment with this id.');
   const { environment } = state;
   const changes = Object.fromEntries(
-    Object.entries(patch).filter(
+    Object.entries<unknown>(patch).filter(
       ([field, value]) => value !== undefined && !sameJson(value, environment[field as keyof EnvironmentPatch]),
     ),
   ) as EnvironmentPatch;
@@ -107,6 +107,8 @@ function sameJson(left: unknown, right: unknown): boolean {
   const keys = Object.keys(left);
   return (
     keys.length === Object.keys(right).length &&
-    keys.every((key) => Object.hasOwn(right, key) && sameJson(left[key as keyof typeof left], right[key as keyof typeof right]))
+    keys.every(
+      (key) => Object.hasOwn(right, key) && sameJson(left[key as keyof typeof left], right[key as keyof typeof right]),
+    )
   );
 }

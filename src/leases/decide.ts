@@ -73,7 +73,11 @@ export function retains(terms: LeaseTerms, outcome: ReleaseOutcomeName): boolean
 }
 
 /** Ends an active lease. One that has ended already stays as it is: releasing again is no error. */
-export function releaseLease(state: LeaseState, wish: ReleaseWish, cleanup: CleanupResult): Decision<readonly LeaseEvent[]> {
+export function releaseLease(
+  state: LeaseState,
+  wish: ReleaseWish,
+  cleanup: CleanupResult,
+): Decision<readonly LeaseEvent[]> {
   if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
   if ('endedAt' in state) return accepted([]);
   if (state.status !== 'active') {
@@ -95,9 +99,7 @@ export function expireLease(state: LeaseState, now: string, cleanup: CleanupResu
   const deadline = deadlineOf(state.terms, state.grant);
   if (deadline === null || deadline.at > now) return accepted([]);
   const { at, reasonCode } = deadline;
-  return accepted(
-    endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup),
-  );
+  return accepted(endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup));
 }
 
 function endingEvents(

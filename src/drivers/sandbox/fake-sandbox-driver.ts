@@ -23,10 +23,13 @@ export class FakeSandboxDriver implements RuntimeDriver {
   readonly acquiring = 'immediate';
 
   validateConfig(given: JsonObject): ConfigVerdict {
-    const config = { ...DEFAULTS, ...given };
+    const config: JsonObject = { ...DEFAULTS, ...given };
     const errors: FieldError[] = Object.keys(given)
-      .filter((key) => !(key in DEFAULTS))
+      .filter((key) => !Object.hasOwn(DEFAULTS, key))
       .map((key) => ({ field: key, message: `${key} is not a setting of the fake sandbox provider` }));
+    if (config.provider !== DEFAULTS.provider) {
+      errors.push({ field: 'provider', message: 'provider must be "fake"' });
+    }
     if (typeof config.image !== 'string' || config.image.trim() === '' || config.image.length > 500) {
       errors.push({ field: 'image', message: 'image must be a text of 1 to 500 characters' });
     }
@@ -41,7 +44,11 @@ export class FakeSandboxDriver implements RuntimeDriver {
     const providerLeaseId = reuseLease
       ? `sandbox://fake/${request.environmentId}`
       : `sandbox://fake/${request.heartbeatRunId ?? request.leaseId}/${request.effectId}`;
-    return Promise.resolve({ providerLeaseId, metadata: { provider: this.provider, image, reuseLease }, teardown: { reuseLease } });
+    return Promise.resolve({
+      providerLeaseId,
+      metadata: { provider: this.provider, image, reuseLease },
+      teardown: { reuseLease },
+    });
   }
 
   release({ teardown }: { readonly teardown: JsonObject }): Promise<ReleaseOutcome> {
