@@ -19,8 +19,8 @@ describe('what a driver’s error says', () => {
 
   it('can always be stored and shown in a line', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 1_200, size: 'max' }), (message) => {
-        const text = failureText(new Error(message));
+      fc.property(fc.string({ unit: 'binary' }), (end) => {
+        const text = failureText(new Error('x'.repeat(995) + end));
         expect(text.length).toBeLessThanOrEqual(1_000);
         expect(text).not.toMatch(/[\p{Cc}\p{Surrogate}]/u);
       }),

@@ -1,0 +1,113 @@
+import { describe, expect, it } from '@jest/globals';
+import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from '../../src/environments/events.js';
+import { EventCatalogue, type EventDefinition } from '../../src/event-log/event-catalogue.js';
+import type { RecordedEvent } from '../../src/event-log/events.js';
+import { LEASE_EVENTS } from '../../src/leases/events.js';
+import { decodedFile, expectedFiles, readJson, sampleFile, sampleFiles, seal } from './samples.js';
+import { schemaProblems } from './schema-problems.js';
+
+const DEFINITIONS: readonly EventDefinition[] = [...ENVIRONMENT_EVENTS, ...LOCAL_ENVIRONMENT_EVENTS, ...LEASE_EVENTS];
+
+/**
+ * What each sample said when it was frozen. Logs hold such events for good: a sample that no longer fits is never edited,
+ * the event gets a new schemaVersion with an upcaster, and a sample of its own. A line here is added, never changed.
+ */
+const SEALS: Record<string, string> = {
+  'CleanupFailed.v1.json': 'e900382b4c4fe3b7367cc7749e1cc93eebbfd610b4ca8a964f04010cc227b46f',
+  'CleanupSucceeded.v1.json': 'a9f5053f7d8a911cb3c4277190a76b9a526da9b5ca3bd8e52234a811b6deca32',
+  'EnvironmentChanged.v1.json': '79dae00e28a7bf8d8106c11147cf65921b7cd8f89ecb76436a49d31f0feb11f6',
+  'EnvironmentCreated.v1.json': '4fb4a334086ae478d2396e074ad4e506a6175268d34d725599a0890e8e23bcb9',
+  'EnvironmentDeleted.v1.json': 'f606d3ddf80111dd9494f03599e83dd0b53dd9f4e528bd4b6d72292ae5e84e08',
+  'LeaseActivated.v1.json': 'fc8b011c7bba6344356b08d2359b48d0bb858b1061538c97be492ca4d6798d65',
+  'LeaseExpired.v1.json': '88f8d0768432c1c90666c4557767f4c26b5837305d587bd488171e1d21ebd042',
+  'LeaseFailed.v1.json': '78bc489c1c872329cc7dfb4fce7109dad4560794706c08985607e4c87ac8763e',
+  'LeaseReleaseRequested.v1.json': 'a8a88134afef464c70fd94fd34e08a7103e286e19c2d7b41ef1d71244b2b64fc',
+  'LeaseReleased.v1.json': 'ded4c0a2ba28f7e88867664344365c0b38f2decbb8377c0b378789ccb0d6b743',
+  'LeaseRequested.v1.json': 'f76bf28e1c2b021ae6dcdb1f5496d3674c7ea5d0dc65371316d5dbd3ff565a2c',
+  'LeaseRetained.v1.json': '745c73470c4f7ce7e7a8cf53b4b192a19311951cf878d4e692b4c5b1bd849820',
+  'LocalEnvironmentClaimed.v1.json': 'd0a21f93a01248d0de99e9912bf75563edd450b921782ef7bde527125bc0b873',
+  'LocalEnvironmentFreed.v1.json': 'bf87dd2a9c4e83ba47a7f62d0d7f3cf070d0b3222cdf38d968e3ce86c9f3b1f8',
+};
+
+const FIELDS = [
+  'position',
+  'stream',
+  'version',
+  'id',
+  'type',
+  'schemaVersion',
+  'companyId',
+  'actor',
+  'correlationId',
+  'causationId',
+  'recordedAt',
+  'data',
+];
+
+const catalogue = new EventCatalogue(DEFINITIONS);
+
+const samples = DEFINITIONS.flatMap((definition) =>
+  Array.from({ length: definition.schemaVersion }, (_, index) => ({
+    definition,
+    version: index + 1,
+    file: sampleFile(definition.type, index + 1),
+  })),
+);
+
+const sampleOf = (file: string): RecordedEvent => readJson(file) as RecordedEvent;
+
+describe('the frozen events', () => {
+  it('are one of every version of every event, and there is no other file', () => {
+    expect(sampleFiles()).toEqual(expectedFiles(DEFINITIONS));
+  });
+
+  it('say what they said when they were frozen', () => {
+    const frozen = sampleFiles().filter((file) => !file.endsWith('.decoded.json'));
+    expect(Object.fromEntries(frozen.map((file) => [file, seal(file)]))).toEqual(SEALS);
+  });
+
+  it.each(samples)('are whole: $file', ({ definition: { type }, version, file }) => {
+    const sample = sampleOf(file);
+    expect(Object.keys(sample)).toEqual(FIELDS);
+    expect(sample).toMatchObject({ type, schemaVersion: version });
+    expect(new Date(sample.recordedAt).toISOString()).toBe(sample.recordedAt);
+  });
+
+  it.each(samples)('are read as they were meant: $file', ({ definition: { type, schemaVersion }, version, file }) => {
+    const stored = sampleOf(file);
+    const data = version < schemaVersion ? readJson(decodedFile(type, version)) : stored.data;
+    const decoded = catalogue.decode(stored);
+    expect(decoded).toStrictEqual({ ...stored, schemaVersion, data });
+    expect(schemaProblems(DEFINITIONS, [decoded])).toEqual([]);
+  });
+
+  const newest = samples.filter(({ definition, version }) => version === definition.schemaVersion);
+
+  it.each(newest)('hold every field that the schema names: $file', ({ definition: { schema }, file }) => {
+    const named = 'properties' in schema ? Object.keys(schema.properties as object) : [];
+    expect(Object.keys(sampleOf(file).data as object).sort()).toEqual(named.sort());
+  });
+});
+
+describe('an event that gets a new version', () => {
+  it('needs a sample of it, and of each older one what it is read as', () => {
+    const schema = {};
+    const moved: EventDefinition = { type: 'Moved', schemaVersion: 2, schema, upcasters: { 1: (data) => data } };
+    expect(expectedFiles([moved])).toEqual(['Moved.v1.decoded.json', 'Moved.v1.json', 'Moved.v2.json']);
+  });
+});
+
+describe('a problem with an event’s data', () => {
+  const problems = (type: string, data: unknown) => schemaProblems(DEFINITIONS, [{ type, data }]);
+
+  it.each<[string, string, unknown, string]>([
+    ['of an event that is not defined', 'LeaseLost', {}, 'LeaseLost is not defined'],
+    ['with a field missing', 'CleanupFailed', {}, 'CleanupFailed must have required properties detail'],
+    ['with a field of another type', 'CleanupFailed', { detail: 1 }, 'CleanupFailed/detail must be string'],
+    ['with a field that is not named', 'LeaseExpired', { at: 1 }, 'LeaseExpired must not have additional properties'],
+    ['that JSON has no word for', 'EnvironmentChanged', { config: { a: NaN } }, 'EnvironmentChanged/config/a is NaN'],
+    ['that JSON drops', 'EnvironmentChanged', { config: { a: undefined } }, 'EnvironmentChanged/config/a is undefined'],
+  ])('is told: %s', (_case, type, data, problem) => {
+    expect(problems(type, data)).toContain(problem);
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from '@jest/globals';
+import { DriverRegistry } from '../../src/drivers/driver-registry.js';
+import type { ReleaseRequest } from '../../src/drivers/runtime-driver.js';
+import { FakeSandboxDriver } from '../../src/drivers/sandbox/fake-sandbox-driver.js';
+import { cleanUp } from '../../src/leases/cleanup.js';
+import { ACQUISITION, active, endRequested, lease, LEASE, released, requested } from './lease-examples.js';
+
+/** The fake provider, telling what it was asked to take back, and failing where it is told to. */
+class Watched extends FakeSandboxDriver {
+  readonly asked: ReleaseRequest[] = [];
+
+  constructor(private readonly failure: Error | null = null) {
+    super();
+  }
+
+  override release(request: ReleaseRequest): ReturnType<FakeSandboxDriver['release']> {
+    this.asked.push(request);
+    return this.failure ? Promise.reject(this.failure) : super.release(request);
+  }
+}
+
+describe('cleaning up', () => {
+  it('asks the driver that the lease was acquired with, with what was stored then', async () => {
+    const driver = new Watched();
+    await expect(cleanUp(new DriverRegistry([driver]), lease(active()), 'released')).resolves.toBe('cleaned');
+    const { providerLeaseId, teardown } = ACQUISITION;
+    expect(driver.asked).toStrictEqual([{ leaseId: LEASE, providerLeaseId, teardown }]);
+  });
+
+  it('keeps what a failed lease has where its policy says so, and only then', async () => {
+    const driver = new Watched();
+    const registry = new DriverRegistry([driver]);
+    const keeping = lease(active({ leasePolicy: 'retain_on_failure' }));
+    await expect(cleanUp(registry, keeping, 'failed')).resolves.toBe('kept');
+    expect(driver.asked).toEqual([]);
+    await expect(cleanUp(registry, keeping, 'released')).resolves.toBe('cleaned');
+    await expect(cleanUp(registry, keeping, 'expired')).resolves.toBe('cleaned');
+    await expect(cleanUp(registry, lease(active()), 'failed')).resolves.toBe('cleaned');
+  });
+
+  it('that fails is a result', async () => {
+    const registry = new DriverRegistry([new Watched(new Error('timed\nout'))]);
+    await expect(cleanUp(registry, lease(active()), 'released')).resolves.toEqual({ failed: 'timed out' });
+  });
+
+  it('whose driver is gone from this service is one that fails', async () => {
+    await expect(cleanUp(new DriverRegistry([]), lease(active()), 'released')).resolves.toEqual({
+      failed: 'This service has no sandbox provider "fake".',
+    });
+  });
+
+  it.each([
+    ['requested', [requested()]],
+    ['releasing', [...active(), endRequested()]],
+    ['released', [...active(), endRequested(), released]],
+  ])('touches no lease that is not active: %s', async (_status, events) => {
+    const driver = new Watched();
+    await expect(cleanUp(new DriverRegistry([driver]), lease(events), 'released')).resolves.toBe('nothing_to_clean');
+    expect(driver.asked).toEqual([]);
+  });
+});

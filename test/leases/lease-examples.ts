@@ -1,0 +1,84 @@
+import type { Acquisition } from '../../src/drivers/runtime-driver.js';
+import { LEASE_EVENTS, leaseStream, type LeaseEvent } from '../../src/leases/events.js';
+import { evolveLease, initialLease, type Lease, type LeaseState, type LeaseTerms } from '../../src/leases/state.js';
+import { at, specification, type Subject } from '../support/given-when-then.js';
+
+export const COMPANY = 'c0000000-0000-7000-8000-000000000001';
+export const ENVIRONMENT = 'a0000000-0000-7000-8000-000000000001';
+export const LEASE = 'd0000000-0000-7000-8000-000000000001';
+export const RUN = 'b0000000-0000-7000-8000-000000000001';
+export const EFFECT = 'f0000000-0000-7000-8000-000000000001';
+export const ENVIRONMENT_VERSION = 3;
+
+export const leaseSubject: Subject<LeaseState, LeaseEvent> = {
+  initial: initialLease,
+  evolve: evolveLease,
+  companyId: COMPANY,
+  definitions: LEASE_EVENTS,
+  streamOf: () => leaseStream(LEASE),
+};
+
+export const given = specification(leaseSubject);
+
+export function terms(change: Partial<LeaseTerms> = {}): LeaseTerms {
+  return {
+    environmentId: ENVIRONMENT,
+    driver: 'sandbox',
+    provider: 'fake',
+    heartbeatRunId: RUN,
+    issueId: null,
+    agentId: null,
+    adapterType: null,
+    executionWorkspaceId: null,
+    executionWorkspaceMode: null,
+    leasePolicy: 'ephemeral',
+    priority: 0,
+    ttlSeconds: null,
+    idleTtlSeconds: null,
+    maxTtlSeconds: null,
+    metadata: {},
+    ...change,
+  };
+}
+
+export const ACQUISITION: Acquisition = {
+  providerLeaseId: `sandbox://fake/${RUN}/${EFFECT}`,
+  metadata: { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false },
+  teardown: { reuseLease: false },
+};
+
+export function requested(change: Partial<LeaseTerms> = {}): LeaseEvent {
+  return { type: 'LeaseRequested', data: { ...terms(change), environmentVersion: ENVIRONMENT_VERSION } };
+}
+
+export function activated(expiresAt: string | null = null): LeaseEvent {
+  return { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION, expiresAt } };
+}
+
+/** The events of a lease that is active; its last event is recorded a second after its first. */
+export function active(change: Partial<LeaseTerms> = {}, expiresAt: string | null = null): LeaseEvent[] {
+  return [requested(change), activated(expiresAt)];
+}
+
+export const ACTIVATED_AT = at(1);
+
+export function endRequested(
+  data: Partial<Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data']> = {},
+): LeaseEvent {
+  return {
+    type: 'LeaseReleaseRequested',
+    data: { outcome: 'released', reasonCode: 'released_by_caller', failureReason: null, deadline: null, ...data },
+  };
+}
+
+export const cleaned: LeaseEvent = { type: 'CleanupSucceeded', data: {} };
+export const released: LeaseEvent = { type: 'LeaseReleased', data: {} };
+export const expired: LeaseEvent = { type: 'LeaseExpired', data: {} };
+export const retained: LeaseEvent = { type: 'LeaseRetained', data: {} };
+
+/** The lease after these events. */
+export function lease(events: readonly LeaseEvent[]): Lease {
+  const { state } = given(events);
+  if (state === null) throw new Error('The example has no events.');
+  return state;
+}
