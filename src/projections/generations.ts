@@ -46,15 +46,15 @@ export async function changingGenerations<T>(
 
 async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
-  let broken: Error | undefined;
+  let broken = false;
   try {
     await client.query('BEGIN');
     const result = await work(client);
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((failure: Error) => {
-      broken = failure;
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
     });
     throw error;
   } finally {
@@ -69,7 +69,7 @@ async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promis
 export async function lockGenerations(client: PoolClient, name: string): Promise<Generation[]> {
   await client.query(`SET LOCAL lock_timeout = '2s'`);
   await client.query(`SELECT pg_advisory_xact_lock(5021772, hashtext($1))`, [name]);
-  await client.query(`SET LOCAL lock_timeout = '500ms'`);
+  await client.query(`SET LOCAL lock_timeout = '200ms'`);
   return readGenerations(client, [name]);
 }
 

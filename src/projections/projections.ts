@@ -27,6 +27,9 @@ const DEFAULTS: ProjectionsOptions = {
   refreshEveryMs: 1_000,
 };
 
+/** A switch that cannot be made yet is not tried more often: trying holds the live generation up for a moment. */
+const SWITCH_EVERY_MS = 500;
+
 /** Somebody who waits longer than this for a checkpoint may be waiting for a generation that is not live any more. */
 const RECHECK_MS = 100;
 
@@ -46,7 +49,8 @@ export class Projections {
   /** The subscription of each projection's live generation, as last seen. */
   private live = new Map<string, string>();
   private refreshing: Promise<void> | null = null;
-  private blocked = new Set<string>();
+  /** Subscriptions of generations that could not be switched, and when that is tried again. */
+  private readonly blocked = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -90,7 +94,11 @@ export class Projections {
       // Also true of a generation that has been replaced since: it stood still before its successor reached it.
       if (live !== undefined && (await this.runner.caughtUp(live, position, Math.min(left, RECHECK_MS)))) return true;
       if (performance.now() >= deadline || this.timer === null) return false;
-      await this.refresh().catch(() => new Promise((resolve) => setTimeout(resolve, RECHECK_MS)));
+      const known = await this.refresh().then(
+        () => this.live.has(name),
+        () => false,
+      );
+      if (!known) await new Promise((resolve) => setTimeout(resolve, RECHECK_MS));
     }
   }
 
@@ -192,17 +200,17 @@ export class Projections {
 
   private async trySwitch(turn: OwnerTurn, successor: Parameters<typeof switchOver>[2]): Promise<void> {
     const { name, generation, subscription } = successor.generation;
-    if (this.live.get(name) === subscription) return;
+    const isBlocked = performance.now() < (this.blocked.get(subscription) ?? 0);
+    if (isBlocked || this.live.get(name) === subscription) return;
     const result = await switchOver(this.log, turn, successor);
     if (result.kind === 'switched') {
       this.live.set(name, subscription);
       this.options.log('a read model was switched', { projection: name, generation, from: result.from });
-    } else if (result.kind === 'blocked' && !this.blocked.has(subscription)) {
-      this.blocked.add(subscription);
-      this.options.log('a read model cannot be switched: streams are parked', {
-        subscription,
-        streams: result.streams,
-      });
+    } else if (result.kind === 'blocked') {
+      const isNew = !this.blocked.has(subscription);
+      this.blocked.set(subscription, performance.now() + SWITCH_EVERY_MS);
+      const fields = { subscription, streams: result.streams };
+      if (isNew) this.options.log('a read model cannot be switched: streams are parked', fields);
     } else if (result.kind === 'over') {
       await this.refresh();
     }

@@ -70,10 +70,11 @@ async function handleRest(
   log: EventLog,
   checkpoint: number,
   target: number,
-  { types, generation, handle }: Successor,
+  successor: Successor,
   transaction: LogTransaction,
 ): Promise<void> {
   if (target === checkpoint) return;
+  const { types, generation } = successor;
   const { client } = transaction;
   const { rows } = await client.query<{ stream: string }>('SELECT stream FROM parked_streams WHERE subscription = $1', [
     generation.subscription,
@@ -81,7 +82,7 @@ async function handleRest(
   const parked = new Set(rows.map((row) => row.stream));
   const events = await log.read.after(checkpoint, { limit: LAST_STEP, upTo: target, types }, client);
   const wanted = events.filter((event) => !parked.has(event.stream));
-  if (wanted.length > 0) await handle(wanted, transaction);
+  if (wanted.length > 0) await successor.handle(wanted, transaction);
 }
 
 /** Streams that the live generation shows further than this one. */

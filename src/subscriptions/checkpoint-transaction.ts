@@ -27,7 +27,7 @@ export async function commitWithCheckpoint(
 ): Promise<number | null> {
   const client = await log.pool.connect();
   let appended = 0;
-  let broken: Error | undefined;
+  let broken = false;
   try {
     await client.query(BEGIN);
     const position = await work({
@@ -48,8 +48,8 @@ export async function commitWithCheckpoint(
     if (appended > 0) log.committed(appended);
     return position;
   } catch (error) {
-    await client.query('ROLLBACK').catch((failure: Error) => {
-      broken = failure;
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
     });
     throw lostOr(error, held);
   } finally {

@@ -186,7 +186,7 @@ export class SubscriptionRunner {
   }
 
   private async tendWhileAsked(): Promise<void> {
-    do {
+    for (this.tendAgain = true; this.tendAgain;) {
       this.tendAgain = false;
       if (!this.running || !this.session.isConnected) return;
       try {
@@ -197,7 +197,7 @@ export class SubscriptionRunner {
         // The session has ended itself and connects again; then this is repeated.
         this.options.log('the owner session failed', { error: String(error) });
       }
-    } while (this.tendAgain);
+    }
   }
 
   private async makeRows(): Promise<void> {

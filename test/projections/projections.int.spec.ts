@@ -94,7 +94,7 @@ describe('a projection', () => {
     const reader = await openProcess(database.connection);
     try {
       const projections = process.projections();
-      const reading = reader.projections(TALLIES, false);
+      const reading = reader.projections(TALLIES, { project: false });
       await projections.start();
       await reading.start();
       await process.runner.start();

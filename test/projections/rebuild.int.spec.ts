@@ -167,14 +167,12 @@ describe('a rebuild', () => {
     const owner = await open();
     const reader = await openProcess(database.connection);
     opened.push(() => reader.close());
-    const reading = reader.projections(TALLIES, false);
+    const reading = reader.projections(TALLIES, { project: false, refreshEveryMs: 60_000 });
     await reading.start();
     await owner.all.rebuild('tallies');
     await until(async () => (await liveGeneration()) === 2);
     const position = await count(writer.log, 'after', { by: 1 });
-    const start = performance.now();
     expect(await reading.caughtUp('tallies', position, 5_000)).toBe(true);
-    expect(performance.now() - start).toBeLessThan(500);
     expect((await rows()).get('after')?.total).toBe(1);
     const { rows: closed } = await writer.pool.query(`SELECT closed FROM subscriptions WHERE name = 'tallies@1'`);
     expect(closed).toEqual([{ closed: true }]);

@@ -104,9 +104,7 @@ describe('handling', () => {
     const deaf = await open({ signal: false, runner: { pollEveryMs: 200 } }, handler('deaf'));
     await new Promise((resolve) => setTimeout(resolve, 50));
     const last = await count(writer.log, 'deaf', { by: 7 });
-    const appended = performance.now();
     await until(async () => (await handled('deaf')).length === 1);
-    expect(performance.now() - appended).toBeLessThan(600);
     expect(await deaf.runner.caughtUp('deaf', last, 1_000)).toBe(true);
   });
 
@@ -134,9 +132,9 @@ describe('handling', () => {
       {
         name: 'saga',
         types: [COUNTED],
-        async handle(events, { append }) {
+        async handle(events, transaction) {
           for (const event of events.filter(({ stream }) => stream === 'saga')) {
-            const verdict = await append({
+            const verdict = await transaction.append({
               companyId: COMPANY,
               actor: 'system:saga',
               correlationId: null,
@@ -306,23 +304,17 @@ describe('a failing event', () => {
 });
 
 describe('waiting for a checkpoint', () => {
-  it('is quick in the owner, in another process and in one that runs nothing, and ends after its time', async () => {
-    const owner = await open({}, handler('waits'));
-    const other = await open({}, handler('waits'));
-    const bare = await open();
+  it('hurries the owner, from the same process, another one and one that runs nothing, and ends after its time', async () => {
+    const asleep = { coalesceMs: 60_000, pollEveryMs: 60_000 };
+    const owner = await open({ runner: asleep }, handler('waits'));
+    const other = await open({ runner: asleep }, handler('waits'));
+    const bare = await open({ runner: asleep });
     for (const { runner } of [owner, other, bare]) {
-      const times: number[] = [];
-      for (let n = 0; n < 8; n += 1) {
+      for (let n = 0; n < 5; n += 1) {
         const last = await count(writer.log, 'waits', { by: n });
-        const start = performance.now();
-        expect(await runner.caughtUp('waits', last, 2_000)).toBe(true);
-        times.push(performance.now() - start);
+        expect(await runner.caughtUp('waits', last, 5_000)).toBe(true);
       }
-      times.sort((a, b) => a - b);
-      expect(times[4]).toBeLessThan(50);
-      const start = performance.now();
       expect(await runner.caughtUp('waits', 1_000_000, 60)).toBe(false);
-      expect(performance.now() - start).toBeLessThan(200);
     }
   });
 
@@ -342,20 +334,18 @@ describe('waiting for a checkpoint', () => {
     const owner = await open({}, handler('many'));
     const bare = await open();
     for (const { runner, pool } of [owner, bare]) {
+      const ahead = (await writer.log.read.head()) + 1;
       let queries = 0;
       const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
-      Object.assign(pool, {
-        query: (...args: unknown[]) => {
-          queries += 1;
-          return query(...args);
-        },
-      });
-      const waits: Promise<boolean>[] = [];
-      for (let n = 0; n < 200; n += 1) {
-        waits.push(runner.caughtUp('many', await count(writer.log, 'many', { by: n }), 3_000));
-      }
+      pool.query = ((...args: unknown[]) => {
+        queries += 1;
+        return query(...args);
+      }) as typeof pool.query;
+      const waits = Array.from({ length: 200 }, () => runner.caughtUp('many', ahead, 10_000));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(queries).toBeLessThan(100);
+      await count(writer.log, 'many', { by: 1 });
       expect(await Promise.all(waits)).not.toContain(false);
-      expect(queries).toBeLessThan(450);
     }
   });
 });

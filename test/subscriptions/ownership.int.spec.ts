@@ -74,7 +74,9 @@ async function ownerOf(name: string): Promise<string | null> {
 
 describe('a subscription', () => {
   it('has one owner, and the next at once when that stops', async () => {
-    const [first, second] = [await open({ runner: { owner: 'first' } }), await open({ runner: { owner: 'second' } })];
+    const first = await open({ runner: { owner: 'first' } });
+    // It claims only when it is told that there is something to claim.
+    const second = await open({ runner: { owner: 'second', claimEveryMs: 60_000 } });
     first.runner.add(effects('stops', 'first'));
     second.runner.add(effects('stops', 'second'));
     await first.runner.start();
@@ -83,10 +85,8 @@ describe('a subscription', () => {
     expect(await second.runner.caughtUp('stops', before, 3_000)).toBe(true);
     expect(await ownerOf('stops')).toBe('first');
 
-    const stopped = performance.now();
     await first.runner.stop();
     await until(async () => (await ownerOf('stops')) === 'second');
-    expect(performance.now() - stopped).toBeLessThan(700);
 
     const after = await count(writer.log, 'stops', { by: 1 });
     expect(await second.runner.caughtUp('stops', after, 3_000)).toBe(true);
@@ -95,7 +95,7 @@ describe('a subscription', () => {
 
   it('is taken over long before the expiry when the owner is killed', async () => {
     const wire = await Wire.lay(database.connection);
-    const killed = await open({ runner: { owner: 'killed' } }, wire);
+    const killed = await open({ runner: { owner: 'killed', expiryMs: 60_000 } }, wire);
     const heir = await open({ runner: { owner: 'heir' } });
     killed.runner.add(effects('killed', 'killed'));
     heir.runner.add(effects('killed', 'heir'));
@@ -103,10 +103,8 @@ describe('a subscription', () => {
     await heir.runner.start();
     expect(await ownerOf('killed')).toBe('killed');
 
-    const cut = performance.now();
     wire.cut();
     await until(async () => (await ownerOf('killed')) === 'heir');
-    expect(performance.now() - cut).toBeLessThan(2_000);
     const last = await count(writer.log, 'killed', { by: 1 });
     expect(await heir.runner.caughtUp('killed', last, 3_000)).toBe(true);
     expect(await positions('killed')).toEqual(upTo(last));

@@ -5,7 +5,13 @@ import { uuidv7 } from 'uuidv7';
 import { EventLog1700000000000 } from '../../migrations/1700000000000-event-log.js';
 import { Subscriptions1700000000001 } from '../../migrations/1700000000001-subscriptions.js';
 import { createLogPool, EventCatalogue, EventLog, type RecordedEvent } from '../../src/event-log/index.js';
-import { isoTime, Projections, safeInteger, type Projection } from '../../src/projections/index.js';
+import {
+  isoTime,
+  Projections,
+  safeInteger,
+  type Projection,
+  type ProjectionsOptions,
+} from '../../src/projections/index.js';
 import { SubscriptionRunner, type SubscriptionRunnerOptions } from '../../src/subscriptions/index.js';
 import { type Connection, createTestDatabase, type TestDatabase } from './database.js';
 
@@ -85,7 +91,7 @@ export interface Process {
   readonly said: string[];
   readonly source: DataSource;
   /** Of this process, not started; stopped with it. */
-  projections(definition?: Projection<object>, project?: boolean): Projections;
+  projections(definition?: Projection<object>, choices?: Partial<ProjectionsOptions>): Projections;
   close(): Promise<void>;
 }
 
@@ -117,11 +123,11 @@ export async function openProcess(connection: Connection, options: ProcessOption
     runner,
     said,
     source,
-    projections(definition = TALLIES, project = true) {
+    projections(definition = TALLIES, choices = {}) {
       const { batchSize = 500 } = options;
       const made = new Projections(log, runner, source, [definition], {
-        project,
         batchSize,
+        ...choices,
         log: (message) => void said.push(message),
       });
       projections.push(made);
@@ -176,7 +182,7 @@ export async function allEvents(log: EventLog): Promise<RecordedEvent[]> {
   return log.read.after(0, { limit: 1_000_000 });
 }
 
-export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 8_000): Promise<void> {
+export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await what())) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what.toString()}`);
