@@ -15,9 +15,8 @@ import { DriverRegistry } from './drivers/driver-registry.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
 import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
-import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from './environments/events.js';
+import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
-import { LEASE_EVENTS } from './leases/events.js';
 import { leaseProjection } from './leases/lease-projection.js';
 import { Projections } from './projections/index.js';
 import { ReadModelGate } from './read-models/read-model-gate.js';
@@ -36,7 +35,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
   ) {}
 
   static on(client: pg.ClientConfig): DynamicModule {
-    const catalogue = new EventCatalogue([...ENVIRONMENT_EVENTS, ...LOCAL_ENVIRONMENT_EVENTS, ...LEASE_EVENTS]);
+    const catalogue = new EventCatalogue(EVENT_DEFINITIONS);
     const logger = new Logger('Subscriptions');
     const log: SubscriptionLog = (message, fields) => logger.warn(`${message} ${JSON.stringify(fields)}`);
     return {

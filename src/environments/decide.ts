@@ -44,12 +44,15 @@ export function createEnvironment(
 }
 
 /**
- * The config that a patch leads to, before its driver validates it: merged over the old one, unless the driver changes;
- * then the given config alone counts, so that nothing of the old driver's is inherited (SEED, "PATCH").
+ * The config that a patch leads to, before its driver validates it: merged over the old one, unless the driver or the
+ * provider changes; then the given config alone counts, so that nothing of the old one's is inherited.
  */
 export function patchedConfig(environment: Environment, patch: EnvironmentPatch): JsonObject {
-  const changesDriver = patch.driver !== undefined && patch.driver !== environment.driver;
-  return changesDriver ? (patch.config ?? {}) : { ...environment.config, ...patch.config };
+  const { driver = environment.driver, config = {} } = patch;
+  const provider = 'provider' in config ? config['provider'] : environment.config['provider'];
+  const changes =
+    driver !== environment.driver || (driver === 'sandbox' && provider !== environment.config['provider']);
+  return changes ? config : { ...environment.config, ...config };
 }
 
 /** @param patch its `config`, when there is one, is the whole new config: see `patchedConfig`. */
@@ -84,7 +87,7 @@ export function deleteEnvironment(
 ): Decision<EnvironmentFacts> {
   if (state.kind !== 'present') return refused('environment_not_found', 'There is no environment with this id.');
   if (openLeaseIds.length > 0) {
-    return refused('environment_in_use', `${openLeaseIds.length} leases of this environment are not finished.`, {
+    return refused('environment_in_use', `Leases of this environment that are not finished: ${openLeaseIds.length}.`, {
       leaseIds: openLeaseIds,
     });
   }

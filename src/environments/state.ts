@@ -34,6 +34,7 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
   const at = { updatedAt: event.recordedAt, version: event.version, position: event.position };
   switch (event.type) {
     case 'EnvironmentCreated': {
+      if (state.kind !== 'none') throw brokenHistory(event);
       const { name, description, driver, config, metadata } = event.data;
       return {
         kind: 'present',
@@ -52,16 +53,19 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
       };
     }
     case 'EnvironmentChanged':
-      return { kind: 'present', environment: { ...existing(state, event), ...event.data, ...at } };
+      return { kind: 'present', environment: { ...present(state, event), ...event.data, ...at } };
     case 'EnvironmentDeleted':
-      return { kind: 'deleted', environment: { ...existing(state, event), ...at } };
+      return { kind: 'deleted', environment: { ...present(state, event), ...at } };
   }
 }
 
-function existing(state: EnvironmentState, event: Recorded<EnvironmentEvent>): Environment {
-  if (state.kind === 'none')
-    throw new Error(`${event.type} at position ${event.position} has no environment before it.`);
+function present(state: EnvironmentState, event: Recorded<EnvironmentEvent>): Environment {
+  if (state.kind !== 'present') throw brokenHistory(event);
   return state.environment;
+}
+
+function brokenHistory(event: Recorded<EnvironmentEvent>): Error {
+  return new Error(`${event.type} at position ${event.position} cannot follow what came before it in ${event.stream}.`);
 }
 
 /** The id of the company's one local environment, or null. */

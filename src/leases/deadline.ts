@@ -7,20 +7,23 @@ export interface Deadline {
   readonly reasonCode: Extract<ReasonCode, 'ttl_elapsed' | 'idle_ttl_elapsed' | 'max_ttl_elapsed'>;
 }
 
-/** When an active lease ends by itself, and by which of its limits: the earliest of them. Null when it has none. */
+/**
+ * When an active lease ends by itself, and by which of its limits: the earliest of them. Null when it has none. It counts
+ * from the times that the log has recorded, so that it is the same for everybody and at every replay.
+ */
 export function deadlineOf(terms: LeaseTerms, grant: LeaseGrant): Deadline | null {
-  const deadlines: Deadline[] = [];
-  if (grant.expiresAt !== null) {
-    const byMax = terms.maxTtlSeconds !== null && (terms.ttlSeconds === null || terms.maxTtlSeconds < terms.ttlSeconds);
-    deadlines.push({ at: grant.expiresAt, reasonCode: byMax ? 'max_ttl_elapsed' : 'ttl_elapsed' });
+  const limits = [
+    { reasonCode: 'ttl_elapsed', since: grant.acquiredAt, seconds: terms.ttlSeconds },
+    { reasonCode: 'max_ttl_elapsed', since: grant.acquiredAt, seconds: terms.maxTtlSeconds },
+    { reasonCode: 'idle_ttl_elapsed', since: grant.lastUsedAt, seconds: terms.idleTtlSeconds },
+  ] as const;
+  let first: Deadline | null = null;
+  for (const { reasonCode, since, seconds } of limits) {
+    if (seconds === null) continue;
+    const at = secondsAfter(since, seconds);
+    if (first === null || at < first.at) first = { at, reasonCode };
   }
-  if (terms.idleTtlSeconds !== null) {
-    deadlines.push({ at: secondsAfter(grant.lastUsedAt, terms.idleTtlSeconds), reasonCode: 'idle_ttl_elapsed' });
-  }
-  return deadlines.reduce<Deadline | null>(
-    (first, next) => (first === null || next.at < first.at ? next : first),
-    null,
-  );
+  return first;
 }
 
 /** ISO 8601 time that many seconds after another. */

@@ -2,7 +2,7 @@ import { accepted, refused, type Decision } from '../commands/decision.js';
 import type { Acquisition, ReleaseOutcome } from '../drivers/runtime-driver.js';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { Environment, EnvironmentState } from '../environments/state.js';
-import { deadlineOf, secondsAfter } from './deadline.js';
+import { deadlineOf, type Deadline } from './deadline.js';
 import type { LeaseEvent } from './events.js';
 import { LOCAL_ONLY_ADAPTERS, type AdapterType, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
 import type { Lease, LeaseState, LeaseTerms } from './state.js';
@@ -38,24 +38,20 @@ export type AcquireResult =
   | { readonly kind: 'acquired'; readonly effectId: string; readonly acquisition: Acquisition }
   | { readonly kind: 'failed'; readonly failureReason: string };
 
-/** @param now ISO 8601 time of the decision. */
 export function acquireLease(
   terms: LeaseTerms,
   environmentVersion: number,
   result: AcquireResult,
-  now: string,
 ): Decision<readonly LeaseEvent[]> {
   const requested: LeaseEvent = { type: 'LeaseRequested', data: { ...terms, environmentVersion } };
   if (result.kind === 'failed') {
     const { failureReason } = result;
     return accepted([requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
   }
-  const limits = [terms.ttlSeconds, terms.maxTtlSeconds].filter((limit) => limit !== null);
-  const expiresAt = limits.length > 0 ? secondsAfter(now, Math.min(...limits)) : null;
   const { effectId, acquisition } = result;
   // Named one by one: a driver's object may carry more than an event may hold.
   const { providerLeaseId, metadata, teardown } = acquisition;
-  const data = { effectId, providerLeaseId, metadata, teardown, expiresAt };
+  const data = { effectId, providerLeaseId, metadata, teardown };
   return accepted([requested, { type: 'LeaseActivated', data }]);
 }
 
@@ -93,11 +89,16 @@ export function releaseLease(
   return accepted(endingEvents(state, { ...ending, deadline: null }, cleanup));
 }
 
-/** Ends an active lease whose deadline has passed at `now`; does nothing to any other. */
+/** The deadline of an active lease that has passed at `now` (ISO 8601); null for any other lease. */
+export function passedDeadline(state: LeaseState, now: string): Deadline | null {
+  const deadline = state?.status === 'active' ? deadlineOf(state.terms, state.grant) : null;
+  return deadline !== null && deadline.at <= now ? deadline : null;
+}
+
+/** Ends a lease whose deadline has passed at `now`; does nothing to any other. */
 export function expireLease(state: LeaseState, now: string, cleanup: CleanupResult): Decision<readonly LeaseEvent[]> {
-  if (state?.status !== 'active') return accepted([]);
-  const deadline = deadlineOf(state.terms, state.grant);
-  if (deadline === null || deadline.at > now) return accepted([]);
+  const deadline = passedDeadline(state, now);
+  if (state === null || deadline === null) return accepted([]);
   const { at, reasonCode } = deadline;
   return accepted(endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup));
 }

@@ -47,8 +47,6 @@ export const LeaseActivated = defineEvent(
     providerLeaseId: Nullable(Type.String()),
     metadata: JsonObject,
     teardown: JsonObject,
-    /** From ttlSeconds and maxTtlSeconds, whichever comes first. */
-    expiresAt: Nullable(Time),
   }),
 );
 

@@ -39,7 +39,6 @@ export interface LeaseGrant {
   /** ISO 8601 times. */
   readonly acquiredAt: string;
   readonly lastUsedAt: string;
-  readonly expiresAt: string | null;
 }
 
 export interface LeaseEnding {
@@ -89,6 +88,7 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
   const endedAt = event.recordedAt;
   switch (event.type) {
     case 'LeaseRequested':
+      if (state !== null) throw brokenHistory(event);
       return {
         id: leaseIdOf(event.stream),
         companyId: event.companyId,
@@ -100,23 +100,21 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
         ...now,
       };
     case 'LeaseActivated': {
-      const { providerLeaseId, metadata, teardown, expiresAt } = event.data;
+      const { providerLeaseId, metadata, teardown } = event.data;
       const used = { acquiredAt: event.recordedAt, lastUsedAt: event.recordedAt };
       return {
-        ...before(state, event),
+        ...notActiveYet(state, event),
         ...now,
         status: 'active',
-        grant: { providerLeaseId, metadata, teardown, expiresAt, ...used },
+        grant: { providerLeaseId, metadata, teardown, ...used },
       };
     }
     case 'LeaseReleaseRequested': {
       const { outcome, reasonCode, failureReason } = event.data;
-      const lease = before(state, event);
       return {
-        ...lease,
+        ...activeBefore(state, event),
         ...now,
         status: 'releasing',
-        grant: grantOf(lease, event),
         ending: { outcome, reasonCode, failureReason },
       };
     }
@@ -143,9 +141,14 @@ function before(state: LeaseState, event: Recorded<LeaseEvent>): Lease {
   return state;
 }
 
-function grantOf(lease: Lease, event: Recorded<LeaseEvent>): LeaseGrant {
-  if (!('grant' in lease) || lease.grant === null) throw brokenHistory(event);
-  return lease.grant;
+function notActiveYet(state: LeaseState, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'requested' }> {
+  if (state?.status !== 'requested') throw brokenHistory(event);
+  return state;
+}
+
+function activeBefore(state: LeaseState, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'active' }> {
+  if (state?.status !== 'active') throw brokenHistory(event);
+  return state;
 }
 
 function ending(state: LeaseState, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'releasing' }> {

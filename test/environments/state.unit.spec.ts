@@ -67,7 +67,7 @@ describe('the state of an environment', () => {
     ['changed', changed({ name: 'Nothing' })],
     ['deleted', deleted],
   ])('cannot be %s before it was created', (_what, event) => {
-    expect(() => after(event)).toThrow(`at position ${FIRST_POSITION} has no environment before it`);
+    expect(() => after(event)).toThrow(`at position ${FIRST_POSITION} cannot follow what came before it`);
   });
 
   it('counts versions in its own stream, positions in the whole log', () => {

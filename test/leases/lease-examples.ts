@@ -51,13 +51,13 @@ export function requested(change: Partial<LeaseTerms> = {}): LeaseEvent {
   return { type: 'LeaseRequested', data: { ...terms(change), environmentVersion: ENVIRONMENT_VERSION } };
 }
 
-export function activated(expiresAt: string | null = null): LeaseEvent {
-  return { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION, expiresAt } };
+export function activated(): LeaseEvent {
+  return { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION } };
 }
 
 /** The events of a lease that is active; its last event is recorded a second after its first. */
-export function active(change: Partial<LeaseTerms> = {}, expiresAt: string | null = null): LeaseEvent[] {
-  return [requested(change), activated(expiresAt)];
+export function active(change: Partial<LeaseTerms> = {}): LeaseEvent[] {
+  return [requested(change), activated()];
 }
 
 export const ACTIVATED_AT = at(1);

@@ -28,9 +28,7 @@ describe('a lease in JSON', () => {
     const agentId = '90000000-0000-7000-8000-000000000002';
     const executionWorkspaceId = '90000000-0000-7000-8000-000000000003';
     const wanted = { issueId, agentId, executionWorkspaceId, executionWorkspaceMode: 'shared_workspace' } as const;
-    expect(
-      json([requested({ ...wanted, ttlSeconds: 60, metadata: { team: 'red' } }), activated(at(61))]),
-    ).toStrictEqual({
+    expect(json([requested({ ...wanted, ttlSeconds: 60, metadata: { team: 'red' } }), activated()])).toStrictEqual({
       id: LEASE,
       companyId: COMPANY,
       environmentId: ENVIRONMENT,
@@ -82,7 +80,7 @@ describe('a lease in JSON', () => {
   });
 
   it('expires by the earliest of its limits', () => {
-    expect(json(active({ idleTtlSeconds: 10, ttlSeconds: 60 }, at(60))).expiresAt).toBe(at(11));
+    expect(json(active({ idleTtlSeconds: 10, ttlSeconds: 60 })).expiresAt).toBe(at(11));
   });
 
   it.each<[string, LeaseEvent[], object]>([

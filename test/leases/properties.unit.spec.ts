@@ -31,7 +31,7 @@ interface Step {
 function decide(command: LeaseCommand, state: LeaseState): Decision<readonly LeaseEvent[]> {
   switch (command.kind) {
     case 'acquire':
-      return acquireLease(command.terms, command.environmentVersion, command.result, command.now);
+      return acquireLease(command.terms, command.environmentVersion, command.result);
     case 'release':
       return releaseLease(state, command.wish, command.cleanup);
     case 'expire':

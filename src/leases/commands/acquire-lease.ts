@@ -11,7 +11,6 @@ import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
-import { Clock } from '../clock.js';
 import { acquireLease, mayAcquire, type AcquireResult, type LeaseWish } from '../decide.js';
 import { evolved, LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
@@ -43,7 +42,6 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     private readonly defaultEnvironment: DefaultEnvironment,
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
-    private readonly clock: Clock,
   ) {}
 
   async execute({ companyId, wish, context }: AcquireLease): Promise<AcquiredLease> {
@@ -65,7 +63,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
         config,
       });
       const terms = { ...wish, environmentId, driver: driver.driver, provider: driver.provider };
-      const events = factsOf(acquireLease(terms, version, result, this.clock.now()));
+      const events = factsOf(acquireLease(terms, version, result));
       return {
         writes: [this.leases.write(this.runner, { leaseId, environmentId, heartbeatRunId, version: 0 }, events)],
         // The environment must still be what it was: it may have been archived, deleted or changed meanwhile.

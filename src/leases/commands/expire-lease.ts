@@ -1,11 +1,11 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
-import { CommandRunner } from '../../commands/command-runner.js';
+import { CommandRunner, type CommandPlan } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { cleanUp } from '../cleanup.js';
 import { Clock } from '../clock.js';
-import { expireLease } from '../decide.js';
+import { expireLease, passedDeadline } from '../decide.js';
 import { LeaseStore } from '../lease-store.js';
 
 /** Ends a lease whose deadline has passed; does nothing to any other. */
@@ -17,6 +17,8 @@ export class ExpireLease extends Command<void> {
     super();
   }
 }
+
+const NOTHING: CommandPlan = { writes: [], guards: [], result: {} };
 
 @CommandHandler(ExpireLease)
 export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
@@ -32,10 +34,12 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
     const { environmentId, heartbeatRunId } = first.terms;
     await this.runner.run(first.companyId, context, async () => {
       const { state, version } = await this.leases.current(leaseId);
-      const events = factsOf(expireLease(state, this.clock.now(), await cleanUp(this.drivers, state, 'expired')));
+      const now = this.clock.now();
+      // Asked before anything is taken back: the timer's hint may be older than the lease's last use.
+      if (passedDeadline(state, now) === null) return NOTHING;
+      const events = factsOf(expireLease(state, now, await cleanUp(this.drivers, state, 'expired')));
       const identity = { leaseId, environmentId, heartbeatRunId, version };
-      const writes = events.length > 0 ? [this.leases.write(this.runner, identity, events)] : [];
-      return { writes, guards: [], result: {} };
+      return { ...NOTHING, writes: [this.leases.write(this.runner, identity, events)] };
     });
   }
 }
