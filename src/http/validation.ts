@@ -60,7 +60,7 @@ export function UuidParam(name: string): ParameterDecorator {
 function documentParam(name: string, target: object, key: string | symbol): void {
   const method = Object.getOwnPropertyDescriptor(target, key);
   if (method)
-    ApiParam({ name, schema: { type: 'string', format: 'uuid' }, example: EXAMPLE_UUID })(target, key, method);
+    ApiParam({ name, schema: { type: 'string', format: 'uuid', example: EXAMPLE_UUID } })(target, key, method);
 }
 
 /** An id in a body or a query: any UUID, lower-cased, so that it compares equal however it was written. */
