@@ -10,8 +10,8 @@ import tseslint from 'typescript-eslint';
 const MAY_IMPORT = {
   errors: [],
   'event-log': [],
-  subscriptions: ['event-log'],
-  projections: ['event-log', 'subscriptions'],
+  subscriptions: ['errors', 'event-log'],
+  projections: ['errors', 'event-log', 'subscriptions'],
   embedded: ['errors'],
   config: ['errors'],
   database: ['config', 'embedded', 'errors'],

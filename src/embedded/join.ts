@@ -77,16 +77,21 @@ class Membership {
 
   async #rejoin(): Promise<void> {
     this.#log('lost the embedded Postgres: bringing it back');
-    while (!this.#gone.signal.aborted) {
+    while (!this.#isGone()) {
       try {
         await this.join();
         return;
       } catch (error) {
-        if (this.#gone.signal.aborted) return;
+        if (this.#isGone()) return;
         this.#log(textOf(error));
         await sleep(REJOIN_PAUSE_MS, undefined, { signal: this.#gone.signal }).catch(() => undefined);
       }
     }
+  }
+
+  /** A method, because it changes while others wait. */
+  #isGone(): boolean {
+    return this.#gone.signal.aborted;
   }
 
   async #leave(): Promise<void> {

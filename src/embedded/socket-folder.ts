@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { lchown, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbeddedPostgresError, USE_YOUR_OWN, codeOf } from './errors.js';
@@ -24,12 +25,7 @@ export function socketFolder(clusterDir: string): string {
 
 /** Makes the folder, and refuses one in /tmp that somebody else has put there. */
 export async function prepareSocketFolder(folder: string, identity: Identity): Promise<void> {
-  try {
-    await mkdir(folder, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  const found = await lstat(folder);
+  const found = await madeOrFound(folder);
   const mine = found.uid === identity.uid || found.uid === process.geteuid?.();
   if (!found.isDirectory() || !mine || (found.mode & 0o077) !== 0) {
     throw new EmbeddedPostgresError(
@@ -38,4 +34,20 @@ export async function prepareSocketFolder(folder: string, identity: Identity): P
     );
   }
   if (found.uid !== identity.uid && identity.kind === 'user') await lchown(folder, identity.uid, identity.gid);
+}
+
+/** The last process to leave removes the folder, perhaps between the two steps: then it is made after all. */
+async function madeOrFound(folder: string): Promise<Stats> {
+  for (;;) {
+    try {
+      await mkdir(folder, { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+    try {
+      return await lstat(folder);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
 }

@@ -7,4 +7,4 @@ export { LogOverloadedError, LogUnavailableError, UnknownEventError } from './er
 export { createLogPool } from './log-pool.js';
 export type { Queryable, ReadAfterOptions } from './log-reader.js';
 export { isConnectionFailure, isContention } from './postgres-errors.js';
-export { defineEvent, type EventOf, type TypedEventDefinition } from './define-event.js';
+export type { EventOf, TypedEventDefinition } from './define-event.js';

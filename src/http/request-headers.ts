@@ -151,9 +151,6 @@ export const IDEMPOTENCY_KEY_DOCS: HeaderDocs = {
   example: 'acquire-2f1c9a',
 };
 
-/** Gives `{ key, fingerprint }` or null. Commands get it as part of `@Context()`. */
-export const IdempotencyKey = headerParam(idempotencyOf, IDEMPOTENCY_KEY_DOCS);
-
 /** Gives a number of seconds. */
 export const PreferWait = headerParam((request) => parsePreferWait(headerValues(request.raw, 'prefer')), {
   name: 'Prefer',

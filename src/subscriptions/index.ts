@@ -1,4 +1,4 @@
-export { OvertakenError, OwnershipLostError } from './errors.js';
+export { OvertakenError } from './errors.js';
 export type {
   OwnerTurn,
   ParkedStream,

@@ -115,32 +115,33 @@ test('a postmaster that dies under a living process comes back, with its data, a
 });
 
 // Elsewhere there is no /proc that would tell whom a process number belongs to.
-const onLinux = process.platform === 'linux' ? describe : describe.skip;
-onLinux('a postmaster.pid left by a crash, its number now', () => {
-  test.each([
-    ["another program's", 'echo $$; exec sleep 60'],
-    ["a zombie's", 'sleep 0 & echo $!; exec sleep 60'],
-  ])('%s, is not in the way', async (_whose, script) => {
-    const crashed = await place.join();
-    const socketLock = join(crashed.connection.host, '.s.PGSQL.5432.lock');
-    const { uid, gid } = await stat(place.pgData);
-    const left = await Promise.all([place.pidFile, socketLock].map((file) => readFile(file, 'utf8')));
-    await crashed.leave();
+if (process.platform === 'linux') {
+  describe('a postmaster.pid left by a crash, its number now', () => {
+    test.each([
+      ["another program's", 'echo $$; exec sleep 60'],
+      ["a zombie's", 'sleep 0 & echo $!; exec sleep 60'],
+    ])('%s, is not in the way', async (_whose, script) => {
+      const crashed = await place.join();
+      const socketLock = join(crashed.connection.host, '.s.PGSQL.5432.lock');
+      const { uid, gid } = await stat(place.pgData);
+      const left = await Promise.all([place.pidFile, socketLock].map((file) => readFile(file, 'utf8')));
+      await crashed.leave();
 
-    // The same user's, or Postgres would see by itself that it is none of its own.
-    const other = spawn('sh', ['-c', script], { uid, gid, cwd: '/', stdio: ['ignore', 'pipe', 'ignore'] });
-    try {
-      await mkdir(crashed.connection.host, { mode: 0o700 });
-      const [pid] = (await once(other.stdout, 'data')) as [Buffer];
-      for (const [index, file] of [place.pidFile, socketLock].entries()) {
-        await writeFile(file, left[index]!.replace(/^\d+/, pid.toString().trim()), { mode: 0o600 });
-        await chown(file, uid, gid);
+      // The same user's, or Postgres would see by itself that it is none of its own.
+      const other = spawn('sh', ['-c', script], { uid, gid, cwd: '/', stdio: ['ignore', 'pipe', 'ignore'] });
+      try {
+        await mkdir(crashed.connection.host, { mode: 0o700 });
+        const [pid] = (await once(other.stdout, 'data')) as [Buffer];
+        for (const [index, file] of [place.pidFile, socketLock].entries()) {
+          await writeFile(file, left[index]!.replace(/^\d+/, pid.toString().trim()), { mode: 0o600 });
+          await chown(file, uid, gid);
+        }
+        const next = await place.join();
+        expect(await query(next.connection, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
+        await next.leave();
+      } finally {
+        other.kill('SIGKILL');
       }
-      const next = await place.join();
-      expect(await query(next.connection, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
-      await next.leave();
-    } finally {
-      other.kill('SIGKILL');
-    }
+    });
   });
-});
+}
