@@ -324,6 +324,33 @@ describe('leases', () => {
   });
 });
 
+test('every command answers with the position of its last event, in the body and in a header', async () => {
+  const [companyId, runId] = [randomUUID(), randomUUID()];
+  const positions: number[] = [];
+  const command = async (method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<Acquired> => {
+    const { status, headers, body: answer } = await api.send<Acquired>(method, path, body);
+    expect(status).toBeLessThan(300);
+    expect(headers.get('x-event-position')).toBe(String(answer.position));
+    positions.push(answer.position);
+    return answer;
+  };
+  const leases = `/api/companies/${companyId}/leases`;
+  const release = `/api/companies/${companyId}/heartbeat-runs/${runId}/release-leases`;
+  const made = await api.createSandbox(companyId);
+  await command('PATCH', `/api/environments/${made.id}`, { name: 'Another' });
+  const { lease } = await command('POST', leases, { environmentId: made.id });
+  await command('POST', `/api/environment-leases/${lease.id}/release`, {});
+  await command('POST', leases, { environmentId: made.id, heartbeatRunId: runId });
+  await command('POST', release, {});
+  await command('DELETE', `/api/environments/${made.id}`);
+  await command('POST', `/api/companies/${companyId}/environments`, { name: 'L', driver: 'local' });
+  expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  expect(new Set(positions).size).toBe(positions.length);
+  // What has nothing to do answers with what it has seen: the head of the log.
+  await command('POST', release, {});
+  expect(positions.at(-1)).toBeGreaterThanOrEqual(positions.at(-2) ?? 0);
+});
+
 describe('repeating a command with its key gives its first answer, whatever has happened since', () => {
   const key = (): Record<string, string> => ({ 'Idempotency-Key': randomUUID() });
 

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { expectProblem } from '../http/support.js';
+import { expectSoundLog, Witness } from '../support/fold-of-log.js';
+import { serve, type Service } from '../support/service.js';
+import { routesOf, type ApiDocument, type MadeUp, type Route } from './requests-of-document.js';
+
+const RUNS_PER_ROUTE = 40;
+/** These steer the service's own parts; they record nothing in the log. */
+const OPERATIONS = /^\/api\/(projections|subscriptions)\//;
+
+let service: Service;
+let witness: Witness;
+beforeAll(async () => {
+  service = await serve();
+  witness = await Witness.of(service.connection);
+});
+afterAll(async () => {
+  await witness?.close();
+  await service?.close();
+});
+
+test('whatever is sent to any route of the document, it is done or refused, and what is refused changes nothing', async () => {
+  const { api } = service;
+  const [companyId, runId] = [randomUUID(), randomUUID()];
+  const [sandbox, archived] = [await api.createSandbox(companyId), await api.createSandbox(companyId)];
+  await api.patchEnvironment(archived.id, { status: 'archived' });
+  const { lease } = await api.acquire(companyId, { environmentId: sandbox.id, heartbeatRunId: runId });
+  const environments = [sandbox.id, archived.id];
+  const ids = {
+    companyId: [companyId],
+    id: environments,
+    environmentId: environments,
+    leaseId: [lease.id],
+    runId: [runId],
+    heartbeatRunId: [runId],
+  };
+
+  const routes = routesOf(await api.expect<ApiDocument>(200, 'GET', '/api/openapi.json'), ids);
+  const commands = routes.filter(({ method, path }) => method !== 'GET' && !OPERATIONS.test(path));
+  expect(commands.length).toBeGreaterThanOrEqual(6);
+  const refused: string[] = [];
+  const done = new Map<string, number>();
+
+  for (const route of routes) {
+    await fc.assert(
+      fc.asyncProperty(route.requests, async (request) => {
+        const requestId = randomUUID();
+        const response = await send(route, request, requestId);
+        const text = await response.text();
+        if (response.status >= 400) {
+          expect(response.status).toBeLessThan(500);
+          expectProblem(response.status, response.headers, text);
+          refused.push(requestId);
+          return;
+        }
+        done.set(route.name, (done.get(route.name) ?? 0) + 1);
+        if (commands.includes(route)) {
+          const { position } = JSON.parse(text) as { position: number };
+          expect(position).toBeGreaterThan(0);
+          expect(response.headers.get('x-event-position')).toBe(String(position));
+        }
+      }),
+      { numRuns: RUNS_PER_ROUTE },
+    );
+  }
+
+  const events = await witness.events();
+  expectSoundLog(events);
+  const caused = new Set(events.map(({ correlationId }) => correlationId));
+  expect(refused.filter((requestId) => caused.has(requestId))).toEqual([]);
+  // Requests that all miss would show nothing.
+  expect(refused.length).toBeGreaterThan(routes.length);
+  expect(done.size).toBeGreaterThan(routes.length / 3);
+  expect(service.logged.filter((line) => !line.endsWith(' Subscriptions'))).toEqual([]);
+}, 120_000);
+
+function send({ method }: Route, { path, headers, body }: MadeUp, requestId: string): Promise<Response> {
+  return fetch(service.api.url + path, {
+    method,
+    headers: { ...headers, 'X-Request-Id': requestId },
+    ...(body !== null && { body }),
+  });
+}
