@@ -37,7 +37,8 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
   static on(client: pg.ClientConfig): DynamicModule {
     const catalogue = new EventCatalogue(EVENT_DEFINITIONS);
     const logger = new Logger('Subscriptions');
-    const log: SubscriptionLog = (message, fields) => logger.warn(`${message} ${JSON.stringify(fields)}`);
+    const log: SubscriptionLog = (level, message, fields) =>
+      logger[level === 'info' ? 'log' : 'warn'](`${message} ${JSON.stringify(fields)}`);
     return {
       module: EngineModule,
       imports: [TypeOrmModule.forRoot(dataSourceOptions(client))],

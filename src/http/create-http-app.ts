@@ -1,4 +1,4 @@
-import type { DynamicModule, Type } from '@nestjs/common';
+import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { HttpAdapter } from './http-adapter.js';
@@ -11,7 +11,11 @@ import { createValidationPipe } from './validation.js';
 /** The service's HTTP edge around a module. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`. */
 export async function createHttpApp(module: Type<unknown> | DynamicModule): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
-    logger: ['warn', 'error'],
+    logger: new ConsoleLogger({
+      prefix: 'Leasehold',
+      logLevels: ['warn', 'error'],
+      colors: process.stdout.isTTY,
+    }),
     // json-body.ts has the only parser.
     bodyParser: false,
     // What fails to start is told by main.ts, not by aborting the process from inside.

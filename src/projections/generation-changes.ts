@@ -34,14 +34,14 @@ export function bringUpToDate(
     if (live.version === version) return;
     const fields = { projection: name, live: live.version, code: version };
     if (live.version > version) {
-      log('a read model belongs to a newer release; it is not fed here', fields);
+      log('info', 'a read model belongs to a newer release; it is not fed here', fields);
       return;
     }
     const building = generations.find(({ state }) => state === 'building');
     if (building && building.version >= version) return;
     if (building) await abandon(client, building);
     await create(client, source, metadata, generations, { name, version, state: 'building' });
-    log('a read model is rebuilt for this release', fields);
+    log('info', 'a read model is rebuilt for this release', fields);
   });
 }
 

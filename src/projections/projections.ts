@@ -114,7 +114,7 @@ export class Projections {
     if (generation === null) {
       throw new LeaseholdError('projection_rebuilding', `A generation of ${name} is being built already.`);
     }
-    this.options.log('a read model is rebuilt', { projection: name, generation });
+    this.options.log('info', 'a read model is rebuilt', { projection: name, generation });
     await this.refresh();
     return generation;
   }
@@ -205,12 +205,12 @@ export class Projections {
     const result = await switchOver(this.log, turn, successor);
     if (result.kind === 'switched') {
       this.live.set(name, subscription);
-      this.options.log('a read model was switched', { projection: name, generation, from: result.from });
+      this.options.log('info', 'a read model was switched', { projection: name, generation, from: result.from });
     } else if (result.kind === 'blocked') {
       const isNew = !this.blocked.has(subscription);
       this.blocked.set(subscription, performance.now() + SWITCH_EVERY_MS);
       const fields = { subscription, streams: result.streams };
-      if (isNew) this.options.log('a read model cannot be switched: streams are parked', fields);
+      if (isNew) this.options.log('warn', 'a read model cannot be switched: streams are parked', fields);
     } else if (result.kind === 'over') {
       await this.refresh();
     }

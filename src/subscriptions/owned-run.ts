@@ -125,10 +125,10 @@ export class OwnedRun {
     if (reaction.kind === 'park') {
       await this.parkNext(error);
     } else if (reaction.delayMs > 0) {
-      this.options.log('a batch failed and is handled again', { ...fields, inMs: reaction.delayMs });
+      this.options.log('warn', 'a batch failed and is handled again', { ...fields, inMs: reaction.delayMs });
       await pause(reaction.delayMs, this.signal);
     } else {
-      this.options.log('a batch failed and is taken apart', fields);
+      this.options.log('warn', 'a batch failed and is taken apart', fields);
     }
   }
 
@@ -149,7 +149,7 @@ export class OwnedRun {
     this.parked.add(event.stream);
     this.moved(event.position);
     this.suspicion.succeeded(event.position);
-    if (isNew) this.options.log('a stream was parked', { subscription: name, ...event, error: textOf(error) });
+    if (isNew) this.options.log('warn', 'a stream was parked', { subscription: name, ...event, error: textOf(error) });
   }
 
   private async retryRequested(): Promise<void> {
@@ -162,11 +162,11 @@ export class OwnedRun {
           await unpark(transaction.client, parked);
         });
         this.parked.delete(parked.stream);
-        this.options.log('a parked stream was handled', fields);
+        this.options.log('info', 'a parked stream was handled', fields);
       } catch (error) {
         if (mustEnd(error)) throw error;
         await this.commit(checkpoint, ({ client }) => retryFailed(client, parked, error));
-        this.options.log('a parked stream failed again', { ...fields, error: textOf(error) });
+        this.options.log('warn', 'a parked stream failed again', { ...fields, error: textOf(error) });
       }
     }
   }

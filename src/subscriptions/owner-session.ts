@@ -8,6 +8,8 @@ interface Listeners {
   /** A new session has begun; whatever was owned under an earlier one has to be renewed. */
   connected(): void;
   hinted(hint: Hint): void;
+  /** The session could not be opened; told once, until it could. */
+  failed(error: unknown): void;
 }
 
 /**
@@ -19,6 +21,7 @@ export class OwnerSession implements Session {
   private client: pg.Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private open = false;
+  private failing = false;
 
   constructor(
     private readonly config: pg.ClientConfig,
@@ -66,8 +69,10 @@ export class OwnerSession implements Session {
     try {
       await client.connect();
       await client.query(`LISTEN ${HINT_CHANNEL}`);
-    } catch {
+    } catch (error) {
       void client.end().catch(() => undefined);
+      if (!this.failing) this.listeners.failed(error);
+      this.failing = true;
       this.reconnect();
       return;
     }
@@ -76,6 +81,7 @@ export class OwnerSession implements Session {
       return;
     }
     this.client = client;
+    this.failing = false;
     this.listeners.connected();
   }
 

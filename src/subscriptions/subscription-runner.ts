@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { EventLog } from '../event-log/index.js';
+import { textOf } from './errors.js';
 import { sendHints, type Hint } from './hints.js';
 import { claim, makeRows, release, renew } from './ownership.js';
 import { OwnerSession } from './owner-session.js';
@@ -67,6 +68,7 @@ export class SubscriptionRunner {
         void this.tend();
       },
       hinted: (hint) => this.hinted(hint),
+      failed: (error) => this.options.log('warn', 'the owner session cannot be opened', { error: textOf(error) }),
     });
   }
 
@@ -195,7 +197,7 @@ export class SubscriptionRunner {
         await this.claim();
       } catch (error) {
         // The session has ended itself and connects again; then this is repeated.
-        this.options.log('the owner session failed', { error: String(error) });
+        this.options.log('warn', 'the owner session failed', { error: String(error) });
       }
     }
   }
@@ -219,7 +221,7 @@ export class SubscriptionRunner {
       for (const { name, fence } of held) {
         const worker = this.workers.get(name);
         if (still.has(name) || worker?.held?.fence !== fence) continue;
-        this.options.log('a subscription is owned by another process now', { subscription: name });
+        this.options.log('info', 'a subscription is owned by another process now', { subscription: name });
         void worker.end();
       }
     }

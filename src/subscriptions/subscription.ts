@@ -66,8 +66,12 @@ export interface SubscriptionStatus {
   readonly failure: string | null;
 }
 
-/** Where a runner tells of ownership, failures and parked streams. */
-export type SubscriptionLog = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+/** Where a runner tells of ownership (`info`), and of failures and parked streams (`warn`). */
+export type SubscriptionLog = (
+  level: 'info' | 'warn',
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;
 
 export interface SubscriptionRunnerOptions {
   /** Names the runner in `subscriptions.owner`; unique among runners. */

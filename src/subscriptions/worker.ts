@@ -44,7 +44,7 @@ export class Worker {
   /** Starts upon a claim; ends when the ownership is lost, or when asked to. */
   begin(held: Held): void {
     const ending = new AbortController();
-    this.options.log('a subscription is owned here', {
+    this.options.log('info', 'a subscription is owned here', {
       subscription: this.name,
       fence: held.fence,
       at: held.checkpoint,
@@ -75,19 +75,20 @@ export class Worker {
         this.failure = null;
       } catch (error) {
         if (error instanceof OwnershipLostError) {
-          this.options.log('a subscription is owned by another process now', { subscription: this.name });
+          this.options.log('info', 'a subscription is owned by another process now', { subscription: this.name });
           return;
         }
         this.failure = textOf(error);
         if (error instanceof UnknownEventError) {
           this.notBefore = performance.now() + this.options.yieldMs;
-          this.options.log('a subscription is left to a newer release', {
+          this.options.log('warn', 'a subscription is left to a newer release', {
             subscription: this.name,
             error: this.failure,
           });
           return;
         }
-        if (failures === 0) this.options.log('a subscription waits', { subscription: this.name, error: this.failure });
+        if (failures === 0)
+          this.options.log('warn', 'a subscription waits', { subscription: this.name, error: this.failure });
         const longest = error instanceof OvertakenError ? LONGEST_OVERTAKEN_MS : LONGEST_PAUSE_MS;
         await pause(Math.min(20 * 2 ** failures, longest), signal);
         failures += 1;

@@ -111,7 +111,7 @@ export async function openProcess(connection: Connection, options: ProcessOption
   else await log.signal.listen();
   const said: string[] = [];
   const runner = new SubscriptionRunner(log, {
-    log: (message) => void said.push(message),
+    log: (_level, message) => void said.push(message),
     stopTimeoutMs: 300,
     ...options.runner,
   });
@@ -128,7 +128,7 @@ export async function openProcess(connection: Connection, options: ProcessOption
       const made = new Projections(log, runner, source, [definition], {
         batchSize,
         ...choices,
-        log: (message) => void said.push(message),
+        log: (_level, message) => void said.push(message),
       });
       projections.push(made);
       return made;
