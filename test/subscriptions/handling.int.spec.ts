@@ -280,6 +280,8 @@ describe('a failing event', () => {
         },
       },
     );
+    // Nothing else is left to handle, so that the event is alone in its batch.
+    expect(await runner.caughtUp('passing', await writer.log.read.head(), 3_000)).toBe(true);
     const last = await count(writer.log, 'passing', { by: 1 });
     expect(await runner.caughtUp('passing', last, 8_000)).toBe(true);
     expect(failures).toBe(9);

@@ -93,6 +93,17 @@ describe('a subscription', () => {
     expect(await positions('stops')).toEqual(upTo(after));
   });
 
+  it('goes to another process when its runner gives it up and lives on', async () => {
+    const first = await open({ runner: { owner: 'first' } });
+    const second = await open({ runner: { owner: 'second', claimEveryMs: 60_000 } });
+    first.runner.add(effects('removed', 'first'));
+    second.runner.add(effects('removed', 'second'));
+    await first.runner.start();
+    await second.runner.start();
+    await first.runner.remove('removed');
+    await until(async () => (await ownerOf('removed')) === 'second');
+  });
+
   it('is taken over long before the expiry when the owner is killed', async () => {
     const wire = await Wire.lay(database.connection);
     const killed = await open({ runner: { owner: 'killed', expiryMs: 60_000 } }, wire);
