@@ -6,6 +6,7 @@ import {
   COMPANY,
   count,
   COUNTED,
+  counting,
   createProjectionDatabase,
   openProcess,
   REMOVED,
@@ -292,14 +293,16 @@ describe('a failing event', () => {
     const { runner } = await open({ runner: { yieldMs: 100 } }, handler('older'));
     const before = await count(writer.log, 'older', { by: 1 });
     expect(await runner.caughtUp('older', before, 3_000)).toBe(true);
-    const place = await count(writer.log, 'older', { by: 2 });
-    await writer.pool.query('UPDATE events SET schema_version = 2 WHERE position = $1', [place]);
+    await writer.log.transaction(async (transaction) => {
+      await transaction.append(counting(writer.log, 'older', { by: 2 }));
+      await transaction.client.query(`UPDATE events SET schema_version = 2 WHERE stream = 'older' AND version = 2`);
+    });
     const last = await count(writer.log, 'older-other', { by: 3 });
     expect(await runner.caughtUp('older', last, 300)).toBe(false);
     expect(await runner.parked('older')).toEqual([]);
     expect((await runner.status()).find(({ name }) => name === 'older')?.failure).toContain('UnknownEventError');
     // The newer release has come.
-    await writer.pool.query('UPDATE events SET schema_version = 1 WHERE position = $1', [place]);
+    await writer.pool.query(`UPDATE events SET schema_version = 1 WHERE stream = 'older'`);
     expect(await runner.caughtUp('older', last, 5_000)).toBe(true);
     expect(await handled('older')).toEqual([1, 2, 3]);
   });

@@ -4,7 +4,7 @@ import { Column, DataSource, Entity, Index, PrimaryColumn } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
 import { EventLog1700000000000 } from '../../migrations/1700000000000-event-log.js';
 import { Subscriptions1700000000001 } from '../../migrations/1700000000001-subscriptions.js';
-import { createLogPool, EventCatalogue, EventLog, type RecordedEvent } from '../../src/event-log/index.js';
+import { createLogPool, EventCatalogue, EventLog, type Append, type RecordedEvent } from '../../src/event-log/index.js';
 import {
   isoTime,
   Projections,
@@ -147,35 +147,32 @@ const versions = new WeakMap<EventLog, Map<string, number>>();
 
 /** Appends to a stream that only this process writes to. @returns the position of the last event */
 export async function count(log: EventLog, stream: string, ...data: (CountedData | 'removed')[]): Promise<number> {
+  const verdict = await log.append(counting(log, stream, ...data));
+  if (verdict.kind !== 'ok') throw new Error(`the append of ${stream} ended as ${verdict.kind}`);
+  return verdict.position;
+}
+
+/** The append that `count` makes. */
+export function counting(log: EventLog, stream: string, ...data: (CountedData | 'removed')[]): Append {
   const known = versions.get(log) ?? new Map<string, number>();
   versions.set(log, known);
   const expectedVersion = known.get(stream) ?? 0;
   known.set(stream, expectedVersion + data.length);
-  const verdict = await log.append({
+  const events = data.map((each) =>
+    each === 'removed'
+      ? { id: uuidv7(), type: REMOVED, schemaVersion: 1, data: {} }
+      : { id: uuidv7(), type: COUNTED, schemaVersion: 1, data: each },
+  );
+  const write = { stream, expectedVersion, events, category: 'tally', correlationKey: null, parent: null, open: true };
+  return {
     companyId: COMPANY,
     actor: 'system:test',
     correlationId: null,
     causationId: null,
-    writes: [
-      {
-        stream,
-        expectedVersion,
-        events: data.map((each) =>
-          each === 'removed'
-            ? { id: uuidv7(), type: REMOVED, schemaVersion: 1, data: {} }
-            : { id: uuidv7(), type: COUNTED, schemaVersion: 1, data: each },
-        ),
-        category: 'tally',
-        correlationKey: null,
-        parent: null,
-        open: true,
-      },
-    ],
+    writes: [write],
     guards: [],
     idempotency: null,
-  });
-  if (verdict.kind !== 'ok') throw new Error(`the append of ${stream} ended as ${verdict.kind}`);
-  return verdict.position;
+  };
 }
 
 export async function allEvents(log: EventLog): Promise<RecordedEvent[]> {
