@@ -141,7 +141,7 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
         const [, refusals] = await Promise.all([
           sleep(round * 15).then(() => end(caller(round), id, way)),
           atOnce(4, async (api) => {
-            for (;;) {
+            for (let tries = 0; tries < 300; tries += 1) {
               const { status, body } = await api.send<Acquired & Problem>(
                 'POST',
                 `/api/companies/${companyId}/leases`,
@@ -155,6 +155,7 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
               // Somebody who deletes must find a moment in which nobody holds it.
               await sleep(Math.random() * 30);
             }
+            return null;
           }),
         ]);
         expect(new Set(refusals.map((refusal) => JSON.stringify(refusal)))).toEqual(

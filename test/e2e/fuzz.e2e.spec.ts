@@ -6,7 +6,7 @@ import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
 import { routesOf, type ApiDocument, type MadeUp, type Route } from './requests-of-document.js';
 
-const RUNS_PER_ROUTE = 40;
+const RUNS_PER_ROUTE = 60;
 /** These steer the service's own parts; they record nothing in the log. */
 const OPERATIONS = /^\/api\/(projections|subscriptions)\//;
 

@@ -100,7 +100,7 @@ function parameterText(name: string, schema: Schema, ids: Ids): fc.Arbitrary<str
   const nonsense = fc.string({ unit: fc.constantFrom(...'abz019-_.*"\'%;=,/ @'), minLength: 1, maxLength: 30 });
   return fc.oneof(
     {
-      weight: 6,
+      weight: 12,
       arbitrary: rightValue(name, schema, ids).map((value) =>
         Array.isArray(value) ? String(value[0]) : String(value),
       ),
