@@ -41,7 +41,11 @@ describe('the app', () => {
     );
     const read = document.paths['/api/things/{id}']?.get;
     expect(read?.parameters).toContainEqual(
-      expect.objectContaining({ in: 'path', name: 'id', schema: { type: 'string', format: 'uuid' } }),
+      expect.objectContaining({
+        in: 'path',
+        name: 'id',
+        schema: expect.objectContaining({ type: 'string', format: 'uuid' }),
+      }),
     );
     expect(Object.keys(read?.responses ?? {})).not.toContain('413');
   });

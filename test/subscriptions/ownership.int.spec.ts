@@ -149,7 +149,8 @@ describe('a subscription', () => {
     const paused = new Promise<void>((resolve) => (go = resolve));
     let entered = false;
     const runner = { expiryMs: 500, claimEveryMs: 50 };
-    const zombie = await open({ runner: { ...runner, owner: 'zombie' } });
+    // It must not renew meanwhile: that would make it the owner again, as if it had never slept.
+    const zombie = await open({ runner: { ...runner, expiryMs: 60_000, owner: 'zombie' } });
     zombie.runner.add(
       effects('zombie', 'zombie', async () => {
         entered = true;
