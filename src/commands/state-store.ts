@@ -12,7 +12,7 @@ export interface Versioned<State> {
   readonly version: number;
 }
 
-const MAX_CACHED = 10_000;
+const MAX_CACHED = 2_000;
 
 /**
  * Streams of one category, folded. States are kept in memory, and a command may decide on a kept one without asking the
@@ -41,6 +41,12 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     return current;
   }
 
+  /** The state at this version or a later one: the one that is known, where it is as new. */
+  async atLeast(stream: string, version: number): Promise<Versioned<State>> {
+    const kept = this.kept.get(stream);
+    return kept && kept.version >= version ? kept : await this.current(stream);
+  }
+
   /** The state as it was at a position of the log. */
   async asOf(stream: string, position: number): Promise<State> {
     const events = await this.log.read.stream(stream);
@@ -59,6 +65,11 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     const kept = this.kept.get(stream);
     if (!kept || kept.version < next.version) this.kept.set(stream, next);
     return next;
+  }
+
+  /** For a stream that is not likely to be asked for again. */
+  forget(stream: string): void {
+    this.kept.delete(stream);
   }
 
   private apply(from: Versioned<State>, events: readonly RecordedEvent[]): Versioned<State> {

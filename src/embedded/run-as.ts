@@ -57,7 +57,15 @@ export async function run(identity: Identity, file: string, args: readonly strin
   return await new Promise((resolve) => {
     const child = spawn(program, programArgs, {
       // The service's environment holds secrets, and PG* variables that would steer Postgres: it gets neither.
-      env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+      env: {
+        PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin',
+        LC_ALL: 'C',
+        TZ: 'UTC',
+        // glibc gives memory back to the kernel after every larger statement, to ask for it again with the next: with an
+        // append of many events that was a sixth of the backend's time.
+        MALLOC_TOP_PAD_: String(16 * 2 ** 20),
+        MALLOC_TRIM_THRESHOLD_: String(64 * 2 ** 20),
+      },
       // That user may be unable to enter the service's working directory.
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],

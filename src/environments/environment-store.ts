@@ -58,6 +58,14 @@ export class EnvironmentStore {
     return state.environment.companyId;
   }
 
+  /** The environment, deleted or not. @param fresh read it from the log even where it is known */
+  async anyOf(environmentId: string, fresh: boolean): Promise<Versioned<Environment>> {
+    const stream = environmentStream(environmentId);
+    const { state, version } = await (fresh ? this.environments.current(stream) : this.environments.known(stream));
+    if (state.kind === 'none') throw new Error(`The environment ${environmentId} is not in the log.`);
+    return { state: state.environment, version };
+  }
+
   /** The environment as it was at a position, deleted or not. */
   async environmentAsOf(environmentId: string, position: number): Promise<Environment> {
     const state = await this.environments.asOf(environmentStream(environmentId), position);

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Append, Verdict } from './append.js';
 import { appendStatement, readVerdicts, type AppendRow } from './append-statement.js';
+import type { RecordedEvent } from './events.js';
 import { LogOverloadedError, LogUnavailableError } from './errors.js';
 import { isConnectionFailure, isContention } from './postgres-errors.js';
 
@@ -52,7 +53,7 @@ export class Committer {
   constructor(
     private readonly pool: Pool,
     private readonly options: CommitterOptions,
-    private readonly onCommitted: (position: number) => void,
+    private readonly onCommitted: (position: number, events: readonly RecordedEvent[]) => void,
   ) {}
 
   append(append: Append): Promise<Verdict> {
@@ -146,7 +147,8 @@ export class Committer {
     let last = 0;
     // A duplicate may be this process's own append, repeated after its first answer was lost.
     for (const verdict of verdicts) if (verdict.kind !== 'conflict') last = Math.max(last, verdict.position);
-    if (last > 0) this.onCommitted(last);
+    const events = verdicts.flatMap((verdict) => (verdict.kind === 'ok' ? verdict.events : []));
+    if (last > 0) this.onCommitted(last, events);
     return verdicts;
   }
 }

@@ -7,6 +7,10 @@ import type { EventCatalogue } from './event-catalogue.js';
 import { createLogPool, logConnection } from './log-pool.js';
 import { LogReader } from './log-reader.js';
 import { LogSignal } from './log-signal.js';
+import { RecentEvents } from './recent-events.js';
+
+/** A few megabytes; followers are behind by less, unless they are busy. */
+const RECENT_EVENTS = 2_000;
 
 /** Where a transaction that appends stands: its connection, and what to tell the others once it has committed. */
 export interface LogTransaction {
@@ -33,7 +37,8 @@ export class EventLog {
   ) {
     this.connection = logConnection(connection);
     const settings = { ...DEFAULT_COMMITTER_OPTIONS, ...options };
-    this.read = new LogReader(pool, catalogue);
+    const recent = new RecentEvents(RECENT_EVENTS);
+    this.read = new LogReader(pool, catalogue, recent);
     this.signal = new LogSignal(pool, connection);
     // Appends have connections of their own, so that slow reads never keep them waiting.
     this.appendPool = createLogPool({
@@ -41,7 +46,10 @@ export class EventLog {
       max: settings.maxInFlight,
       connectionTimeoutMillis: settings.retryBudgetMs,
     });
-    this.committer = new Committer(this.appendPool, settings, (position) => this.committed(position));
+    this.committer = new Committer(this.appendPool, settings, (position, events) => {
+      recent.add(events);
+      this.committed(position);
+    });
   }
 
   /** The highest position that this process has appended; what a reader of its own writes waits for. */

@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { FirstResult } from './append.js';
 import type { EventCatalogue } from './event-catalogue.js';
 import type { RecordedEvent } from './events.js';
+import type { RecentEvents } from './recent-events.js';
 
 /** What may be asked of the database: a pool, or the connection of a transaction. */
 export type Queryable = Pool | PoolClient;
@@ -23,6 +24,11 @@ interface StreamTail {
   readonly afterVersion: number;
 }
 
+export interface StreamVersion {
+  readonly stream: string;
+  readonly version: number;
+}
+
 interface StreamsByKey {
   readonly companyId: string;
   readonly correlationKey: string;
@@ -33,11 +39,12 @@ const COLUMNS = `position, stream, version, id, type, schema_version AS "schemaV
 
 export class LogReader {
   private readonly tails: DataLoader<StreamTail, RecordedEvent[]>;
-  private readonly openStreams: DataLoader<StreamsByKey, RecordedEvent[][], string>;
+  private readonly openStreams: DataLoader<StreamsByKey, StreamVersion[]>;
 
   constructor(
     private readonly pool: Pool,
     private readonly catalogue: EventCatalogue,
+    private readonly recent: RecentEvents,
   ) {
     // Reads of one turn of the event loop share a query. Nothing is cached: a read always asks the log.
     const options = { cache: false, maxBatchSize: 256, batchScheduleFn: (run: () => void) => void setImmediate(run) };
@@ -50,8 +57,8 @@ export class LogReader {
     return this.tails.load({ stream, afterVersion });
   }
 
-  /** The events of each open stream of a company with this correlation key, stream by stream, oldest stream first. */
-  openStreamsWithKey(companyId: string, correlationKey: string): Promise<RecordedEvent[][]> {
+  /** The open streams of a company with this correlation key, by name, as the log has them now. */
+  openStreamsWithKey(companyId: string, correlationKey: string): Promise<StreamVersion[]> {
     return this.openStreams.load({ companyId, correlationKey });
   }
 
@@ -67,6 +74,8 @@ export class LogReader {
 
   /** Events after a position, in their order. */
   async after(position: number, options: ReadAfterOptions, on: Queryable = this.pool): Promise<RecordedEvent[]> {
+    const recent = options.upTo === undefined ? null : this.recent.range(position, options.upTo);
+    if (recent) return recent.filter((event) => matches(event, options)).slice(0, options.limit);
     const values: unknown[] = [position];
     const conditions = ['position > $1'];
     const where = (condition: string, value: unknown): void => {
@@ -117,22 +126,29 @@ export class LogReader {
     return events;
   }
 
-  private async readOpenStreams(keys: readonly StreamsByKey[]): Promise<RecordedEvent[][][]> {
-    const { rows } = await this.pool.query<RecordedEvent & { place: number }>({
+  private async readOpenStreams(keys: readonly StreamsByKey[]): Promise<StreamVersion[][]> {
+    const { rows } = await this.pool.query<StreamVersion & { place: number }>({
       name: 'read_open_streams',
-      text: `SELECT e.*, place FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS asked(company, key, place)
-        CROSS JOIN LATERAL (SELECT ${COLUMNS} FROM events WHERE stream IN (
-          SELECT s.stream FROM streams s WHERE s.company_id = company AND s.correlation_key = key AND s.open)) e
-        ORDER BY place, position`,
+      // OFFSET 0 keeps it a look-up for each key: as a plain join, a plan made while the table was small reads all of it.
+      text: `SELECT s.stream, s.version, place
+        FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS asked(company, key, place)
+        CROSS JOIN LATERAL (SELECT stream, version FROM streams
+          WHERE company_id = company AND correlation_key = key AND open OFFSET 0) s
+        ORDER BY place, s.stream`,
       values: [keys.map((key) => key.companyId), keys.map((key) => key.correlationKey)],
     });
-    const streams = keys.map(() => new Map<string, RecordedEvent[]>());
-    for (const { place, ...row } of rows) {
-      const ofKey = streams[place - 1];
-      const events = ofKey?.get(row.stream);
-      if (events) events.push(this.catalogue.decode(row));
-      else ofKey?.set(row.stream, [this.catalogue.decode(row)]);
-    }
-    return streams.map((ofKey) => [...ofKey.values()]);
+    const streams: StreamVersion[][] = keys.map(() => []);
+    for (const { place, stream, version } of rows) streams[place - 1]?.push({ stream, version });
+    return streams;
   }
+}
+
+/** The same conditions as in `after`'s query. */
+function matches(event: RecordedEvent, { companyId, stream, types, correlationId }: ReadAfterOptions): boolean {
+  return (
+    (companyId === undefined || event.companyId === companyId) &&
+    (stream === undefined || event.stream === stream) &&
+    (types === undefined || types.includes(event.type)) &&
+    (correlationId === undefined || event.correlationId === correlationId)
+  );
 }

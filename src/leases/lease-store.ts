@@ -3,7 +3,7 @@ import { LeaseholdError } from '../errors/catalogue.js';
 import { StateStore, type Versioned } from '../commands/state-store.js';
 import type { CommandRunner } from '../commands/command-runner.js';
 import { environmentStream } from '../environments/events.js';
-import { EventLog, type Recorded, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
+import { EventLog, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
 import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
 import { evolveLease, initialLease, type Lease, type LeaseState } from './state.js';
 
@@ -33,10 +33,17 @@ export class LeaseStore {
   /** The company's leases of a run that are not finished, as the log has them now. */
   async unfinishedOfRun(companyId: string, heartbeatRunId: string): Promise<Versioned<Lease>[]> {
     const streams = await this.log.read.openStreamsWithKey(companyId, heartbeatRunId);
-    return streams.flatMap((events) => {
-      const state = evolved(null, events);
-      return state === null ? [] : [{ state, version: state.version }];
-    });
+    const leases = await Promise.all(streams.map(({ stream, version }) => this.leases.atLeast(stream, version)));
+    return leases.flatMap(({ state, version }) => (state === null ? [] : [{ state, version }]));
+  }
+
+  /** A lease after events that were just appended. */
+  advance(leaseId: string, before: Versioned<LeaseState>, events: readonly RecordedEvent[]): Lease {
+    const stream = leaseStream(leaseId);
+    const { state } = this.leases.advance(stream, before, events);
+    if (state === null) throw new Error(`Nothing was appended to ${stream}.`);
+    if ('endedAt' in state) this.leases.forget(stream);
+    return state;
   }
 
   /** The write that records events of a lease. Its run is the correlation key, its environment the parent. */
@@ -58,10 +65,3 @@ export class LeaseStore {
 }
 
 const FINAL_EVENTS: readonly LeaseEvent['type'][] = ['LeaseReleased', 'LeaseExpired', 'LeaseFailed', 'LeaseRetained'];
-
-/** A lease after events that were just appended; events of other streams are passed over. */
-export function evolved(state: LeaseState, events: readonly RecordedEvent[], leaseId?: string): LeaseState {
-  return events
-    .filter((event) => leaseId === undefined || event.stream === leaseStream(leaseId))
-    .reduce<LeaseState>((lease, event) => evolveLease(lease, event as Recorded<LeaseEvent>), state);
-}

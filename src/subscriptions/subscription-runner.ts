@@ -24,7 +24,7 @@ const DEFAULTS: Omit<SubscriptionRunnerOptions, 'owner'> = {
   expiryMs: 10_000,
   claimEveryMs: 1_000,
   pollEveryMs: 1_000,
-  coalesceMs: 20,
+  coalesceMs: 100,
   minGapMs: 5,
   waiterPollMs: 5,
   tries: 3,

@@ -81,20 +81,22 @@ describe('streams', () => {
     expect(streams[0]?.map((event) => event.version)).toEqual([1, 2]);
   });
 
-  it('with a correlation key are those of the company that are open, oldest first', async () => {
+  it('with a correlation key are those of the company that are open, by name', async () => {
     const [acme, beta, second, none] = await Promise.all([
       open.log.read.openStreamsWithKey(ACME, 'run-1'),
       open.log.read.openStreamsWithKey(BETA, 'run-1'),
       open.log.read.openStreamsWithKey(ACME, 'run-2'),
       open.log.read.openStreamsWithKey(BETA, 'run-2'),
     ]);
-    expect(acme?.map(positions)).toEqual([
-      [1, 4],
-      [2, 8],
-    ]);
-    expect(beta?.map(positions)).toEqual([[3]]);
-    expect(second?.map(positions)).toEqual([[7]]);
-    expect(none).toEqual([]);
+    expect({ acme, beta, second, none }).toEqual({
+      acme: [
+        { stream: 'lease-1', version: 2 },
+        { stream: 'lease-2', version: 2 },
+      ],
+      beta: [{ stream: 'lease-3', version: 1 }],
+      second: [{ stream: 'lease-5', version: 1 }],
+      none: [],
+    });
   });
 
   it('under a parent are those that are open', async () => {

@@ -12,7 +12,7 @@ import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { acquireLease, mayAcquire, type AcquireResult, type LeaseWish } from '../decide.js';
-import { evolved, LeaseStore } from '../lease-store.js';
+import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
 export interface AcquiredLease {
@@ -74,8 +74,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     });
     const { position } = outcome;
     if (outcome.kind === 'done') {
-      const lease = evolved(null, outcome.events);
-      if (lease === null) throw new Error(`The lease ${leaseId} was recorded without an event.`);
+      const lease = this.leases.advance(leaseId, { state: null, version: 0 }, outcome.events);
       return acquired(outcome.plan.environment, lease, position);
     }
     const lease = await this.leases.asOf(outcome.result.leaseId, position);

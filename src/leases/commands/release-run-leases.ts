@@ -1,15 +1,16 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner, type CommandPlan } from '../../commands/command-runner.js';
+import type { Versioned } from '../../commands/state-store.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import type { ErrorCode } from '../../errors/catalogue.js';
-import type { RecordedEvent, StreamWrite } from '../../event-log/index.js';
+import type { StreamWrite } from '../../event-log/index.js';
 import { cleanUp } from '../cleanup.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
-import { evolved, LeaseStore } from '../lease-store.js';
+import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
 export interface ReleaseError {
@@ -28,6 +29,8 @@ interface ReleasePlan extends CommandPlan {
   readonly result: { readonly leaseIds: readonly string[]; readonly errors: readonly ReleaseError[] };
   /** The leases that the plan ends, as they are before. */
   readonly leases: readonly Lease[];
+  /** The environments of those leases, by id. */
+  readonly environments: ReadonlyMap<string, Environment>;
 }
 
 /** Ends every unfinished lease of a run. One that cannot be ended is told of and keeps no other from ending. */
@@ -52,12 +55,17 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
   ) {}
 
   async execute({ companyId, heartbeatRunId, wish, context }: ReleaseRunLeases): Promise<ReleasedRun> {
-    const outcome = await this.runner.run(companyId, context, () => this.plan(companyId, heartbeatRunId, wish));
+    const outcome = await this.runner.run(companyId, context, (fresh) =>
+      this.plan(companyId, heartbeatRunId, wish, fresh),
+    );
     const { position } = outcome;
     if (outcome.kind === 'done') {
       const { plan, events } = outcome;
-      const after = plan.leases.map((lease) => endedBy(lease, events));
-      return { released: await this.withEnvironments(after), errors: plan.result.errors, position };
+      const released = plan.leases.map((lease) => ({
+        environment: environmentIn(plan.environments, lease.terms.environmentId),
+        lease: this.leases.advance(lease.id, { state: lease, version: lease.version }, events),
+      }));
+      return { released, errors: plan.result.errors, position };
     }
     const { leaseIds, errors } = outcome.result;
     const released = leaseIds.map(async (leaseId) => {
@@ -67,8 +75,14 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
     return { released: await Promise.all(released), errors, position };
   }
 
-  private async plan(companyId: string, heartbeatRunId: string, wish: ReleaseWish): Promise<ReleasePlan> {
+  private async plan(
+    companyId: string,
+    heartbeatRunId: string,
+    wish: ReleaseWish,
+    fresh: boolean,
+  ): Promise<ReleasePlan> {
     const writes: StreamWrite[] = [];
+    const environments = new Map<string, Versioned<Environment>>();
     const errors: ReleaseError[] = [];
     const leases: Lease[] = [];
     for (const { state, version } of await this.leases.unfinishedOfRun(companyId, heartbeatRunId)) {
@@ -81,21 +95,23 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
       const { environmentId } = state.terms;
       writes.push(this.leases.write(this.runner, { leaseId, environmentId, heartbeatRunId, version }, decision.facts));
       leases.push(state);
+      if (!environments.has(environmentId)) {
+        environments.set(environmentId, await this.environments.anyOf(environmentId, fresh));
+      }
     }
-    return { writes, guards: [], leases, result: { leaseIds: leases.map((lease) => lease.id), errors } };
-  }
-
-  private withEnvironments(leases: readonly Lease[]): Promise<ReleasedRun['released']> {
-    return Promise.all(
-      leases.map(async (lease) => {
-        const { state } = await this.environments.environments.current(environmentStream(lease.terms.environmentId));
-        if (state.kind === 'none') throw new Error(`The environment of the lease ${lease.id} is not in the log.`);
-        return { environment: state.environment, lease };
-      }),
-    );
+    return {
+      writes,
+      // The answer shows the environments: they must be what they are known to be.
+      guards: [...environments].map(([id, { version }]) => ({ stream: environmentStream(id), version })),
+      leases,
+      environments: new Map([...environments].map(([id, { state }]) => [id, state])),
+      result: { leaseIds: leases.map((lease) => lease.id), errors },
+    };
   }
 }
 
-function endedBy(lease: Lease, events: readonly RecordedEvent[]): Lease {
-  return evolved(lease, events, lease.id) ?? lease;
+function environmentIn(environments: ReadonlyMap<string, Environment>, environmentId: string): Environment {
+  const environment = environments.get(environmentId);
+  if (!environment) throw new Error(`The environment ${environmentId} was not read.`);
+  return environment;
 }
