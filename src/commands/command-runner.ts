@@ -18,7 +18,11 @@ export type CommandOutcome<Plan extends CommandPlan> =
   /** It was done before: answer from `result` and what the streams were at `position`. */
   | { readonly kind: 'repeated'; readonly result: Plan['result']; readonly position: number };
 
-const MAX_ATTEMPTS = 20;
+/** Whoever is overtaken plans again for this long: each time, somebody else has got through. */
+const PATIENCE_MS = 10_000;
+/** The first few attempts follow at once; later ones after a random pause, so that many callers do not meet again and again. */
+const EAGER_ATTEMPTS = 3;
+const LONGEST_PAUSE_MS = 50;
 
 /**
  * The way of every command: plan on the state that is known, append, and plan again on the newest state when somebody
@@ -50,7 +54,9 @@ export class CommandRunner {
       const first = await this.log.read.firstResult(companyId, idempotency.key);
       if (first) return repeated(first);
     }
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (let attempt = 0; performance.now() < deadline; attempt += 1) {
+      if (attempt > EAGER_ATTEMPTS) await pause(Math.random() * LONGEST_PAUSE_MS);
       const planned = await this.planned(plan, attempt);
       if (planned === null) continue;
       const { writes, guards, result } = planned;
@@ -71,7 +77,10 @@ export class CommandRunner {
       }
       if (verdict.kind === 'duplicate') return repeated(verdict);
     }
-    throw new LeaseholdError('version_conflict', `Others changed it ${MAX_ATTEMPTS} times meanwhile.`);
+    throw new LeaseholdError(
+      'version_conflict',
+      `Others have changed it all the time for ${PATIENCE_MS / 1000} seconds.`,
+    );
   }
 
   private async planned<Plan>(plan: (fresh: boolean) => Promise<Plan>, attempt: number): Promise<Plan | null> {
@@ -92,4 +101,8 @@ export class CommandRunner {
       data,
     }));
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

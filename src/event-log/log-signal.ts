@@ -2,12 +2,12 @@ import { EventEmitter } from 'node:events';
 import pg from 'pg';
 
 const CHANNEL = 'leasehold_log';
-const NOTIFY_EVERY_MS = 20;
+const NOTIFY_EVERY_MS = 100;
 const RECONNECT_AFTER_MS = 500;
 
 /**
  * Says that the log may have grown: at once within this process, and between processes by a NOTIFY after the commit,
- * at most one every 20 ms (inside the append it would serialise all commits). It is a hint and may be lost; whoever
+ * at most one every 100 ms (inside the append it would serialise all commits). It is a hint and may be lost; whoever
  * listens reads the log on a timer too.
  */
 export class LogSignal {

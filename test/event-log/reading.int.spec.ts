@@ -72,6 +72,28 @@ describe('the log after a position', () => {
   });
 });
 
+describe('the log up to a position', () => {
+  it.each([
+    ['everything', { limit: 100 }],
+    ['a page', { limit: 3 }],
+    ['of a company', { limit: 100, companyId: BETA }],
+    ['of a stream', { limit: 100, stream: 'lease-1' }],
+    ['of some types', { limit: 1, types: [OTHER_TYPE, 'Unheard'] }],
+    ['of a correlation', { limit: 100, correlationId: CORRELATION }],
+  ])('is the same to the process that appended it, from memory, and to another: %s', async (_, options) => {
+    const other = openLog(database.connection, {}, open.log.catalogue);
+    try {
+      const [own, stored] = await Promise.all(
+        [open, other].map(({ log }) => log.read.after(0, { ...options, upTo: 8 })),
+      );
+      expect(own).toEqual(stored);
+      expect(own?.length).toBeGreaterThan(0);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
 describe('streams', () => {
   it('are read in their order, many in one turn', async () => {
     const streams = await Promise.all(

@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import type { RecordedEvent } from '../../src/event-log/events.js';
+import { RecentEvents } from '../../src/event-log/recent-events.js';
+
+const event = (position: number): RecordedEvent => ({
+  position,
+  stream: 'lease-1',
+  version: position,
+  id: '019a8c00-0000-7000-8000-000000000001',
+  type: 'Happened',
+  schemaVersion: 1,
+  companyId: '019a8c00-0000-7000-8000-00000000c001',
+  actor: 'test:recent',
+  correlationId: null,
+  causationId: null,
+  recordedAt: '2026-11-23T12:00:00.000Z',
+  data: {},
+});
+
+const positions = (events: readonly RecordedEvent[] | null): number[] | null =>
+  events && events.map(({ position }) => position);
+
+describe('the recent events', () => {
+  it('give a range that is here as a whole, in order, whatever the order in which commits were told', () => {
+    const recent = new RecentEvents(10);
+    recent.add([event(5), event(6)]);
+    recent.add([event(3), event(4)]);
+    expect(positions(recent.range(2, 6))).toEqual([3, 4, 5, 6]);
+    expect(positions(recent.range(4, 5))).toEqual([5]);
+    expect(positions(recent.range(6, 6))).toEqual([]);
+  });
+
+  it('give none where another process has appended in between, or before, or after', () => {
+    const recent = new RecentEvents(10);
+    recent.add([event(3), event(5)]);
+    expect(recent.range(2, 5)).toBeNull();
+    expect(recent.range(1, 3)).toBeNull();
+    expect(recent.range(4, 6)).toBeNull();
+    expect(recent.range(0, 100_000)).toBeNull();
+  });
+
+  it('keep no more than they may', () => {
+    const recent = new RecentEvents(3);
+    recent.add([1, 2, 3, 4, 5].map(event));
+    expect(recent.range(1, 5)).toBeNull();
+    expect(positions(recent.range(2, 5))).toEqual([3, 4, 5]);
+  });
+});
