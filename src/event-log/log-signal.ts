@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import pg from 'pg';
 
 const CHANNEL = 'leasehold_log';
-const NOTIFY_EVERY_MS = 100;
+export const NOTIFY_EVERY_MS = 100;
 const RECONNECT_AFTER_MS = 500;
 
 /**

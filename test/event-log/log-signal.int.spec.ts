@@ -1,3 +1,4 @@
+import { NOTIFY_EVERY_MS } from '../../src/event-log/log-signal.js';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { once, EventEmitter } from 'node:events';
 import { uuidv7 } from 'uuidv7';
@@ -50,14 +51,14 @@ it('goes on after the listening connection was cut', async () => {
 });
 
 it('many appends within a moment are one notification', async () => {
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, 3 * NOTIFY_EVERY_MS));
   let signals = 0;
   const count = () => (signals += 1);
   heard.on('signal', count);
   const started = performance.now();
   await Promise.all(Array.from({ length: 200 }, appendOne));
-  const windows = Math.ceil((performance.now() - started) / 20);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  const windows = Math.ceil((performance.now() - started) / NOTIFY_EVERY_MS);
+  await new Promise((resolve) => setTimeout(resolve, 3 * NOTIFY_EVERY_MS));
   heard.off('signal', count);
   expect(signals).toBeGreaterThanOrEqual(1);
   expect(signals).toBeLessThanOrEqual(windows + 1);
