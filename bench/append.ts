@@ -3,22 +3,16 @@ import { DataSource } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
 import { EventLog1700000000000 } from '../migrations/1700000000000-event-log.js';
 import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';
-import { measureInRounds, medianMeasurement, medianOfRatios, type Contender } from './measure.js';
+import { measureInRounds, medianMeasurement, medianOfRatios, type Runnable } from './measure.js';
+import { PLAIN, plainInsert, POOL_SIZE } from './plain-insert.js';
 import { onOwnPostgres, serverVersion, type Connection } from './own-postgres.js';
 import { printReport, type Check, type Row } from './report.js';
 
 const CALLERS = [1, 16, 64];
 const ROUNDS = 5;
-/** Connections that Emmett and the plain INSERT may use; with more, both were slower. The log uses two. */
-const POOL_SIZE = 32;
 const LEASEHOLD = 'this log';
 const EMMETT = 'Emmett';
-const PLAIN = 'plain one-row INSERT';
 const COMPANY = uuidv7();
-
-interface Runnable extends Contender {
-  close(): Promise<void>;
-}
 
 /** Appends of two events to a new stream: this log, Emmett's store, and a plain one-row INSERT as the yardstick. */
 export function benchAppend(json: boolean): Promise<boolean> {
@@ -132,22 +126,6 @@ async function emmett(connection: Connection): Promise<Runnable> {
       await store.close();
       await pool.end();
     },
-  };
-}
-
-async function plainInsert(connection: Connection): Promise<Runnable> {
-  const pool = new pg.Pool({ ...connection, max: POOL_SIZE });
-  await pool.query(`CREATE TABLE plain (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL,
-    version integer NOT NULL, type text NOT NULL, data jsonb NOT NULL)`);
-  return {
-    name: PLAIN,
-    call: () =>
-      pool.query({
-        name: 'plain_insert',
-        text: 'INSERT INTO plain (stream, version, type, data) VALUES ($1, $2, $3, $4)',
-        values: [`lease-${uuidv7()}`, 1, 'LeaseRequested', JSON.stringify(payload())],
-      }),
-    close: () => pool.end(),
   };
 }
 

@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { CommandBus } from '@nestjs/cqrs';
-import pg from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { AppModule } from '../src/app.module.js';
 import { migrate } from '../src/database/data-source.js';
@@ -8,14 +7,12 @@ import { createHttpApp } from '../src/http/index.js';
 import { AcquireLease } from '../src/leases/commands/acquire-lease.js';
 import { ReleaseRunLeases } from '../src/leases/commands/release-run-leases.js';
 import { measureInRounds, medianMeasurement, medianOfRatios, type Contender, type Timed } from './measure.js';
+import { plainInsert } from './plain-insert.js';
 import { onOwnPostgres, serverVersion, type Connection } from './own-postgres.js';
 import { printReport, type Check, type Row } from './report.js';
 
 const ROUNDS = 5;
 const CYCLE = 'acquire + release';
-const PLAIN = 'plain one-row INSERT';
-/** As many as the bench of appends gives it; with more it was slower. */
-const PLAIN_POOL_SIZE = 32;
 const MAX_RESIDENT_MB = 300;
 
 /**
@@ -27,11 +24,11 @@ export function benchCycle(json: boolean): Promise<boolean> {
     await migrate(connection);
     const app = await createHttpApp(AppModule.on(connection));
     await app.listen(0, '127.0.0.1');
-    const plain = new pg.Pool({ ...connection, max: PLAIN_POOL_SIZE });
+    const plain = await plainInsert(connection);
     try {
-      return await run(connection, [cycle(app.get(CommandBus)), await plainInsert(plain)], json);
+      return await run(connection, [cycle(app.get(CommandBus)), plain], json);
     } finally {
-      await plain.end();
+      await plain.close();
       await app.close();
     }
   });
@@ -115,22 +112,3 @@ const LOCAL_LEASE = {
   maxTtlSeconds: null,
   metadata: {},
 } as const;
-
-async function plainInsert(pool: pg.Pool): Promise<Contender> {
-  await pool.query(`CREATE TABLE plain (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL,
-    version integer NOT NULL, type text NOT NULL, data jsonb NOT NULL)`);
-  return {
-    name: PLAIN,
-    call: () =>
-      pool.query({
-        name: 'plain_insert',
-        text: 'INSERT INTO plain (stream, version, type, data) VALUES ($1, $2, $3, $4)',
-        values: [
-          `lease-${uuidv7()}`,
-          1,
-          'LeaseRequested',
-          JSON.stringify({ heartbeatRunId: uuidv7(), ttlSeconds: 3_600 }),
-        ],
-      }),
-  };
-}

@@ -9,6 +9,11 @@ export interface Contender {
   call(timed: Timed): Promise<unknown>;
 }
 
+/** One that has to be closed in the end. */
+export interface Runnable extends Contender {
+  close(): Promise<void>;
+}
+
 export interface Load {
   /** Callers at once; each waits for its call before it makes the next. */
   readonly callers: number;
