@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -14,7 +15,7 @@ export async function createHttpApp(module: Type<unknown> | DynamicModule): Prom
     logger: new ConsoleLogger({
       prefix: 'Leasehold',
       logLevels: ['warn', 'error'],
-      colors: process.stdout.isTTY,
+      colors: isatty(process.stdout.fd),
     }),
     // json-body.ts has the only parser.
     bodyParser: false,
