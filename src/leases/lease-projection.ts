@@ -1,7 +1,7 @@
 import type { Recorded, RecordedEvent } from '../event-log/events.js';
 import type { Projection } from '../projections/projection.js';
+import { deadlineOf } from './deadline.js';
 import { LEASE_EVENTS, leaseIdOf, type LeaseEvent } from './events.js';
-import { leaseJson } from './lease-json.js';
 import { LeaseRow } from './lease-row.js';
 import { evolveLease } from './state.js';
 
@@ -13,8 +13,9 @@ export const leaseProjection: Projection<LeaseRow> = {
   keyOf: (event) => leaseIdOf(event.stream),
   fold(row: LeaseRow | null, event: RecordedEvent): LeaseRow {
     const lease = evolveLease(row?.lease ?? null, event as Recorded<LeaseEvent>);
-    const { id, companyId, environmentId, heartbeatRunId, issueId, executionWorkspaceId, status, expiresAt, fence } =
-      leaseJson(lease);
+    const { id, companyId, status, fence } = lease;
+    const { environmentId, heartbeatRunId, issueId, executionWorkspaceId } = lease.terms;
+    const expiresAt = lease.status === 'active' ? (deadlineOf(lease.terms, lease.grant)?.at ?? null) : null;
     return {
       id,
       companyId,

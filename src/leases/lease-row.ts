@@ -8,7 +8,7 @@ import type { Lease } from './state.js';
 @Index(['companyId', 'fence'])
 @Index(['environmentId', 'fence'])
 @Index(['heartbeatRunId', 'fence'])
-@Index(['expiresAt'], { where: `status = 'active' AND expires_at IS NOT NULL` })
+@Index(['expiresAt'], { where: 'expires_at IS NOT NULL' })
 export class LeaseRow {
   @PrimaryColumn('uuid')
   id!: string;
@@ -31,6 +31,7 @@ export class LeaseRow {
   @Column('text')
   status!: LeaseStatus;
 
+  /** Of an active lease: it is what the expiry timer looks for. */
   @Column('timestamptz', { name: 'expires_at', nullable: true, transformer: isoTime })
   expiresAt!: string | null;
 
@@ -38,6 +39,7 @@ export class LeaseRow {
   @Column('bigint', { transformer: safeInteger })
   fence!: number;
 
-  @Column('jsonb')
+  /** `json`, not `jsonb`: it is only ever read as a whole, and keeping the text costs the least. */
+  @Column('json')
   lease!: Lease;
 }
