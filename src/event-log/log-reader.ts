@@ -117,8 +117,10 @@ export class LogReader {
   private async readTails(tails: readonly StreamTail[]): Promise<RecordedEvent[][]> {
     const { rows } = await this.pool.query<RecordedEvent & { place: number }>({
       name: 'read_tails',
+      // OFFSET 0: as in `readOpenStreams`.
       text: `SELECT ${COLUMNS}, place FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS tail(in_stream, after, place)
-        JOIN events ON stream = in_stream AND version > after ORDER BY place, version`,
+        CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND version > after OFFSET 0) tail_events
+        ORDER BY place, version`,
       values: [tails.map((tail) => tail.stream), tails.map((tail) => tail.afterVersion)],
     });
     const events: RecordedEvent[][] = tails.map(() => []);
