@@ -9,6 +9,7 @@ import tseslint from 'typescript-eslint';
  *  named here may import them. */
 const MAY_IMPORT = {
   errors: [],
+  ids: [],
   'event-log': [],
   subscriptions: ['errors', 'event-log'],
   projections: ['errors', 'event-log', 'subscriptions'],
@@ -16,11 +17,11 @@ const MAY_IMPORT = {
   config: ['errors'],
   database: ['config', 'embedded', 'errors'],
   'read-models': ['errors', 'event-log', 'projections', 'subscriptions'],
-  commands: ['errors', 'event-log'],
-  http: ['commands', 'errors', 'event-log'],
+  commands: ['errors', 'event-log', 'ids'],
+  http: ['commands', 'errors', 'event-log', 'ids'],
   drivers: ['errors'],
-  environments: ['commands', 'drivers', 'errors', 'event-log', 'http', 'projections', 'read-models'],
-  leases: ['commands', 'drivers', 'environments', 'errors', 'event-log', 'http', 'projections', 'read-models'],
+  environments: ['commands', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
+  leases: ['commands', 'drivers', 'environments', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
 };
 
 /** Relative imports name the compiled file, './x.js'; the plugin is told of that name what holds of './x.ts'. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../src/ids/new-id.js';
 import { EventLog1700000000000 } from '../migrations/1700000000000-event-log.js';
 import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';
 import { measureInRounds, medianMeasurement, medianOfRatios, type Runnable } from './measure.js';
@@ -12,7 +12,7 @@ const CALLERS = [1, 16, 64];
 const ROUNDS = 5;
 const LEASEHOLD = 'this log';
 const EMMETT = 'Emmett';
-const COMPANY = uuidv7();
+const COMPANY = newId();
 
 /** Appends of two events to a new stream: this log, Emmett's store, and a plain one-row INSERT as the yardstick. */
 export function benchAppend(json: boolean): Promise<boolean> {
@@ -81,7 +81,7 @@ async function leasehold(connection: Connection): Promise<Runnable> {
         causationId: null,
         writes: [
           {
-            stream: `lease-${uuidv7()}`,
+            stream: `lease-${newId()}`,
             expectedVersion: 0,
             events: [newEvent('LeaseRequested'), newEvent('LeaseQueued')],
             category: 'lease',
@@ -115,7 +115,7 @@ async function emmett(connection: Connection): Promise<Runnable> {
     name: EMMETT,
     call: () =>
       store.appendToStream(
-        `lease-${uuidv7()}`,
+        `lease-${newId()}`,
         [
           { type: 'LeaseRequested', data: payload() },
           { type: 'LeaseQueued', data: payload() },
@@ -130,11 +130,11 @@ async function emmett(connection: Connection): Promise<Runnable> {
 }
 
 function newEvent(type: string): NewEvent {
-  return { id: uuidv7(), type, schemaVersion: 1, data: payload() };
+  return { id: newId(), type, schemaVersion: 1, data: payload() };
 }
 
 function payload(): Record<string, string | number> {
-  return { environmentId: COMPANY, heartbeatRunId: uuidv7(), leasePolicy: 'ephemeral', ttlSeconds: 3_600 };
+  return { environmentId: COMPANY, heartbeatRunId: newId(), leasePolicy: 'ephemeral', ttlSeconds: 3_600 };
 }
 
 function urlOf({ host, port, user, password, database }: Connection): string {

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { CommandBus } from '@nestjs/cqrs';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../src/ids/new-id.js';
 import { AppModule } from '../src/app.module.js';
 import { migrate } from '../src/database/data-source.js';
 import { createHttpApp } from '../src/http/index.js';
@@ -81,12 +81,12 @@ async function run(connection: Connection, contenders: readonly Contender[], jso
 }
 
 function cycle(commands: CommandBus): Contender {
-  const companyId = uuidv7();
+  const companyId = newId();
   return {
     name: CYCLE,
     async call(timed: Timed) {
-      const heartbeatRunId = uuidv7();
-      const context = { actor: 'bench:cycle', correlationId: uuidv7(), idempotency: null };
+      const heartbeatRunId = newId();
+      const context = { actor: 'bench:cycle', correlationId: newId(), idempotency: null };
       const wish = { ...LOCAL_LEASE, heartbeatRunId };
       const acquired = await timed('acquire', () => commands.execute(new AcquireLease(companyId, wish, context)));
       const ending = { outcome: 'released', failureReason: null } as const;

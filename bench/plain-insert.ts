@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../src/ids/new-id.js';
 import type { Runnable } from './measure.js';
 import type { Connection } from './own-postgres.js';
 
@@ -19,10 +19,10 @@ export async function plainInsert(connection: Connection): Promise<Runnable> {
         name: 'plain_insert',
         text: 'INSERT INTO plain (stream, version, type, data) VALUES ($1, $2, $3, $4)',
         values: [
-          `lease-${uuidv7()}`,
+          `lease-${newId()}`,
           1,
           'LeaseRequested',
-          JSON.stringify({ heartbeatRunId: uuidv7(), ttlSeconds: 3_600 }),
+          JSON.stringify({ heartbeatRunId: newId(), ttlSeconds: 3_600 }),
         ],
       }),
     close: () => pool.end(),

@@ -1,5 +1,6 @@
 import { EventLog1700000000000 } from './1700000000000-event-log.js';
 import { Subscriptions1700000000001 } from './1700000000001-subscriptions.js';
+import { OpenStreamsIndex1700000000002 } from './1700000000002-open-streams-index.js';
 
 /** All migrations, in their order. */
-export const MIGRATIONS = [EventLog1700000000000, Subscriptions1700000000001];
+export const MIGRATIONS = [EventLog1700000000000, Subscriptions1700000000001, OpenStreamsIndex1700000000002];

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../ids/new-id.js';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { EventLog, type NewEvent, type RecordedEvent, type StreamGuard, type StreamWrite } from '../event-log/index.js';
 import type { CommandContext } from './command-context.js';
@@ -95,7 +95,7 @@ export class CommandRunner {
   /** Gives a decider's events what they are recorded with: an id, and the schema version that is written now. */
   stamp(events: readonly { type: string; data: object }[]): NewEvent[] {
     return events.map(({ type, data }) => ({
-      id: uuidv7(),
+      id: newId(),
       type,
       schemaVersion: this.log.catalogue.schemaVersionOf(type),
       data,

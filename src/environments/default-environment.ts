@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../ids/new-id.js';
 import type { CommandContext } from '../commands/command-context.js';
 import { CommandRunner } from '../commands/command-runner.js';
 import { factsOf } from '../commands/decision.js';
@@ -25,7 +25,7 @@ export class DefaultEnvironment {
 
   /** Makes it, unless somebody else is faster: then theirs is the one. */
   private async make(companyId: string, context: CommandContext): Promise<string> {
-    const made = uuidv7();
+    const made = newId();
     // The idempotency key of the command that needs it belongs to that command's own append.
     const outcome = await this.runner.run(companyId, { ...context, idempotency: null }, async () => {
       const basis = await this.store.basis(companyId, made);

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../ids/new-id.js';
 import { isUuid } from './uuid.js';
 
 /** The caller's `X-Request-Id` where it is a UUID, so that its logs and ours name the same request; else a new one. */
@@ -9,5 +9,5 @@ export function requestIdFor(request: Pick<IncomingMessage, 'headers'>): string 
 }
 
 export function newRequestId(): string {
-  return uuidv7();
+  return newId();
 }

@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import { InjectRepository } from '@nestjs/typeorm';
 import { CommandBus } from '@nestjs/cqrs';
 import { LessThanOrEqual, Repository } from 'typeorm';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../ids/new-id.js';
 import { Clock } from './clock.js';
 import { ExpireLease } from './commands/expire-lease.js';
 import { LeaseRow } from './lease-row.js';
@@ -48,7 +48,7 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
         order: { expiresAt: 'ASC' },
         take: AT_ONCE,
       });
-      const context = { actor: 'system:expiry', correlationId: uuidv7(), idempotency: null };
+      const context = { actor: 'system:expiry', correlationId: newId(), idempotency: null };
       const results = await Promise.allSettled(
         due.map(({ id }) => this.commands.execute(new ExpireLease(id, context))),
       );

@@ -15,7 +15,7 @@ export interface Projection<Row extends object> {
   /** Says which columns and indexes a generation's table has. It has one primary column, whose values `keyOf` gives. */
   readonly entity: new () => Row;
   readonly types: readonly string[];
-  /** The row that an event concerns, or null for none. */
+  /** The row that an event concerns, or null for none. A row is the fold of one stream. */
   keyOf(event: RecordedEvent): string | null;
   /** The row after the event; null when there is none any more. It never changes the row that it is given. */
   fold(row: Row | null, event: RecordedEvent): Row | null;

@@ -10,13 +10,16 @@ export class Projector<Row extends object> {
   ) {}
 
   async handle(events: readonly RecordedEvent[], { client }: LogTransaction): Promise<void> {
-    const keys = new Set<string>();
+    /** The first event of each row in this batch. */
+    const first = new Map<string, RecordedEvent>();
     for (const event of events) {
       const key = this.projection.keyOf(event);
-      if (key !== null) keys.add(key);
+      if (key !== null && !first.has(key)) first.set(key, event);
     }
-    if (keys.size === 0) return;
-    const before = await this.table.load(client, [...keys]);
+    if (first.size === 0) return;
+    // A row that begins in this batch need not be looked for.
+    const known = [...first].filter(([, event]) => event.version > 1).map(([key]) => key);
+    const before = known.length > 0 ? await this.table.load(client, known) : new Map<string, Row>();
     const rows = new Map<string, Row | null>(before);
     foldInto(this.projection, rows, events);
     for (const [key, row] of rows) if (row === before.get(key)) rows.delete(key);

@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../../ids/new-id.js';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
@@ -29,7 +29,7 @@ export class CreateEnvironmentHandler implements ICommandHandler<CreateEnvironme
 
   async execute({ companyId, wanted, context }: CreateEnvironment): Promise<Environment> {
     const config = this.drivers.validConfig(wanted.driver, wanted.config);
-    const environmentId = uuidv7();
+    const environmentId = newId();
     const outcome = await this.runner.run(companyId, context, async () => {
       const basis = await this.store.basis(companyId, environmentId);
       const decision = createEnvironment(

@@ -1,5 +1,5 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { uuidv7 } from 'uuidv7';
+import { newId } from '../../ids/new-id.js';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
@@ -45,7 +45,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
   ) {}
 
   async execute({ companyId, wish, context }: AcquireLease): Promise<AcquiredLease> {
-    const leaseId = uuidv7();
+    const leaseId = newId();
     const outcome = await this.runner.run(companyId, context, async (fresh) => {
       const environmentId = wish.environmentId ?? (await this.defaultEnvironment.idFor(companyId, context, fresh));
       const stream = environmentStream(environmentId);
@@ -57,7 +57,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
       const { config } = environment;
       const result = await tryToAcquire(driver, {
         leaseId,
-        effectId: uuidv7(),
+        effectId: newId(),
         environmentId,
         heartbeatRunId,
         config,
