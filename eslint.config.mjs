@@ -19,9 +19,9 @@ const MAY_IMPORT = {
   'read-models': ['errors', 'event-log', 'projections', 'subscriptions'],
   commands: ['errors', 'event-log', 'ids'],
   http: ['commands', 'errors', 'event-log', 'ids'],
-  drivers: ['errors'],
-  environments: ['commands', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
-  leases: ['commands', 'drivers', 'environments', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
+  drivers: ['config', 'errors'],
+  environments: ['commands', 'config', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
+  leases: ['commands', 'config', 'drivers', 'environments', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
 };
 
 /** Relative imports name the compiled file, './x.js'; the plugin is told of that name what holds of './x.ts'. */

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { CommandBus } from '@nestjs/cqrs';
 import { newId } from '../src/ids/new-id.js';
 import { AppModule } from '../src/app.module.js';
+import { readConfig } from '../src/config/config.js';
 import { migrate } from '../src/database/data-source.js';
 import { createHttpApp } from '../src/http/index.js';
 import { AcquireLease } from '../src/leases/commands/acquire-lease.js';
@@ -22,7 +23,7 @@ const MAX_RESIDENT_MB = 300;
 export function benchCycle(json: boolean): Promise<boolean> {
   return onOwnPostgres(async (connection) => {
     await migrate(connection);
-    const app = await createHttpApp(AppModule.on(connection));
+    const app = await createHttpApp(AppModule.on(connection, readConfig({})));
     await app.listen(0, '127.0.0.1');
     const plain = await plainInsert(connection);
     try {

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
+import type { Config } from './config/config.js';
 import { EngineModule } from './engine.module.js';
 import { EnvironmentsModule } from './environments/environments.module.js';
 import { LeasesModule } from './leases/leases.module.js';
@@ -9,10 +10,10 @@ import { OperationsModule } from './operations/operations.module.js';
 /** The whole service on a database whose migrations have been run. */
 @Module({})
 export class AppModule {
-  static on(client: pg.ClientConfig): DynamicModule {
+  static on(client: pg.ClientConfig, config: Config): DynamicModule {
     return {
       module: AppModule,
-      imports: [CqrsModule.forRoot(), EngineModule.on(client), EnvironmentsModule, LeasesModule, OperationsModule],
+      imports: [CqrsModule.forRoot(), EngineModule.on(client, config), EnvironmentsModule, LeasesModule, OperationsModule],
     };
   }
 }

@@ -10,6 +10,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import type pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CommandRunner } from './commands/command-runner.js';
+import { CONFIG, type Config } from './config/config.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
@@ -34,7 +35,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly projections: Projections,
   ) {}
 
-  static on(client: pg.ClientConfig): DynamicModule {
+  static on(client: pg.ClientConfig, config: Config): DynamicModule {
     const catalogue = new EventCatalogue(EVENT_DEFINITIONS);
     const logger = new Logger('Subscriptions');
     const log: SubscriptionLog = (level, message, fields) =>
@@ -43,6 +44,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
       module: EngineModule,
       imports: [TypeOrmModule.forRoot(dataSourceOptions(client))],
       providers: [
+        { provide: CONFIG, useValue: config },
         {
           provide: EventLog,
           useFactory: () => new EventLog(createLogPool({ ...client, max: LOG_CONNECTIONS }), client, catalogue),
@@ -62,7 +64,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         CommandRunner,
         ReadModelGate,
       ],
-      exports: [EventLog, SubscriptionRunner, Projections, DriverRegistry, CommandRunner, ReadModelGate],
+      exports: [CONFIG, EventLog, SubscriptionRunner, Projections, DriverRegistry, CommandRunner, ReadModelGate],
     };
   }
 

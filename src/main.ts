@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     await migrate(database.client).catch((error: unknown) => {
       throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
     });
-    const app = await createHttpApp(AppModule.on(database.client));
+    const app = await createHttpApp(AppModule.on(database.client, config));
     try {
       await app.listen(config.port, config.host).catch((error: unknown) => {
         throw portTaken(error, config) ?? error;

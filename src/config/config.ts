@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
 
+export const ROLES = ['all', 'api', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
+
 /** The settings of the service: every environment variable that it reads, validated. See the README for what they mean. */
 export interface Config {
   readonly host: string;
@@ -8,7 +11,35 @@ export interface Config {
   readonly dataDir: string;
   /** Null: the embedded Postgres in the data folder. */
   readonly databaseUrl: string | null;
+  /** Redis or Valkey for the queue; null: the queue is in Postgres too. */
+  readonly redisUrl: string | null;
+  /** What this process does: serve HTTP (`api`), do the effects (`worker`), or both. */
+  readonly role: Role;
+  /** 32 bytes, base64; null: a key in the data folder, made once. */
+  readonly secretsKey: string | null;
+  /** Whether commands may be run on the service's own machine. */
+  readonly localExecute: boolean;
+  /** Absolute folders that a `localPath` may be in. */
+  readonly workspaceRoots: readonly string[];
+  /** URLs of this service to be tried from a host, in their order. */
+  readonly runtimeApiCandidates: readonly string[];
+  readonly budgets: Budgets;
 }
+
+/** How long things may take, in milliseconds. */
+export interface Budgets {
+  /** Until a host or sandbox is ready: one attempt to acquire, to take back or to probe. */
+  readonly readinessMs: number;
+  /** One command, where the call does not say less; no call may say more. */
+  readonly executionMs: number;
+  /** One connection or one round trip to a host. */
+  readonly transportMs: number;
+}
+
+/** Where Nest finds the Config. */
+export const CONFIG = Symbol('Config');
+
+export type Settings = Readonly<Record<string, string | undefined>>;
 
 /** What is wrong with the settings, in sentences for the person who starts the service. */
 export class ConfigError extends Error {
@@ -16,25 +47,64 @@ export class ConfigError extends Error {
 }
 
 /** @throws ConfigError that names every setting that is wrong. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(env: Settings): Config {
   const problems: string[] = [];
+  const refuse = (condition: boolean, problem: string): void => {
+    if (condition) problems.push(problem);
+  };
   const host = set(env['HOST']) ?? '127.0.0.1';
-  if (!isLoopback(host)) {
-    problems.push(
-      `HOST is "${host}": without access control the service listens on loopback only (127.0.0.0/8, ::1, localhost).`,
-    );
-  }
+  refuse(
+    !isLoopback(host),
+    `HOST is "${host}": without access control the service listens on loopback only (127.0.0.0/8, ::1, localhost).`,
+  );
   const port = set(env['PORT']) ?? '3000';
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    problems.push(`PORT is "${port}": it must be a number from 0 (any free port) to 65535.`);
-  }
+  refuse(
+    !/^\d{1,5}$/.test(port) || Number(port) > 65_535,
+    `PORT is "${port}": it must be a number from 0 (any free port) to 65535.`,
+  );
   const databaseUrl = set(env['DATABASE_URL']) ?? null;
-  if (databaseUrl !== null && !/^postgres(ql)?:\/\//.test(databaseUrl)) {
-    problems.push('DATABASE_URL must begin with postgres:// or postgresql://.');
-  }
-  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
-  const dataDir = resolve(set(env['LEASEHOLD_DATA_DIR']) ?? '.leasehold');
-  return { host, port: Number(port), dataDir, databaseUrl };
+  refuse(
+    databaseUrl !== null && !/^postgres(ql)?:\/\//.test(databaseUrl),
+    'DATABASE_URL must begin with postgres:// or postgresql://.',
+  );
+  const redisUrl = set(env['REDIS_URL']) ?? null;
+  refuse(redisUrl !== null && !/^rediss?:\/\//.test(redisUrl), 'REDIS_URL must begin with redis:// or rediss://.');
+  const role = set(env['LEASEHOLD_ROLE']) ?? 'all';
+  refuse(!isRole(role), `LEASEHOLD_ROLE is "${role}": it must be one of ${ROLES.join(', ')}.`);
+  const secretsKey = set(env['LEASEHOLD_SECRETS_KEY']) ?? null;
+  refuse(
+    secretsKey !== null && !/^[A-Za-z0-9+/]{43}=$/.test(secretsKey),
+    'LEASEHOLD_SECRETS_KEY must be 32 bytes in base64: `openssl rand -base64 32` makes one.',
+  );
+  const localExecute = set(env['LEASEHOLD_LOCAL_EXECUTE']) ?? 'false';
+  refuse(!['true', 'false'].includes(localExecute), 'LEASEHOLD_LOCAL_EXECUTE must be true or false.');
+  const workspaceRoots = list(
+    env,
+    'LEASEHOLD_WORKSPACE_ROOTS',
+    problems,
+    (root) => root.startsWith('/'),
+    'absolute paths',
+  );
+  const runtimeApiCandidates = list(env, 'LEASEHOLD_RUNTIME_API_CANDIDATES', problems, isHttpUrl, 'http or https URLs');
+  const budgets: Budgets = {
+    readinessMs: milliseconds(env, 'LEASEHOLD_READINESS_BUDGET_MS', 120_000, problems),
+    executionMs: milliseconds(env, 'LEASEHOLD_EXECUTION_BUDGET_MS', 3_600_000, problems),
+    transportMs: milliseconds(env, 'LEASEHOLD_TRANSPORT_BUDGET_MS', 15_000, problems),
+  };
+  if (problems.length > 0 || !isRole(role)) throw new ConfigError(problems.join('\n'));
+  return {
+    host,
+    port: Number(port),
+    dataDir: resolve(set(env['LEASEHOLD_DATA_DIR']) ?? '.leasehold'),
+    databaseUrl,
+    redisUrl,
+    role,
+    secretsKey,
+    localExecute: localExecute === 'true',
+    workspaceRoots,
+    runtimeApiCandidates,
+    budgets,
+  };
 }
 
 /** A variable that is set to nothing counts as unset, as it does for a shell's `${NAME:-default}`. */
@@ -42,6 +112,46 @@ function set(value: string | undefined): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value.trim();
 }
 
+function isRole(name: string): name is Role {
+  return (ROLES as readonly string[]).includes(name);
+}
+
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+function milliseconds(env: Settings, name: string, unset: number, problems: string[]): number {
+  const text = set(env[name]);
+  if (text === undefined) return unset;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  problems.push(`${name} is "${text}": it must be a number of milliseconds.`);
+  return unset;
+}
+
+/** A JSON array of texts. */
+function list(
+  env: Settings,
+  name: string,
+  problems: string[],
+  fits: (item: string) => boolean,
+  what: string,
+): readonly string[] {
+  const text = set(env[name]);
+  if (text === undefined) return [];
+  const items = parsed(text);
+  if (Array.isArray(items) && items.every((item) => typeof item === 'string' && fits(item))) return items as string[];
+  problems.push(`${name} must be a JSON array of ${what}, such as ["…"].`);
+  return [];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -4,7 +4,7 @@ import type { JsonObject, RuntimeDriver } from './runtime-driver.js';
 
 /** The drivers that this service has. */
 export class DriverRegistry {
-  constructor(private readonly drivers: readonly RuntimeDriver[]) {}
+  constructor(readonly drivers: readonly RuntimeDriver[]) {}
 
   /**
    * The driver for an environment of this kind with this config.

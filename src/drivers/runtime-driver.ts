@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { FieldError } from '../errors/catalogue.js';
 
@@ -10,12 +11,21 @@ export type ConfigVerdict =
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
 
 export interface AcquireRequest {
+  readonly companyId: string;
   readonly leaseId: string;
   /** Names what is made on the provider's side, so that making it twice can be told from making two. */
   readonly effectId: string;
   readonly environmentId: string;
   readonly heartbeatRunId: string | null;
   readonly config: JsonObject;
+}
+
+/** What a driver that acquires outside the command is told besides. */
+export interface EffectRequest extends AcquireRequest {
+  /** Log position of the lease's first event: whoever holds a lower one for the same thing is late. */
+  readonly fence: number;
+  /** Aborted when the budget is used up or nobody wants the outcome any more. */
+  readonly signal: AbortSignal;
 }
 
 /** What a driver gives for a lease. */
@@ -25,35 +35,124 @@ export interface Acquisition {
   /** Shown in the lease's metadata. No secrets. */
   readonly metadata: JsonObject;
   /**
-   * All that the driver needs to take it back, kept with the lease: by then the environment may have another config,
-   * another driver, or be gone. No secrets.
+   * All that the driver needs to use it and to take it back, kept with the lease: by then the environment may have
+   * another config, another driver, or be gone. No secrets: a reference to one at the most.
    */
   readonly teardown: JsonObject;
 }
 
-export interface ReleaseRequest {
+/** A lease as the driver that gave it knows it. */
+export interface HeldLease {
+  readonly companyId: string;
   readonly leaseId: string;
+  readonly fence: number;
   readonly providerLeaseId: string | null;
   readonly teardown: JsonObject;
+}
+
+export interface ReleaseRequest extends HeldLease {
+  readonly signal: AbortSignal;
 }
 
 /** `nothing_to_clean` where the driver holds nothing for a lease. */
 export type ReleaseOutcome = 'cleaned' | 'nothing_to_clean';
 
-/**
- * One way to run work somewhere. Every driver passes the contract suite in test/drivers.
- *
- * `acquiring: 'immediate'` promises that acquire and release are done within this process, quickly and without any effect
- * outside it: only then may they run inside the command, before its events are recorded.
- */
-export interface RuntimeDriver {
+export interface ExecuteRequest {
+  readonly lease: HeldLease;
+  /** Program and arguments reach the process byte for byte: no shell reads them. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Absolute, or relative to the lease's workspace; null: the workspace. */
+  readonly cwd: string | null;
+  /** All that the process gets besides PATH, HOME and LANG: nothing of the service's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Null: an empty input. */
+  readonly stdin: Readable | null;
+  /** Written with back-pressure; not ended by the driver. */
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** The process and all its children are ended after this time. */
+  readonly timeoutMs: number;
+  /** Aborted: the process and all its children are ended. */
+  readonly signal: AbortSignal;
+}
+
+export interface ExecutionResult {
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** Such as `SIGKILL`. */
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+}
+
+export interface ProbeRequest {
+  readonly companyId: string;
+  /** `unsaved` for a config that is not stored. */
+  readonly environmentId: string;
+  readonly config: JsonObject;
+  readonly signal: AbortSignal;
+}
+
+/** What a probe found. A failed probe is an answer too, with the reason in `details.reasonCode`. */
+export interface ProbeResult {
+  readonly ok: boolean;
+  readonly driver: EnvironmentDriver;
+  /** One sentence for a person. */
+  readonly summary: string;
+  /** `details.steps`: [{ step, ok, durationMs }]. No secrets. */
+  readonly details: JsonObject | null;
+}
+
+/** How a caller reaches what it leased (SEED, "Target"). No secrets. */
+export type ExecutionTarget = JsonObject & { readonly kind: 'local' | 'remote' };
+
+export interface DriverCapabilities {
+  readonly supportsRunExecution: boolean;
+  readonly supportsSavedProbe: boolean;
+  readonly supportsUnsavedProbe: boolean;
+  readonly supportsReusableLeases: boolean;
+}
+
+interface AnyDriver {
   readonly driver: EnvironmentDriver;
   /** Which provider backs it; null for a driver without providers. */
   readonly provider: string | null;
-  readonly acquiring: 'immediate';
+  readonly displayName: string;
+  readonly description: string;
+  readonly capabilities: DriverCapabilities;
   validateConfig(config: JsonObject): ConfigVerdict;
+  /** Never fails for what it finds. */
+  probe(request: ProbeRequest): Promise<ProbeResult>;
+  /**
+   * Runs a command in what the lease holds.
+   * @throws DriverError unsupported_operation; stale_fence when the lease is not the holder any more; as acquire
+   */
+  execute(request: ExecuteRequest): Promise<ExecutionResult>;
+  executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget;
+}
+
+/**
+ * A driver that acquires and releases within this process, quickly and without any effect outside it: only then may that
+ * happen inside the command, before its events are recorded.
+ */
+export interface ImmediateDriver extends AnyDriver {
+  readonly acquiring: 'immediate';
   /** @throws Error whose message says why, without any secret; the lease then fails with it. */
   acquire(request: AcquireRequest): Promise<Acquisition>;
-  /** @throws Error likewise; the cleanup is then marked as failed and the lease is released all the same. */
-  release(request: ReleaseRequest): Promise<ReleaseOutcome>;
+  /** @throws Error likewise; the cleanup is then tried again later, and the lease is released all the same. */
+  release(lease: HeldLease): Promise<ReleaseOutcome>;
 }
+
+/** A driver whose effects are asked for by an event and done by a worker: at least once, each made safe by its effect id. */
+export interface QueuedDriver extends AnyDriver {
+  readonly acquiring: 'queued';
+  /** Makes it, or gives again what was made under this effect id. @throws DriverError */
+  acquire(request: EffectRequest): Promise<Acquisition>;
+  /** What exists under this effect id, or null. Asked before anything is made after a doubt. @throws DriverError */
+  find(request: EffectRequest): Promise<Acquisition | null>;
+  /** Taking back what is gone already is no error. @throws DriverError */
+  release(lease: ReleaseRequest): Promise<ReleaseOutcome>;
+}
+
+/** One way to run work somewhere. Every driver passes the contract suite in test/drivers. */
+export type RuntimeDriver = ImmediateDriver | QueuedDriver;

@@ -1,4 +1,5 @@
 import type { DriverRegistry } from '../drivers/driver-registry.js';
+import type { ReleaseRequest } from '../drivers/runtime-driver.js';
 import { failureText } from '../drivers/failure-text.js';
 import { retains, type CleanupResult } from './decide.js';
 import type { ReleaseOutcomeName } from './lease-names.js';
@@ -17,8 +18,10 @@ export async function cleanUp(
   if (retains(lease.terms, outcome)) return 'kept';
   const { driver, provider } = lease.terms;
   const { providerLeaseId, teardown } = lease.grant;
+  const { id: leaseId, companyId, fence } = lease;
   try {
-    return await drivers.named(driver, provider).release({ leaseId: lease.id, providerLeaseId, teardown });
+    const held = { companyId, leaseId, fence, providerLeaseId, teardown };
+    return await drivers.named(driver, provider).release(held as ReleaseRequest);
   } catch (error) {
     return { failed: failureText(error) };
   }

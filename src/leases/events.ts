@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { ENVIRONMENT_DRIVERS } from '../environments/driver-names.js';
+import { FAILURE_CLASSES } from '../drivers/driver-names.js';
 import { defineEvent, type EventOf } from '../event-log/define-event.js';
 import { ADAPTER_TYPES, LEASE_POLICIES, REASON_CODES, RELEASE_OUTCOMES, WORKSPACE_MODES } from './lease-names.js';
 
@@ -14,6 +15,12 @@ const Uuid = Type.String({ format: 'uuid' });
 const Time = Type.String({ format: 'date-time' });
 const Seconds = Nullable(Type.Integer({ minimum: 1 }));
 const Reason = Type.Enum([...REASON_CODES]);
+const Attempt = Type.Integer({ minimum: 1 });
+const Failure = {
+  failureClass: Type.Enum([...FAILURE_CLASSES]),
+  reasonCode: Reason,
+  failureReason: Type.String(),
+};
 
 /** Stream `lease-<id>`. The first event: what was asked for, and of which environment as it was then. */
 export const LeaseRequested = defineEvent(
@@ -39,6 +46,32 @@ export const LeaseRequested = defineEvent(
   }),
 );
 
+/** The intent: something is to be made. Recorded with the lease, before anything happens outside. */
+export const ProvisioningRequested = defineEvent('ProvisioningRequested', Type.Object({ effectId: Uuid }));
+
+/** A worker is about to ask the driver; `attempt` counts from 1. */
+export const ProvisioningStarted = defineEvent(
+  'ProvisioningStarted',
+  Type.Object({ effectId: Uuid, attempt: Attempt }),
+);
+
+/** `inDoubt`: something may have been made all the same. `retryAt` null: it was the last attempt. */
+export const ProvisioningAttemptFailed = defineEvent(
+  'ProvisioningAttemptFailed',
+  Type.Object({ effectId: Uuid, attempt: Attempt, ...Failure, inDoubt: Type.Boolean(), retryAt: Nullable(Time) }),
+);
+
+/** The end was asked for while it was being made; `grant` is what had been made by then, and is to be taken down. */
+export const ProvisioningOvertaken = defineEvent(
+  'ProvisioningOvertaken',
+  Type.Object({
+    effectId: Uuid,
+    grant: Nullable(
+      Type.Object({ providerLeaseId: Nullable(Type.String()), metadata: JsonObject, teardown: JsonObject }),
+    ),
+  }),
+);
+
 /** The environment is the holder's. `teardown` is all that taking it back will need. */
 export const LeaseActivated = defineEvent(
   'LeaseActivated',
@@ -61,6 +94,23 @@ export const LeaseReleaseRequested = defineEvent(
   }),
 );
 
+/** The intent: what the lease holds is to be taken back. */
+export const CleanupRequested = defineEvent('CleanupRequested', Type.Object({ effectId: Uuid }));
+
+export const CleanupStarted = defineEvent('CleanupStarted', Type.Object({ effectId: Uuid, attempt: Attempt }));
+
+/** `retryAt` null: it was the last attempt, and the rest is an operator's. */
+export const CleanupAttemptFailed = defineEvent(
+  'CleanupAttemptFailed',
+  Type.Object({ effectId: Uuid, attempt: Attempt, ...Failure, retryAt: Nullable(Time) }),
+);
+
+/** An operator has it tried again, from the first attempt. */
+export const CleanupRetryRequested = defineEvent('CleanupRetryRequested', Type.Object({ effectId: Uuid }));
+
+/** An operator says that nothing is left to be taken back, or that it does not matter. */
+export const CleanupWrittenOff = defineEvent('CleanupWrittenOff', Type.Object({ note: Nullable(Type.String()) }));
+
 export const CleanupSucceeded = defineEvent('CleanupSucceeded', Type.Object({}));
 
 /** What the driver held for the lease could not be taken back. The lease ends all the same. */
@@ -78,10 +128,60 @@ export const LeaseFailed = defineEvent(
 /** It failed, and its policy keeps what it had so that the failure can be looked into. */
 export const LeaseRetained = defineEvent('LeaseRetained', Type.Object({}));
 
+/** A command is about to run in the lease's environment. Not its environment variables, its input or its output. */
+export const ExecutionStarted = defineEvent(
+  'ExecutionStarted',
+  Type.Object({
+    executionId: Uuid,
+    command: Type.String(),
+    args: Type.Array(Type.String()),
+    cwd: Nullable(Type.String()),
+    timeoutMs: Type.Integer({ minimum: 1 }),
+  }),
+);
+
+export const ExecutionFinished = defineEvent(
+  'ExecutionFinished',
+  Type.Object({
+    executionId: Uuid,
+    exitCode: Nullable(Type.Integer()),
+    signal: Nullable(Type.String()),
+    timedOut: Type.Boolean(),
+    truncated: Type.Boolean(),
+    durationMs: Type.Integer({ minimum: 0 }),
+  }),
+);
+
+/** It could not be run, was refused by the host (`stale_fence`), or nobody knows how it ended (`connection_lost`). */
+export const ExecutionFailed = defineEvent('ExecutionFailed', Type.Object({ executionId: Uuid, ...Failure }));
+
+/** The workspace is there; `record` is the seed's realization record. No secrets. */
+export const WorkspaceRealized = defineEvent('WorkspaceRealized', Type.Object({ record: JsonObject }));
+
+/** Files have gone to the lease's environment, or come back from it; `summary` says how many of which kind. */
+export const WorkspaceSynced = defineEvent(
+  'WorkspaceSynced',
+  Type.Object({ direction: Type.Enum(['in', 'out']), summary: JsonObject }),
+);
+
 export const LEASE_EVENTS = [
   LeaseRequested,
+  ProvisioningRequested,
+  ProvisioningStarted,
+  ProvisioningAttemptFailed,
+  ProvisioningOvertaken,
   LeaseActivated,
   LeaseReleaseRequested,
+  CleanupRequested,
+  CleanupStarted,
+  CleanupAttemptFailed,
+  CleanupRetryRequested,
+  CleanupWrittenOff,
+  ExecutionStarted,
+  ExecutionFinished,
+  ExecutionFailed,
+  WorkspaceRealized,
+  WorkspaceSynced,
   CleanupSucceeded,
   CleanupFailed,
   LeaseReleased,

@@ -1,3 +1,5 @@
+import { DRIVER_REASONS } from '../drivers/driver-names.js';
+
 /** A lease's life, in its order; the last four are its ends. */
 export const LEASE_STATUSES = [
   'requested',
@@ -62,5 +64,6 @@ export const REASON_CODES = [
   'ttl_elapsed',
   'idle_ttl_elapsed',
   'max_ttl_elapsed',
+  ...DRIVER_REASONS,
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];

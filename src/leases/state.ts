@@ -1,3 +1,4 @@
+import type { DriverReason, FailureClass } from '../drivers/driver-names.js';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { Recorded } from '../event-log/events.js';
 import { leaseIdOf, type LeaseEvent } from './events.js';
@@ -47,19 +48,33 @@ export interface LeaseEnding {
   readonly failureReason: string | null;
 }
 
+/** An effect that is asked for and not settled yet: the worker's, or waiting for it. A lease has one at a time. */
+export interface LeaseEffect {
+  readonly kind: 'provisioning' | 'cleanup';
+  readonly effectId: string;
+  /** Attempts begun. */
+  readonly attempts: number;
+  /** Whether the last attempt begun has neither succeeded nor failed, as far as the log knows. */
+  readonly underWay: boolean;
+  /** When the next attempt is due (ISO 8601); null: now. */
+  readonly dueAt: string | null;
+}
+
+/** The last failure of an effect. */
+export interface EffectFailure {
+  readonly failureClass: FailureClass;
+  readonly reasonCode: ReasonCode | DriverReason;
+  readonly failureReason: string;
+}
+
 type Phase =
-  | { readonly status: 'requested' }
+  | { readonly status: 'requested' | 'queued' | 'provisioning' }
   | { readonly status: 'active'; readonly grant: LeaseGrant }
-  | { readonly status: 'releasing'; readonly grant: LeaseGrant; readonly ending: LeaseEnding }
+  /** Without a grant while it is still to be seen what provisioning has made. */
+  | { readonly status: 'releasing'; readonly grant: LeaseGrant | null; readonly ending: LeaseEnding }
   | {
-      readonly status: 'released' | 'expired' | 'retained';
-      readonly grant: LeaseGrant;
-      readonly ending: LeaseEnding;
-      readonly endedAt: string;
-    }
-  | {
-      readonly status: 'failed';
-      /** Null when it failed before the driver gave anything. */
+      readonly status: 'released' | 'expired' | 'retained' | 'failed';
+      /** Null when it ended before the driver gave anything. */
       readonly grant: LeaseGrant | null;
       readonly ending: LeaseEnding;
       readonly endedAt: string;
@@ -69,9 +84,20 @@ export type Lease = {
   readonly id: string;
   readonly companyId: string;
   readonly terms: LeaseTerms;
+  /** Version of the environment that it was acquired with. */
+  readonly environmentVersion: number;
   /** Log position of the lease's first event: it only grows, and a holder with a lower one is refused. */
   readonly fence: number;
+  readonly effect: LeaseEffect | null;
+  readonly lastFailure: EffectFailure | null;
+  /** Whether a failed attempt may have made something. */
+  readonly inDoubt: boolean;
   readonly cleanupStatus: CleanupStatus | null;
+  readonly cleanupWrittenOff: boolean;
+  /** The seed's record of the workspace, once it is realized. */
+  readonly workspaceRealization: JsonObject | null;
+  /** Executions that have started and not ended, with the time (ISO 8601) by which each has ended at the latest. */
+  readonly executions: Readonly<Record<string, string>>;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly version: number;
@@ -83,77 +109,172 @@ export type LeaseState = Lease | null;
 
 export const initialLease: LeaseState = null;
 
+/** Whether something of the lease may still have to be taken back: until then its capacity is taken. */
+export function isSettled(lease: Lease): boolean {
+  if (!('endedAt' in lease)) return false;
+  const { cleanupStatus, cleanupWrittenOff } = lease;
+  return cleanupStatus === null || cleanupStatus === 'success' || cleanupWrittenOff;
+}
+
 export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lease {
-  const now = { updatedAt: event.recordedAt, version: event.version, position: event.position };
+  if (event.type === 'LeaseRequested') {
+    if (state !== null) throw brokenHistory(event);
+    const { environmentVersion, ...terms } = event.data;
+    return {
+      id: leaseIdOf(event.stream),
+      companyId: event.companyId,
+      terms,
+      environmentVersion,
+      fence: event.position,
+      effect: null,
+      lastFailure: null,
+      inDoubt: false,
+      cleanupStatus: null,
+      cleanupWrittenOff: false,
+      workspaceRealization: null,
+      executions: {},
+      createdAt: event.recordedAt,
+      status: 'requested',
+      updatedAt: event.recordedAt,
+      version: event.version,
+      position: event.position,
+    };
+  }
+  if (state === null) throw brokenHistory(event);
+  return {
+    ...evolved(state, event),
+    updatedAt: event.recordedAt,
+    version: event.version,
+    position: event.position,
+  };
+}
+
+function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'LeaseRequested' }>): Lease {
   const endedAt = event.recordedAt;
   switch (event.type) {
-    case 'LeaseRequested':
-      if (state !== null) throw brokenHistory(event);
-      return {
-        id: leaseIdOf(event.stream),
-        companyId: event.companyId,
-        terms: event.data,
-        fence: event.position,
-        cleanupStatus: null,
-        createdAt: event.recordedAt,
-        status: 'requested',
-        ...now,
-      };
+    case 'ProvisioningRequested':
+      if (lease.status !== 'requested') throw brokenHistory(event);
+      return { ...lease, status: 'queued', effect: effect('provisioning', event.data.effectId) };
+    case 'ProvisioningStarted':
+      return { ...notActiveYet(lease, event), status: 'provisioning', effect: begun(lease, event) };
+    case 'ProvisioningAttemptFailed': {
+      const { inDoubt, retryAt } = event.data;
+      // A release that came meanwhile has asked for the end: the failure does not change that.
+      const failed = { ...lease, lastFailure: failureOf(event.data), inDoubt: lease.inDoubt || inDoubt };
+      return { ...failed, effect: failedEffect(lease, event, retryAt) };
+    }
+    case 'ProvisioningOvertaken': {
+      if (lease.status !== 'releasing') throw brokenHistory(event);
+      return { ...lease, effect: null, grant: event.data.grant && grantOf(event.data.grant, event.recordedAt) };
+    }
     case 'LeaseActivated': {
       const { providerLeaseId, metadata, teardown } = event.data;
-      const used = { acquiredAt: event.recordedAt, lastUsedAt: event.recordedAt };
-      return {
-        ...notActiveYet(state, event),
-        ...now,
-        status: 'active',
-        grant: { providerLeaseId, metadata, teardown, ...used },
-      };
+      const grant = grantOf({ providerLeaseId, metadata, teardown }, event.recordedAt);
+      return { ...notActiveYet(lease, event), status: 'active', effect: null, lastFailure: null, grant };
     }
     case 'LeaseReleaseRequested': {
+      if (lease.status === 'releasing' || 'endedAt' in lease) throw brokenHistory(event);
       const { outcome, reasonCode, failureReason } = event.data;
-      return {
-        ...activeBefore(state, event),
-        ...now,
-        status: 'releasing',
-        ending: { outcome, reasonCode, failureReason },
-      };
-    }
-    case 'CleanupSucceeded':
-      return { ...before(state, event), ...now, cleanupStatus: 'success' };
-    case 'CleanupFailed':
-      return { ...before(state, event), ...now, cleanupStatus: 'failed' };
-    case 'LeaseReleased':
-      return { ...ending(state, event), ...now, status: 'released', endedAt };
-    case 'LeaseExpired':
-      return { ...ending(state, event), ...now, status: 'expired', endedAt };
-    case 'LeaseRetained':
-      return { ...ending(state, event), ...now, status: 'retained', endedAt };
-    case 'LeaseFailed': {
-      const lease = before(state, event);
       const grant = 'grant' in lease ? lease.grant : null;
-      return { ...lease, ...now, status: 'failed', grant, ending: { outcome: 'failed', ...event.data }, endedAt };
+      return { ...lease, status: 'releasing', grant, ending: { outcome, reasonCode, failureReason } };
+    }
+    case 'CleanupRequested':
+    case 'CleanupRetryRequested':
+      return { ...lease, cleanupStatus: 'pending', effect: effect('cleanup', event.data.effectId) };
+    case 'CleanupStarted':
+      return { ...lease, cleanupStatus: 'running', effect: begun(lease, event) };
+    case 'CleanupAttemptFailed': {
+      const { retryAt } = event.data;
+      const cleanupStatus = retryAt === null ? 'irrevocable' : 'failed';
+      const settled = failedEffect(lease, event, retryAt);
+      return { ...lease, cleanupStatus, lastFailure: failureOf(event.data), effect: settled };
+    }
+    case 'CleanupWrittenOff':
+      return { ...lease, cleanupStatus: 'irrevocable', cleanupWrittenOff: true, effect: null };
+    case 'CleanupSucceeded':
+      return { ...lease, cleanupStatus: 'success', effect: null };
+    case 'CleanupFailed':
+      return { ...lease, cleanupStatus: 'failed' };
+    case 'ExecutionStarted': {
+      const endsBy = new Date(Date.parse(event.recordedAt) + event.data.timeoutMs).toISOString();
+      const executions = { ...lease.executions, [event.data.executionId]: endsBy };
+      return { ...used(lease, event.recordedAt), executions };
+    }
+    case 'ExecutionFinished':
+    case 'ExecutionFailed': {
+      const { [event.data.executionId]: ended, ...executions } = lease.executions;
+      return ended === undefined ? lease : { ...used(lease, event.recordedAt), executions };
+    }
+    case 'WorkspaceRealized':
+      return { ...used(lease, event.recordedAt), workspaceRealization: event.data.record };
+    case 'WorkspaceSynced':
+      return used(lease, event.recordedAt);
+    case 'LeaseReleased':
+      return { ...ending(lease, event), status: 'released', endedAt };
+    case 'LeaseExpired':
+      return { ...ending(lease, event), status: 'expired', endedAt };
+    case 'LeaseRetained':
+      return { ...ending(lease, event), status: 'retained', endedAt };
+    case 'LeaseFailed': {
+      const grant = 'grant' in lease ? lease.grant : null;
+      const { effect: last } = lease;
+      const pending = last?.kind === 'cleanup' ? last : null;
+      return {
+        ...lease,
+        status: 'failed',
+        effect: pending,
+        grant,
+        ending: { outcome: 'failed', ...event.data },
+        endedAt,
+      };
     }
   }
 }
 
-function before(state: LeaseState, event: Recorded<LeaseEvent>): Lease {
-  if (state === null) throw brokenHistory(event);
-  return state;
+function effect(kind: LeaseEffect['kind'], effectId: string): LeaseEffect {
+  return { kind, effectId, attempts: 0, underWay: false, dueAt: null };
 }
 
-function notActiveYet(state: LeaseState, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'requested' }> {
-  if (state?.status !== 'requested') throw brokenHistory(event);
-  return state;
+type Started = Extract<Recorded<LeaseEvent>, { type: 'ProvisioningStarted' | 'CleanupStarted' }>;
+type AttemptFailed = Extract<Recorded<LeaseEvent>, { type: 'ProvisioningAttemptFailed' | 'CleanupAttemptFailed' }>;
+
+function begun(lease: Lease, event: Started): LeaseEffect {
+  const { effectId, attempt } = event.data;
+  if (lease.effect?.effectId !== effectId) throw brokenHistory(event);
+  return { ...lease.effect, attempts: attempt, underWay: true, dueAt: null };
 }
 
-function activeBefore(state: LeaseState, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'active' }> {
-  if (state?.status !== 'active') throw brokenHistory(event);
-  return state;
+function failedEffect(lease: Lease, event: AttemptFailed, retryAt: string | null): LeaseEffect | null {
+  if (lease.effect?.effectId !== event.data.effectId) throw brokenHistory(event);
+  return retryAt === null ? null : { ...lease.effect, underWay: false, dueAt: retryAt };
 }
 
-function ending(state: LeaseState, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'releasing' }> {
-  if (state?.status !== 'releasing') throw brokenHistory(event);
-  return state;
+function failureOf({ failureClass, reasonCode, failureReason }: EffectFailure): EffectFailure {
+  return { failureClass, reasonCode, failureReason };
+}
+
+function grantOf(given: Omit<LeaseGrant, 'acquiredAt' | 'lastUsedAt'>, at: string): LeaseGrant {
+  return { ...given, acquiredAt: at, lastUsedAt: at };
+}
+
+/** A use puts off the end by idling; one that is told of after the end changes nothing. */
+function used(lease: Lease, at: string): Lease {
+  return lease.status === 'active' ? { ...lease, grant: { ...lease.grant, lastUsedAt: at } } : lease;
+}
+
+function notActiveYet(
+  lease: Lease,
+  event: Recorded<LeaseEvent>,
+): Extract<Lease, { status: 'requested' | 'queued' | 'provisioning' }> {
+  if (lease.status !== 'requested' && lease.status !== 'queued' && lease.status !== 'provisioning') {
+    throw brokenHistory(event);
+  }
+  return lease;
+}
+
+function ending(lease: Lease, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'releasing' }> {
+  if (lease.status !== 'releasing') throw brokenHistory(event);
+  return lease;
 }
 
 function brokenHistory(event: Recorded<LeaseEvent>): Error {

@@ -63,6 +63,7 @@ describe('the config of the fake sandbox provider', () => {
 
 describe('what the fake sandbox provider gives', () => {
   const request: AcquireRequest = {
+    companyId: 'c0000000-0000-7000-8000-000000000001',
     leaseId: 'd0000000-0000-7000-8000-000000000001',
     effectId: 'f0000000-0000-7000-8000-000000000001',
     environmentId: 'a0000000-0000-7000-8000-000000000001',

@@ -143,12 +143,32 @@ describe('settings', () => {
     ['PORT', '0x50'],
     ['PORT', 'http'],
     ['DATABASE_URL', 'mysql://localhost/x'],
+    ['REDIS_URL', 'http://localhost'],
+    ['LEASEHOLD_ROLE', 'worker,api'],
+    ['LEASEHOLD_SECRETS_KEY', 'secret'],
+    ['LEASEHOLD_LOCAL_EXECUTE', 'yes'],
+    ['LEASEHOLD_WORKSPACE_ROOTS', '/srv'],
+    ['LEASEHOLD_WORKSPACE_ROOTS', '["srv"]'],
+    ['LEASEHOLD_RUNTIME_API_CANDIDATES', '["ftp://x"]'],
+    ['LEASEHOLD_READINESS_BUDGET_MS', '1.5'],
   ])('%s=%s is refused by name', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} `));
   });
 
   test('what is unset or empty has its default', () => {
-    const defaults = { host: '127.0.0.1', port: 3000, dataDir: resolve('.leasehold'), databaseUrl: null };
+    const defaults = {
+      host: '127.0.0.1',
+      port: 3000,
+      dataDir: resolve('.leasehold'),
+      databaseUrl: null,
+      redisUrl: null,
+      role: 'all',
+      secretsKey: null,
+      localExecute: false,
+      workspaceRoots: [],
+      runtimeApiCandidates: [],
+      budgets: { readinessMs: 120_000, executionMs: 3_600_000, transportMs: 15_000 },
+    };
     expect(readConfig({})).toEqual(defaults);
     expect(readConfig({ HOST: '', PORT: ' ', LEASEHOLD_DATA_DIR: '', DATABASE_URL: '' })).toEqual(defaults);
   });

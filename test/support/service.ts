@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../../src/app.module.js';
+import { readConfig, type Settings } from '../../src/config/config.js';
 import { migrate } from '../../src/database/data-source.js';
 import { openCluster, USER } from '../../src/embedded/cluster.js';
 import { joinEmbeddedPostgres } from '../../src/embedded/index.js';
@@ -24,12 +25,12 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** The service in this process, on a fresh database. */
-export async function serve(): Promise<Service> {
+/** The service in this process, on a fresh database. @param settings environment variables of the service */
+export async function serve(settings: Settings = {}): Promise<Service> {
   const database = await createTestDatabase();
   try {
     await migrate(database.connection);
-    const app = await createHttpApp(AppModule.on(database.connection));
+    const app = await createHttpApp(AppModule.on(database.connection, readConfig(settings)));
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
     Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });

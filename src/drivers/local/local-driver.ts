@@ -1,13 +1,41 @@
-import type { Acquisition, ConfigVerdict, JsonObject, ReleaseOutcome, RuntimeDriver } from '../runtime-driver.js';
+import { DriverError } from '../driver-error.js';
+import type {
+  Acquisition,
+  ConfigVerdict,
+  ExecutionResult,
+  ExecutionTarget,
+  HeldLease,
+  ImmediateDriver,
+  JsonObject,
+  ProbeResult,
+  ReleaseOutcome,
+} from '../runtime-driver.js';
 
 /** The machine that the caller runs on: there is nothing to make and nothing to take back. */
-export class LocalDriver implements RuntimeDriver {
+export class LocalDriver implements ImmediateDriver {
   readonly driver = 'local';
   readonly provider = null;
   readonly acquiring = 'immediate';
+  readonly displayName = 'Local';
+  readonly description = 'The machine that the caller runs on.';
+  readonly capabilities = {
+    supportsRunExecution: true,
+    supportsSavedProbe: true,
+    supportsUnsavedProbe: true,
+    supportsReusableLeases: false,
+  };
 
   validateConfig(config: JsonObject): ConfigVerdict {
     return { kind: 'valid', config };
+  }
+
+  probe(): Promise<ProbeResult> {
+    return Promise.resolve({
+      ok: true,
+      driver: this.driver,
+      summary: 'Local work runs where the caller is; there is nothing to reach.',
+      details: null,
+    });
   }
 
   acquire(): Promise<Acquisition> {
@@ -16,5 +44,14 @@ export class LocalDriver implements RuntimeDriver {
 
   release(): Promise<ReleaseOutcome> {
     return Promise.resolve('nothing_to_clean');
+  }
+
+  execute(): Promise<ExecutionResult> {
+    const message = 'Local commands are run by the caller: see the execution target.';
+    return Promise.reject(new DriverError('config', 'unsupported_operation', message, false));
+  }
+
+  executionTarget({ environmentId, leaseId }: HeldLease & { readonly environmentId: string }): ExecutionTarget {
+    return { kind: 'local', environmentId, leaseId };
   }
 }

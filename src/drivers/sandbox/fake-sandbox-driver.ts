@@ -1,11 +1,17 @@
 import type { FieldError } from '../../errors/catalogue.js';
+import { DriverError } from '../driver-error.js';
 import type {
   AcquireRequest,
   Acquisition,
   ConfigVerdict,
+  ExecutionResult,
+  ExecutionTarget,
+  HeldLease,
+  ImmediateDriver,
   JsonObject,
+  ProbeRequest,
+  ProbeResult,
   ReleaseOutcome,
-  RuntimeDriver,
 } from '../runtime-driver.js';
 
 interface FakeConfig extends JsonObject {
@@ -17,10 +23,18 @@ interface FakeConfig extends JsonObject {
 const DEFAULTS: FakeConfig = { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false };
 
 /** A sandbox provider that holds nothing: for trying Leasehold out and for tests of those who build on it. */
-export class FakeSandboxDriver implements RuntimeDriver {
+export class FakeSandboxDriver implements ImmediateDriver {
   readonly driver = 'sandbox';
   readonly provider = 'fake';
   readonly acquiring = 'immediate';
+  readonly displayName = 'Fake sandbox';
+  readonly description = 'Holds nothing and runs nothing: for trying Leasehold out.';
+  readonly capabilities = {
+    supportsRunExecution: false,
+    supportsSavedProbe: true,
+    supportsUnsavedProbe: true,
+    supportsReusableLeases: true,
+  };
 
   validateConfig(given: JsonObject): ConfigVerdict {
     const config: JsonObject = { ...DEFAULTS, ...given };
@@ -39,6 +53,16 @@ export class FakeSandboxDriver implements RuntimeDriver {
     return errors.length > 0 ? { kind: 'invalid', errors } : { kind: 'valid', config };
   }
 
+  probe({ config }: ProbeRequest): Promise<ProbeResult> {
+    const { image, reuseLease } = config as FakeConfig;
+    return Promise.resolve({
+      ok: true,
+      driver: this.driver,
+      summary: `The fake sandbox provider would give a sandbox of ${image}.`,
+      details: { provider: this.provider, image, reuseLease },
+    });
+  }
+
   acquire(request: AcquireRequest): Promise<Acquisition> {
     const { image, reuseLease } = request.config as FakeConfig;
     const providerLeaseId = reuseLease
@@ -53,5 +77,23 @@ export class FakeSandboxDriver implements RuntimeDriver {
 
   release({ teardown }: { readonly teardown: JsonObject }): Promise<ReleaseOutcome> {
     return Promise.resolve(teardown['reuseLease'] === true ? 'nothing_to_clean' : 'cleaned');
+  }
+
+  execute(): Promise<ExecutionResult> {
+    const message = 'The fake sandbox provider runs no commands.';
+    return Promise.reject(new DriverError('config', 'unsupported_operation', message, false));
+  }
+
+  executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget {
+    const { environmentId, leaseId } = lease;
+    return {
+      kind: 'remote',
+      transport: 'sandbox',
+      providerKey: this.provider,
+      environmentId,
+      leaseId,
+      remoteCwd: '/tmp',
+      timeoutMs: null,
+    };
   }
 }

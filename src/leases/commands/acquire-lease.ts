@@ -5,7 +5,7 @@ import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { failureText } from '../../drivers/failure-text.js';
-import type { AcquireRequest, RuntimeDriver } from '../../drivers/runtime-driver.js';
+import type { AcquireRequest, EffectRequest, RuntimeDriver } from '../../drivers/runtime-driver.js';
 import { DefaultEnvironment } from '../../environments/default-environment.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
@@ -56,6 +56,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
       const { heartbeatRunId } = wish;
       const { config } = environment;
       const result = await tryToAcquire(driver, {
+        companyId,
         leaseId,
         effectId: newId(),
         environmentId,
@@ -84,7 +85,11 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
 
 async function tryToAcquire(driver: RuntimeDriver, request: AcquireRequest): Promise<AcquireResult> {
   try {
-    return { kind: 'acquired', effectId: request.effectId, acquisition: await driver.acquire(request) };
+    return {
+      kind: 'acquired',
+      effectId: request.effectId,
+      acquisition: await driver.acquire(request as EffectRequest),
+    };
   } catch (error) {
     return { kind: 'failed', failureReason: failureText(error) };
   }
