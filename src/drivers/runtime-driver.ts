@@ -120,6 +120,11 @@ interface AnyDriver {
   readonly displayName: string;
   readonly description: string;
   readonly capabilities: DriverCapabilities;
+  /**
+   * Fields of the config that are secrets going in. A stored config has null in their place and, beside it, a SecretRef in
+   * the field of the same name with `SecretRef` after it; only the config of an unsaved probe has the value itself.
+   */
+  readonly secretFields: readonly string[];
   validateConfig(config: JsonObject): ConfigVerdict;
   /** Never fails for what it finds. */
   probe(request: ProbeRequest): Promise<ProbeResult>;

@@ -3,3 +3,4 @@ export { Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
 export { IsJsonObject, IsUuid, UuidParam } from './validation.js';
+export { PERMISSIONS, REQUIREMENT, Requires, type Permission, type Requirement, type Subject } from './requires.js';

@@ -25,6 +25,8 @@ export class LocalDriver implements ImmediateDriver {
     supportsReusableLeases: false,
   };
 
+  readonly secretFields = [];
+
   validateConfig(config: JsonObject): ConfigVerdict {
     return { kind: 'valid', config };
   }

@@ -36,6 +36,8 @@ export class FakeSandboxDriver implements ImmediateDriver {
     supportsReusableLeases: true,
   };
 
+  readonly secretFields = [];
+
   validateConfig(given: JsonObject): ConfigVerdict {
     const config: JsonObject = { ...DEFAULTS, ...given };
     const errors: FieldError[] = Object.keys(given)

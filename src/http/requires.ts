@@ -1,0 +1,24 @@
+import { SetMetadata } from '@nestjs/common';
+
+/** What a token may allow; `admin` allows everything. */
+export const PERMISSIONS = ['environments:manage', 'leases:acquire', 'leases:operate', 'audit:read', 'admin'] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+/**
+ * What a route is about, and with it the parameter that names it: `company` :companyId, `environment` :id, `lease`
+ * :leaseId, `secret` :secretId, `service` nothing. Who may not see the company that it belongs to is answered 404.
+ */
+export type Subject = 'company' | 'environment' | 'lease' | 'secret' | 'service';
+
+export interface Requirement {
+  /** Null: whoever may see the subject. */
+  readonly permission: Permission | null;
+  readonly subject: Subject;
+}
+
+export const REQUIREMENT = Symbol('Requirement');
+
+/** Every route says what its caller needs. A route without it is refused to everybody but an admin. */
+export function Requires(permission: Permission | null, subject: Subject): MethodDecorator {
+  return SetMetadata(REQUIREMENT, { permission, subject } satisfies Requirement);
+}
