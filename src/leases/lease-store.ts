@@ -5,7 +5,7 @@ import type { CommandRunner } from '../commands/command-runner.js';
 import { environmentStream } from '../environments/events.js';
 import { EventLog, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
 import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
-import { evolveLease, initialLease, type Lease, type LeaseState } from './state.js';
+import { evolveLease, foldFacts, initialLease, isSettled, type Lease, type LeaseState } from './state.js';
 
 /** Leases as the log has them. */
 @Injectable()
@@ -34,7 +34,7 @@ export class LeaseStore {
   async unfinishedOfRun(companyId: string, heartbeatRunId: string): Promise<Versioned<Lease>[]> {
     const streams = await this.log.read.openStreamsWithKey(companyId, heartbeatRunId);
     const leases = await Promise.all(streams.map(({ stream, version }) => this.leases.atLeast(stream, version)));
-    return leases.flatMap(({ state, version }) => (state === null ? [] : [{ state, version }]));
+    return leases.flatMap(({ state, version }) => (state === null || 'endedAt' in state ? [] : [{ state, version }]));
   }
 
   /** A lease after events that were just appended. */
@@ -42,26 +42,26 @@ export class LeaseStore {
     const stream = leaseStream(leaseId);
     const { state } = this.leases.advance(stream, before, events);
     if (state === null) throw new Error(`Nothing was appended to ${stream}.`);
-    if ('endedAt' in state) this.leases.forget(stream);
+    if (isSettled(state)) this.leases.forget(stream);
     return state;
   }
 
   /** The write that records events of a lease. Its run is the correlation key, its environment the parent. */
   write(
     runner: CommandRunner,
-    lease: { leaseId: string; environmentId: string; heartbeatRunId: string | null; version: number },
+    leaseId: string,
+    { state, version }: Versioned<LeaseState>,
     events: readonly LeaseEvent[],
   ): StreamWrite {
+    const after = foldFacts(leaseId, state, events);
     return {
-      stream: leaseStream(lease.leaseId),
-      expectedVersion: lease.version,
+      stream: leaseStream(leaseId),
+      expectedVersion: version,
       category: LEASE_CATEGORY,
-      correlationKey: lease.heartbeatRunId,
-      parent: environmentStream(lease.environmentId),
-      open: !events.some((event) => FINAL_EVENTS.includes(event.type)),
+      correlationKey: after.terms.heartbeatRunId,
+      parent: environmentStream(after.terms.environmentId),
+      open: !isSettled(after),
       events: runner.stamp(events),
     };
   }
 }
-
-const FINAL_EVENTS: readonly LeaseEvent['type'][] = ['LeaseReleased', 'LeaseExpired', 'LeaseFailed', 'LeaseRetained'];

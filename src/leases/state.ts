@@ -1,7 +1,7 @@
 import type { DriverReason, FailureClass } from '../drivers/driver-names.js';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { Recorded } from '../event-log/events.js';
-import { leaseIdOf, type LeaseEvent } from './events.js';
+import { leaseIdOf, leaseStream, type LeaseEvent } from './events.js';
 import type {
   AdapterType,
   CleanupStatus,
@@ -147,6 +147,17 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
     version: event.version,
     position: event.position,
   };
+}
+
+/** What events that are not recorded yet will make of a lease; its times and positions are not those of the log. */
+export function foldFacts(leaseId: string, state: LeaseState, events: readonly LeaseEvent[]): Lease {
+  const unrecorded = {
+    ...{ stream: leaseStream(leaseId), companyId: '', actor: '', correlationId: null, causationId: null, id: '' },
+    ...{ position: 0, version: 0, schemaVersion: 0, recordedAt: '1970-01-01T00:00:00.000Z' },
+  };
+  const lease = events.reduce<LeaseState>((folded, event) => evolveLease(folded, { ...unrecorded, ...event }), state);
+  if (lease === null) throw new Error(`The lease ${leaseId} has no events.`);
+  return lease;
 }
 
 function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'LeaseRequested' }>): Lease {

@@ -66,7 +66,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
       const terms = { ...wish, environmentId, driver: driver.driver, provider: driver.provider };
       const events = factsOf(acquireLease(terms, version, result));
       return {
-        writes: [this.leases.write(this.runner, { leaseId, environmentId, heartbeatRunId, version: 0 }, events)],
+        writes: [this.leases.write(this.runner, leaseId, { state: null, version: 0 }, events)],
         // The environment must still be what it was: it may have been archived, deleted or changed meanwhile.
         guards: [{ stream, version }],
         result: { leaseId },

@@ -31,15 +31,13 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
 
   async execute({ leaseId, context }: ExpireLease): Promise<void> {
     const { state: first } = await this.leases.current(leaseId);
-    const { environmentId, heartbeatRunId } = first.terms;
     await this.runner.run(first.companyId, context, async () => {
       const { state, version } = await this.leases.current(leaseId);
       const now = this.clock.now();
       // Asked before anything is taken back: the timer's hint may be older than the lease's last use.
       if (passedDeadline(state, now) === null) return NOTHING;
       const events = factsOf(expireLease(state, now, await cleanUp(this.drivers, state, 'expired')));
-      const identity = { leaseId, environmentId, heartbeatRunId, version };
-      return { ...NOTHING, writes: [this.leases.write(this.runner, identity, events)] };
+      return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, { state, version }, events)] };
     });
   }
 }

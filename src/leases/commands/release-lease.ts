@@ -31,12 +31,11 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
 
   async execute({ leaseId, wish, context }: ReleaseLease): Promise<AcquiredLease> {
     const { state: first } = await this.leases.current(leaseId);
-    const { environmentId, heartbeatRunId } = first.terms;
+    const { environmentId } = first.terms;
     const { position } = await this.runner.run(first.companyId, context, async () => {
       const { state, version } = await this.leases.current(leaseId);
       const events = factsOf(releaseLease(state, wish, await cleanUp(this.drivers, state, wish.outcome)));
-      const identity = { leaseId, environmentId, heartbeatRunId, version };
-      const writes = events.length > 0 ? [this.leases.write(this.runner, identity, events)] : [];
+      const writes = events.length > 0 ? [this.leases.write(this.runner, leaseId, { state, version }, events)] : [];
       return { writes, guards: [], result: {} };
     });
     const [environment, lease] = await Promise.all([

@@ -93,7 +93,7 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
         continue;
       }
       const { environmentId } = state.terms;
-      writes.push(this.leases.write(this.runner, { leaseId, environmentId, heartbeatRunId, version }, decision.facts));
+      writes.push(this.leases.write(this.runner, leaseId, { state, version }, decision.facts));
       leases.push(state);
       if (!environments.has(environmentId)) {
         environments.set(environmentId, await this.environments.anyOf(environmentId, fresh));
