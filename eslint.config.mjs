@@ -29,7 +29,7 @@ const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replac
 
 /** The core: no clock, no randomness, no input or output. */
 const PURE = [
-  'src/**/{events,state,decide,decision,deadline}.ts',
+  'src/**/{events,state,decide,decide-effects,decision,deadline,retry-policy}.ts',
   'src/**/*-{json,names}.ts',
   'src/errors/catalogue.ts',
   'src/event-log/define-event.ts',

@@ -6,6 +6,7 @@ import { EngineModule } from './engine.module.js';
 import { EnvironmentsModule } from './environments/environments.module.js';
 import { LeasesModule } from './leases/leases.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { ProvisioningModule } from './provisioning/provisioning.module.js';
 
 /** The whole service on a database whose migrations have been run. */
 @Module({})
@@ -13,7 +14,14 @@ export class AppModule {
   static on(client: pg.ClientConfig, config: Config): DynamicModule {
     return {
       module: AppModule,
-      imports: [CqrsModule.forRoot(), EngineModule.on(client, config), EnvironmentsModule, LeasesModule, OperationsModule],
+      imports: [
+        CqrsModule.forRoot(),
+        EngineModule.on(client, config),
+        EnvironmentsModule,
+        LeasesModule,
+        ProvisioningModule.on(client),
+        OperationsModule,
+      ],
     };
   }
 }

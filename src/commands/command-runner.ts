@@ -67,7 +67,7 @@ export class CommandRunner {
         companyId,
         actor,
         correlationId,
-        causationId: null,
+        causationId: context.causationId ?? null,
         writes,
         guards,
         idempotency: idempotency && { ...idempotency, result },

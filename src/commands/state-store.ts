@@ -56,6 +56,15 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     ).state;
   }
 
+  /** The state as it was after a number of events of the stream. */
+  async atVersion(stream: string, version: number): Promise<State> {
+    const events = await this.log.read.stream(stream);
+    return this.apply(
+      { state: this.fold.initial, version: 0 },
+      events.filter((event) => event.version <= version),
+    ).state;
+  }
+
   /** The state after events that were just appended to the stream, which is kept from now on. */
   advance(stream: string, from: Versioned<State>, events: readonly RecordedEvent[]): Versioned<State> {
     const next = this.apply(

@@ -24,6 +24,17 @@ export interface Config {
   /** URLs of this service to be tried from a host, in their order. */
   readonly runtimeApiCandidates: readonly string[];
   readonly budgets: Budgets;
+  readonly retryDelays: RetryDelays;
+  /** Effects that one process does at the same time. */
+  readonly workerConcurrency: number;
+  /** Of the queue's keys in Redis: services with logs of their own need one each. */
+  readonly queuePrefix: string;
+}
+
+/** Waits between the attempts at an effect, in milliseconds; after the last one it is given up. */
+export interface RetryDelays {
+  readonly provisioning: readonly number[];
+  readonly cleanup: readonly number[];
 }
 
 /** How long things may take, in milliseconds. */
@@ -91,6 +102,12 @@ export function readConfig(env: Settings): Config {
     executionMs: milliseconds(env, 'LEASEHOLD_EXECUTION_BUDGET_MS', 3_600_000, problems),
     transportMs: milliseconds(env, 'LEASEHOLD_TRANSPORT_BUDGET_MS', 15_000, problems),
   };
+  const retryDelays: RetryDelays = {
+    provisioning: delays(env, 'LEASEHOLD_PROVISIONING_RETRY_MS', [500, 2_000, 5_000, 10_000, 20_000], problems),
+    cleanup: delays(env, 'LEASEHOLD_CLEANUP_RETRY_MS', [1_000, 5_000, 15_000, 60_000, 300_000, 900_000], problems),
+  };
+  const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '32';
+  refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
   if (problems.length > 0 || !isRole(role)) throw new ConfigError(problems.join('\n'));
   return {
     host,
@@ -104,6 +121,9 @@ export function readConfig(env: Settings): Config {
     workspaceRoots,
     runtimeApiCandidates,
     budgets,
+    retryDelays,
+    workerConcurrency: Number(workerConcurrency),
+    queuePrefix: set(env['LEASEHOLD_QUEUE_PREFIX']) ?? 'leasehold',
   };
 }
 
@@ -129,6 +149,16 @@ function milliseconds(env: Settings, name: string, unset: number, problems: stri
   if (text === undefined) return unset;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   problems.push(`${name} is "${text}": it must be a number of milliseconds.`);
+  return unset;
+}
+
+/** A JSON array of numbers. */
+function delays(env: Settings, name: string, unset: readonly number[], problems: string[]): readonly number[] {
+  const text = set(env[name]);
+  if (text === undefined) return unset;
+  const items = parsed(text);
+  if (Array.isArray(items) && items.every((item) => Number.isInteger(item) && item >= 0)) return items as number[];
+  problems.push(`${name} must be a JSON array of milliseconds, such as [1000, 5000].`);
   return unset;
 }
 

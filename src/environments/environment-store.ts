@@ -66,6 +66,15 @@ export class EnvironmentStore {
     return { state: state.environment, version };
   }
 
+  /** The environment as it was at a version, deleted since or not. */
+  async environmentAtVersion(environmentId: string, version: number): Promise<Environment> {
+    const stream = environmentStream(environmentId);
+    const known = await this.environments.atLeast(stream, version);
+    const state = known.version === version ? known.state : await this.environments.atVersion(stream, version);
+    if (state.kind === 'none') throw new Error(`The environment ${environmentId} has no version ${version}.`);
+    return state.environment;
+  }
+
   /** The environment as it was at a position, deleted or not. */
   async environmentAsOf(environmentId: string, position: number): Promise<Environment> {
     const state = await this.environments.asOf(environmentStream(environmentId), position);

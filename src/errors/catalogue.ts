@@ -88,6 +88,11 @@ export const ERRORS = {
     title: 'The driver could not provide the environment.',
     remedy: 'See `detail`; the failed lease in `leaseId` keeps the history.',
   },
+  cleanup_not_failed: {
+    status: 409,
+    title: 'The lease’s cleanup has not failed.',
+    remedy: 'See the lease’s `cleanupStatus`: only a `failed` or `irrevocable` cleanup can be retried or written off.',
+  },
   lease_release_failed: {
     status: 409,
     title: 'The lease cannot be released in its present state.',
@@ -170,6 +175,8 @@ export interface ErrorFacts {
   readonly leaseId?: string;
   readonly environmentId?: string;
   readonly actualVersion?: number;
+  /** Why, where the code alone does not say: a lease's reason code. */
+  readonly reasonCode?: string | null;
 }
 
 /** An expected failure: the one error type that crosses from the inside to the HTTP edge. */

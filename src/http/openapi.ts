@@ -91,6 +91,7 @@ function problemSchemas(): Schemas {
         requestId: { ...text, format: 'uuid' },
         instance: { ...text, format: 'uri-reference', description: 'The path of the request.' },
         errors: { type: 'array', items: { $ref: '#/components/schemas/FieldError' } },
+        reasonCode: { ...text, nullable: true },
         leaseIds: { type: 'array', items: { ...text, format: 'uuid' } },
         leaseId: { ...text, format: 'uuid' },
         environmentId: { ...text, format: 'uuid' },

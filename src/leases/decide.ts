@@ -5,7 +5,7 @@ import type { Environment, EnvironmentState } from '../environments/state.js';
 import { deadlineOf, type Deadline } from './deadline.js';
 import type { LeaseEvent } from './events.js';
 import { LOCAL_ONLY_ADAPTERS, type AdapterType, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
-import type { Lease, LeaseState, LeaseTerms } from './state.js';
+import type { Lease, LeaseEnding, LeaseState, LeaseTerms } from './state.js';
 
 /** What a caller asks for: the terms, less those that the environment gives. */
 export type LeaseWish = Omit<LeaseTerms, 'driver' | 'provider'>;
@@ -33,10 +33,11 @@ function supportsDriver(adapterType: AdapterType, driver: EnvironmentDriver): bo
   return driver === 'local' || (driver !== 'plugin' && !LOCAL_ONLY_ADAPTERS.includes(adapterType));
 }
 
-/** What the driver's try to acquire came to. */
+/** What the driver's try to acquire came to, or that it is left to a worker. */
 export type AcquireResult =
   | { readonly kind: 'acquired'; readonly effectId: string; readonly acquisition: Acquisition }
-  | { readonly kind: 'failed'; readonly failureReason: string };
+  | { readonly kind: 'failed'; readonly failureReason: string }
+  | { readonly kind: 'queued'; readonly effectId: string };
 
 export function acquireLease(
   terms: LeaseTerms,
@@ -44,15 +45,20 @@ export function acquireLease(
   result: AcquireResult,
 ): Decision<readonly LeaseEvent[]> {
   const requested: LeaseEvent = { type: 'LeaseRequested', data: { ...terms, environmentVersion } };
-  if (result.kind === 'failed') {
-    const { failureReason } = result;
-    return accepted([requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
+  switch (result.kind) {
+    case 'failed': {
+      const { failureReason } = result;
+      return accepted([requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
+    }
+    case 'queued':
+      return accepted([requested, { type: 'ProvisioningRequested', data: { effectId: result.effectId } }]);
+    case 'acquired': {
+      const { effectId, acquisition } = result;
+      // Named one by one: a driver's object may carry more than an event may hold.
+      const { providerLeaseId, metadata, teardown } = acquisition;
+      return accepted([requested, { type: 'LeaseActivated', data: { effectId, providerLeaseId, metadata, teardown } }]);
+    }
   }
-  const { effectId, acquisition } = result;
-  // Named one by one: a driver's object may carry more than an event may hold.
-  const { providerLeaseId, metadata, teardown } = acquisition;
-  const data = { effectId, providerLeaseId, metadata, teardown };
-  return accepted([requested, { type: 'LeaseActivated', data }]);
 }
 
 export interface ReleaseWish {
@@ -60,24 +66,27 @@ export interface ReleaseWish {
   readonly failureReason: string | null;
 }
 
-/** What the driver's try to take back came to; `kept` where the policy retains what a failed lease had. */
-export type CleanupResult = ReleaseOutcome | 'kept' | { readonly failed: string };
+/**
+ * What the driver's try to take back came to; `kept` where the policy retains what a failed lease had; `later` where a
+ * worker is to do it, as the effect with this id.
+ */
+export type CleanupResult = ReleaseOutcome | 'kept' | { readonly failed: string } | { readonly later: string };
 
 /** Whether ending the lease this way leaves what it holds in place. */
 export function retains(terms: LeaseTerms, outcome: ReleaseOutcomeName): boolean {
   return terms.leasePolicy === 'retain_on_failure' && outcome === 'failed';
 }
 
-/** Ends an active lease. One that has ended already stays as it is: releasing again is no error. */
+/** Ends a lease. One that has ended already, or is about to, stays as it is: releasing again is no error. */
 export function releaseLease(
   state: LeaseState,
   wish: ReleaseWish,
   cleanup: CleanupResult,
 ): Decision<readonly LeaseEvent[]> {
   if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
-  if ('endedAt' in state) return accepted([]);
-  if (state.status !== 'active') {
-    return refused('lease_release_failed', `The lease is ${state.status}.`, { leaseId: state.id });
+  if ('endedAt' in state || state.status === 'releasing') return accepted([]);
+  if (state.status === 'requested') {
+    return refused('lease_release_failed', 'The lease has only just been asked for.', { leaseId: state.id });
   }
   const reasons = {
     released: 'released_by_caller',
@@ -108,24 +117,41 @@ function endingEvents(
   ending: Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data'],
   cleanup: CleanupResult,
 ): LeaseEvent[] {
-  const events: LeaseEvent[] = [{ type: 'LeaseReleaseRequested', data: ending }];
-  if (cleanup === 'cleaned') events.push({ type: 'CleanupSucceeded', data: {} });
-  else if (typeof cleanup === 'object') events.push({ type: 'CleanupFailed', data: { detail: cleanup.failed } });
-  events.push(lastEvent(lease, ending));
-  return events;
+  const requested: LeaseEvent = { type: 'LeaseReleaseRequested', data: ending };
+  const last = lastEvent(lease.terms, ending);
+  const { effect } = lease;
+  if (effect?.kind === 'provisioning') {
+    // A worker may be making it right now: what it makes is known when it is done, and is then taken down.
+    if (effect.underWay) return [requested];
+    const overtaken: LeaseEvent = { type: 'ProvisioningOvertaken', data: { effectId: effect.effectId, grant: null } };
+    if (!lease.inDoubt || !isLater(cleanup)) return [requested, overtaken, notRetained(last, ending)];
+    return [requested, overtaken, { type: 'CleanupRequested', data: { effectId: cleanup.later } }];
+  }
+  if (isLater(cleanup)) return [requested, { type: 'CleanupRequested', data: { effectId: cleanup.later } }];
+  if (cleanup === 'cleaned') return [requested, { type: 'CleanupSucceeded', data: {} }, last];
+  if (typeof cleanup === 'string') return [requested, last];
+  return [requested, { type: 'CleanupFailed', data: { detail: cleanup.failed } }, last];
 }
 
-function lastEvent(
-  lease: Lease,
-  { outcome, reasonCode, failureReason }: Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data'],
-): LeaseEvent {
+function isLater(cleanup: CleanupResult): cleanup is { readonly later: string } {
+  return typeof cleanup === 'object' && 'later' in cleanup;
+}
+
+/** Nothing was made, so there is nothing to retain. */
+function notRetained(last: LeaseEvent, { reasonCode, failureReason }: LeaseEnding): LeaseEvent {
+  if (last.type !== 'LeaseRetained') return last;
+  return { type: 'LeaseFailed', data: { reasonCode, failureReason: failureReason ?? reasonCode } };
+}
+
+/** The event that ends a lease whose end was asked for in this way. */
+export function lastEvent(terms: LeaseTerms, { outcome, reasonCode, failureReason }: LeaseEnding): LeaseEvent {
   switch (outcome) {
     case 'released':
       return { type: 'LeaseReleased', data: {} };
     case 'expired':
       return { type: 'LeaseExpired', data: {} };
     case 'failed':
-      return retains(lease.terms, outcome)
+      return retains(terms, outcome)
         ? { type: 'LeaseRetained', data: {} }
         : { type: 'LeaseFailed', data: { reasonCode, failureReason: failureReason ?? reasonCode } };
   }

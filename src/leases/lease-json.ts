@@ -1,6 +1,6 @@
 import type { CleanupStatus, LeasePolicy, LeaseStatus, ReasonCode } from './lease-names.js';
 import { deadlineOf } from './deadline.js';
-import type { JsonObject, Lease } from './state.js';
+import type { EffectFailure, JsonObject, Lease } from './state.js';
 
 /** A lease as callers see it: every field of the seed's `EnvironmentLease`, then ours. Times are ISO 8601. */
 export interface LeaseJson {
@@ -27,6 +27,8 @@ export interface LeaseJson {
   readonly agentId: string | null;
   readonly fence: number;
   readonly reasonCode: ReasonCode | null;
+  /** Of the last attempt to provision it or to take it back, while that has not succeeded. */
+  readonly lastFailure: EffectFailure | null;
   readonly version: number;
   readonly position: number;
 }
@@ -59,6 +61,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     agentId: terms.agentId,
     fence: lease.fence,
     reasonCode: ending?.reasonCode ?? null,
+    lastFailure: lease.lastFailure,
     version: lease.version,
     position: lease.position,
   };

@@ -7,7 +7,7 @@ import { evolveLease } from './state.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',
-  version: 1,
+  version: 2,
   entity: LeaseRow,
   types: LEASE_EVENTS.map((definition) => definition.type),
   keyOf: (event) => leaseIdOf(event.stream),
@@ -25,6 +25,7 @@ export const leaseProjection: Projection<LeaseRow> = {
       executionWorkspaceId,
       status,
       expiresAt,
+      effectId: lease.effect?.effectId ?? null,
       fence,
       lease,
     };

@@ -9,6 +9,7 @@ import type { Lease } from './state.js';
 @Index(['environmentId', 'fence'])
 @Index(['heartbeatRunId', 'fence'])
 @Index(['expiresAt'], { where: 'expires_at IS NOT NULL' })
+@Index(['fence'], { where: 'effect_id IS NOT NULL' })
 export class LeaseRow {
   @PrimaryColumn('uuid')
   id!: string;
@@ -34,6 +35,10 @@ export class LeaseRow {
   /** Of an active lease: it is what the expiry timer looks for. */
   @Column('timestamptz', { name: 'expires_at', nullable: true, transformer: isoTime })
   expiresAt!: string | null;
+
+  /** Of the effect that is asked for and not settled: it is what a queue that has lost it is filled from. */
+  @Column('uuid', { name: 'effect_id', nullable: true })
+  effectId!: string | null;
 
   /** Lists are in its order, newest first: it is unique and never changes. */
   @Column('bigint', { transformer: safeInteger })

@@ -6,10 +6,14 @@ import { AcquireLeaseHandler } from './commands/acquire-lease.js';
 import { ExpireLeaseHandler } from './commands/expire-lease.js';
 import { ReleaseLeaseHandler } from './commands/release-lease.js';
 import { ReleaseRunLeasesHandler } from './commands/release-run-leases.js';
+import { SettleCleanupHandler } from './commands/settle-cleanup.js';
+import { EffectHints } from './effect-hints.js';
 import { ExpiryTimer } from './expiry-timer.js';
 import { LeasesController } from './http/leases.controller.js';
 import { LeaseRow } from './lease-row.js';
+import { LeaseEffects } from './lease-effects.js';
 import { LeaseStore } from './lease-store.js';
+import { LeaseWaiter } from './lease-waiter.js';
 import { GetLeaseHandler } from './queries/get-lease.js';
 import { ListLeasesHandler } from './queries/list-leases.js';
 
@@ -24,8 +28,13 @@ import { ListLeasesHandler } from './queries/list-leases.js';
     ReleaseLeaseHandler,
     ReleaseRunLeasesHandler,
     ExpireLeaseHandler,
+    SettleCleanupHandler,
+    EffectHints,
+    LeaseEffects,
+    LeaseWaiter,
     GetLeaseHandler,
     ListLeasesHandler,
   ],
+  exports: [Clock, LeaseEffects, LeaseStore, LeaseWaiter],
 })
 export class LeasesModule {}

@@ -1,4 +1,4 @@
-import type { DriverReason, FailureClass } from '../drivers/driver-names.js';
+import type { FailureClass } from '../drivers/driver-names.js';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { Recorded } from '../event-log/events.js';
 import { leaseIdOf, leaseStream, type LeaseEvent } from './events.js';
@@ -58,12 +58,15 @@ export interface LeaseEffect {
   readonly underWay: boolean;
   /** When the next attempt is due (ISO 8601); null: now. */
   readonly dueAt: string | null;
+  /** Of the event that asked for it: what the worker records belongs to the same request. */
+  readonly correlationId: string | null;
+  readonly requestedBy: string;
 }
 
 /** The last failure of an effect. */
 export interface EffectFailure {
   readonly failureClass: FailureClass;
-  readonly reasonCode: ReasonCode | DriverReason;
+  readonly reasonCode: ReasonCode;
   readonly failureReason: string;
 }
 
@@ -89,6 +92,8 @@ export type Lease = {
   /** Log position of the lease's first event: it only grows, and a holder with a lower one is refused. */
   readonly fence: number;
   readonly effect: LeaseEffect | null;
+  /** Effect id of its provisioning; null where the driver acquires at once. */
+  readonly provisioningId: string | null;
   readonly lastFailure: EffectFailure | null;
   /** Whether a failed attempt may have made something. */
   readonly inDoubt: boolean;
@@ -127,6 +132,7 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
       environmentVersion,
       fence: event.position,
       effect: null,
+      provisioningId: null,
       lastFailure: null,
       inDoubt: false,
       cleanupStatus: null,
@@ -165,7 +171,7 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
   switch (event.type) {
     case 'ProvisioningRequested':
       if (lease.status !== 'requested') throw brokenHistory(event);
-      return { ...lease, status: 'queued', effect: effect('provisioning', event.data.effectId) };
+      return { ...lease, status: 'queued', provisioningId: event.data.effectId, effect: asked('provisioning', event) };
     case 'ProvisioningStarted':
       return { ...notActiveYet(lease, event), status: 'provisioning', effect: begun(lease, event) };
     case 'ProvisioningAttemptFailed': {
@@ -191,7 +197,7 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
     }
     case 'CleanupRequested':
     case 'CleanupRetryRequested':
-      return { ...lease, cleanupStatus: 'pending', effect: effect('cleanup', event.data.effectId) };
+      return { ...lease, cleanupStatus: 'pending', effect: asked('cleanup', event) };
     case 'CleanupStarted':
       return { ...lease, cleanupStatus: 'running', effect: begun(lease, event) };
     case 'CleanupAttemptFailed': {
@@ -203,7 +209,7 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
     case 'CleanupWrittenOff':
       return { ...lease, cleanupStatus: 'irrevocable', cleanupWrittenOff: true, effect: null };
     case 'CleanupSucceeded':
-      return { ...lease, cleanupStatus: 'success', effect: null };
+      return { ...lease, cleanupStatus: 'success', effect: null, lastFailure: null };
     case 'CleanupFailed':
       return { ...lease, cleanupStatus: 'failed' };
     case 'ExecutionStarted': {
@@ -242,8 +248,13 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
   }
 }
 
-function effect(kind: LeaseEffect['kind'], effectId: string): LeaseEffect {
-  return { kind, effectId, attempts: 0, underWay: false, dueAt: null };
+type Asked = Extract<
+  Recorded<LeaseEvent>,
+  { type: 'ProvisioningRequested' | 'CleanupRequested' | 'CleanupRetryRequested' }
+>;
+
+function asked(kind: LeaseEffect['kind'], { data: { effectId }, correlationId, id: requestedBy }: Asked): LeaseEffect {
+  return { kind, effectId, attempts: 0, underWay: false, dueAt: null, correlationId, requestedBy };
 }
 
 type Started = Extract<Recorded<LeaseEvent>, { type: 'ProvisioningStarted' | 'CleanupStarted' }>;

@@ -10,11 +10,19 @@ import { schemaProblems } from './schema-problems.js';
  * the event gets a new schemaVersion with an upcaster, and a sample of its own. A line here is added, never changed.
  */
 const SEALS: Record<string, string> = {
+  'CleanupAttemptFailed.v1.json': '9fb147a3299a6c8915119903d7121866bedcd5257c96a133ec185ce9313aac6a',
   'CleanupFailed.v1.json': 'e900382b4c4fe3b7367cc7749e1cc93eebbfd610b4ca8a964f04010cc227b46f',
+  'CleanupRequested.v1.json': 'd9dcad73cd287fedcde548526c0fe9b59133557ce12c384187be131a9580cfd0',
+  'CleanupRetryRequested.v1.json': '65b20fef4104b5e1466a55face5bc16973abda4976eca56bd3647abdfd13e766',
+  'CleanupStarted.v1.json': '0dcc3c2a61f40fdec69870dfcafc45b983fcce856d73bc563aeeabe7d89a9d3b',
   'CleanupSucceeded.v1.json': 'a9f5053f7d8a911cb3c4277190a76b9a526da9b5ca3bd8e52234a811b6deca32',
+  'CleanupWrittenOff.v1.json': '4b88038bf56bad79f99b47e8ccb1ada1efe44881981afdd30ffd1aa9f21016d3',
   'EnvironmentChanged.v1.json': '79dae00e28a7bf8d8106c11147cf65921b7cd8f89ecb76436a49d31f0feb11f6',
   'EnvironmentCreated.v1.json': '4fb4a334086ae478d2396e074ad4e506a6175268d34d725599a0890e8e23bcb9',
   'EnvironmentDeleted.v1.json': 'f606d3ddf80111dd9494f03599e83dd0b53dd9f4e528bd4b6d72292ae5e84e08',
+  'ExecutionFailed.v1.json': '6545b626ac3531f10bf7d7078e42194fa256c427dd7c9c703cb13432bf2ef2fe',
+  'ExecutionFinished.v1.json': '2a794e9863d84aa754975da79f02d22a816cf0afa9fe9bf9f86f8415bb839f5d',
+  'ExecutionStarted.v1.json': '99aa7fda2e93760dda5afa5fb41ca4874e351ceb97eb5808189ef6d81794bc2b',
   'LeaseActivated.v1.json': 'a2f685abbe1c2028ee291ae4a43e7a9831ccc2792c93846ff59633093c1290d3',
   'LeaseExpired.v1.json': '88f8d0768432c1c90666c4557767f4c26b5837305d587bd488171e1d21ebd042',
   'LeaseFailed.v1.json': '78bc489c1c872329cc7dfb4fce7109dad4560794706c08985607e4c87ac8763e',
@@ -24,6 +32,12 @@ const SEALS: Record<string, string> = {
   'LeaseRetained.v1.json': '745c73470c4f7ce7e7a8cf53b4b192a19311951cf878d4e692b4c5b1bd849820',
   'LocalEnvironmentClaimed.v1.json': 'd0a21f93a01248d0de99e9912bf75563edd450b921782ef7bde527125bc0b873',
   'LocalEnvironmentFreed.v1.json': 'bf87dd2a9c4e83ba47a7f62d0d7f3cf070d0b3222cdf38d968e3ce86c9f3b1f8',
+  'ProvisioningAttemptFailed.v1.json': '7e181cc01441f64cc2ef3f08233942c9eb77e17dcf876fec0dc085df9921f687',
+  'ProvisioningOvertaken.v1.json': '68c800e4adbe182fa86ba85489ee29dd5b915f023aa4e431ae39384f9ec9aa98',
+  'ProvisioningRequested.v1.json': '536a582a2cc57af61a7c655c1aa23fef005259b651d95b96c32dad98ef7f9005',
+  'ProvisioningStarted.v1.json': 'b16a676c3ddfe4761e4b705c69af6280a68a0957be4822c4653df7ec61c748a3',
+  'WorkspaceRealized.v1.json': '63e7d21b539c81a3f0c73d2c4778369fe91dc8ade7b84715022a0a160efd00fb',
+  'WorkspaceSynced.v1.json': 'e72a01569a938591ec0ea6a200040fb1a731b03f4536acc324239db9ca508f07',
 };
 
 const FIELDS = [

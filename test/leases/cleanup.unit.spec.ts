@@ -1,19 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { DriverRegistry } from '../../src/drivers/driver-registry.js';
-import type { ReleaseRequest } from '../../src/drivers/runtime-driver.js';
+import type { HeldLease } from '../../src/drivers/runtime-driver.js';
 import { FakeSandboxDriver } from '../../src/drivers/sandbox/fake-sandbox-driver.js';
 import { cleanUp } from '../../src/leases/cleanup.js';
-import { ACQUISITION, active, endRequested, lease, LEASE, released, requested } from './lease-examples.js';
+import { ACQUISITION, active, COMPANY, endRequested, lease, LEASE, released, requested } from './lease-examples.js';
 
 /** The fake provider, telling what it was asked to take back, and failing where it is told to. */
 class Watched extends FakeSandboxDriver {
-  readonly asked: ReleaseRequest[] = [];
+  readonly asked: HeldLease[] = [];
 
   constructor(private readonly failure: Error | null = null) {
     super();
   }
 
-  override release(request: ReleaseRequest): ReturnType<FakeSandboxDriver['release']> {
+  override release(request: HeldLease): ReturnType<FakeSandboxDriver['release']> {
     this.asked.push(request);
     return this.failure ? Promise.reject(this.failure) : super.release(request);
   }
@@ -24,7 +24,9 @@ describe('cleaning up', () => {
     const driver = new Watched();
     await expect(cleanUp(new DriverRegistry([driver]), lease(active()), 'released')).resolves.toBe('cleaned');
     const { providerLeaseId, teardown } = ACQUISITION;
-    expect(driver.asked).toStrictEqual([{ leaseId: LEASE, providerLeaseId, teardown }]);
+    expect(driver.asked).toStrictEqual([
+      { companyId: COMPANY, leaseId: LEASE, fence: lease(active()).fence, providerLeaseId, teardown },
+    ]);
   });
 
   it('keeps what a failed lease has where its policy says so, and only then', async () => {

@@ -221,11 +221,14 @@ describe('releasing', () => {
     given([]).when(release('released')).then({ refused: 'lease_not_found' });
   });
 
-  it.each<[string, LeaseEvent[]]>([
-    ['requested', [requested()]],
-    ['releasing', [...active(), endRequested()]],
-  ])('a lease that is %s is refused by name', (_status, events) => {
-    given(events).when(release('released')).then({ refused: 'lease_release_failed', leaseId: LEASE });
+  it('a lease that is on its way out already stays on it', () => {
+    given([...active(), endRequested()])
+      .when(release('failed'))
+      .then([]);
+  });
+
+  it('a lease that has only been asked for is refused by name', () => {
+    given([requested()]).when(release('released')).then({ refused: 'lease_release_failed', leaseId: LEASE });
   });
 });
 

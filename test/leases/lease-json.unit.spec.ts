@@ -58,6 +58,7 @@ describe('a lease in JSON', () => {
       agentId,
       fence: FIRST_POSITION,
       reasonCode: null,
+      lastFailure: null,
       version: 2,
       position: FIRST_POSITION + 1,
     });

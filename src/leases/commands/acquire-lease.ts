@@ -5,13 +5,14 @@ import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { failureText } from '../../drivers/failure-text.js';
-import type { AcquireRequest, EffectRequest, RuntimeDriver } from '../../drivers/runtime-driver.js';
+import type { AcquireRequest, RuntimeDriver } from '../../drivers/runtime-driver.js';
 import { DefaultEnvironment } from '../../environments/default-environment.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { acquireLease, mayAcquire, type AcquireResult, type LeaseWish } from '../decide.js';
+import { EffectHints } from '../effect-hints.js';
 import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
@@ -22,7 +23,10 @@ export interface AcquiredLease {
   readonly position: number;
 }
 
-/** Leases an environment. @throws LeaseholdError as listed at the route */
+/**
+ * Leases an environment; a driver that takes its time is asked by a worker, and the lease is not active yet.
+ * @throws LeaseholdError as listed at the route
+ */
 export class AcquireLease extends Command<AcquiredLease> {
   /** @param wish its `environmentId` null: the company's local environment, which is made on first use. */
   constructor(
@@ -42,6 +46,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     private readonly defaultEnvironment: DefaultEnvironment,
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
+    private readonly hints: EffectHints,
   ) {}
 
   async execute({ companyId, wish, context }: AcquireLease): Promise<AcquiredLease> {
@@ -76,6 +81,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     const { position } = outcome;
     if (outcome.kind === 'done') {
       const lease = this.leases.advance(leaseId, { state: null, version: 0 }, outcome.events);
+      this.hints.about(lease);
       return acquired(outcome.plan.environment, lease, position);
     }
     const lease = await this.leases.asOf(outcome.result.leaseId, position);
@@ -84,12 +90,10 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
 }
 
 async function tryToAcquire(driver: RuntimeDriver, request: AcquireRequest): Promise<AcquireResult> {
+  const { effectId } = request;
+  if (driver.acquiring === 'queued') return { kind: 'queued', effectId };
   try {
-    return {
-      kind: 'acquired',
-      effectId: request.effectId,
-      acquisition: await driver.acquire(request as EffectRequest),
-    };
+    return { kind: 'acquired', effectId, acquisition: await driver.acquire(request) };
   } catch (error) {
     return { kind: 'failed', failureReason: failureText(error) };
   }

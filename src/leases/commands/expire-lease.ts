@@ -1,11 +1,14 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner, type CommandPlan } from '../../commands/command-runner.js';
+import type { Versioned } from '../../commands/state-store.js';
 import { factsOf } from '../../commands/decision.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { cleanUp } from '../cleanup.js';
 import { Clock } from '../clock.js';
 import { expireLease, passedDeadline } from '../decide.js';
+import type { Lease } from '../state.js';
+import { EffectHints } from '../effect-hints.js';
 import { LeaseStore } from '../lease-store.js';
 
 /** Ends a lease whose deadline has passed; does nothing to any other. */
@@ -18,7 +21,11 @@ export class ExpireLease extends Command<void> {
   }
 }
 
-const NOTHING: CommandPlan = { writes: [], guards: [], result: {} };
+interface ExpiryPlan extends CommandPlan {
+  readonly before: Versioned<Lease> | null;
+}
+
+const NOTHING: ExpiryPlan = { writes: [], guards: [], result: {}, before: null };
 
 @CommandHandler(ExpireLease)
 export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
@@ -27,17 +34,22 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
     private readonly clock: Clock,
+    private readonly hints: EffectHints,
   ) {}
 
   async execute({ leaseId, context }: ExpireLease): Promise<void> {
     const { state: first } = await this.leases.current(leaseId);
-    await this.runner.run(first.companyId, context, async () => {
+    const outcome = await this.runner.run(first.companyId, context, async () => {
       const { state, version } = await this.leases.current(leaseId);
       const now = this.clock.now();
       // Asked before anything is taken back: the timer's hint may be older than the lease's last use.
       if (passedDeadline(state, now) === null) return NOTHING;
       const events = factsOf(expireLease(state, now, await cleanUp(this.drivers, state, 'expired')));
-      return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, { state, version }, events)] };
+      const before = { state, version };
+      return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, before, events)], before };
     });
+    if (outcome.kind === 'done' && outcome.plan.before) {
+      this.hints.about(this.leases.advance(leaseId, outcome.plan.before, outcome.events));
+    }
   }
 }

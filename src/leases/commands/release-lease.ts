@@ -6,6 +6,7 @@ import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { cleanUp } from '../cleanup.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
+import { EffectHints } from '../effect-hints.js';
 import { LeaseStore } from '../lease-store.js';
 import type { AcquiredLease } from './acquire-lease.js';
 
@@ -27,6 +28,7 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
     private readonly environments: EnvironmentStore,
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
+    private readonly hints: EffectHints,
   ) {}
 
   async execute({ leaseId, wish, context }: ReleaseLease): Promise<AcquiredLease> {
@@ -42,6 +44,7 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
       this.environments.environmentAsOf(environmentId, position),
       this.leases.asOf(leaseId, position),
     ]);
+    this.hints.about(lease);
     return { environment, lease, position };
   }
 }

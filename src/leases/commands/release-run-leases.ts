@@ -10,6 +10,7 @@ import type { ErrorCode } from '../../errors/catalogue.js';
 import type { StreamWrite } from '../../event-log/index.js';
 import { cleanUp } from '../cleanup.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
+import { EffectHints } from '../effect-hints.js';
 import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
@@ -52,6 +53,7 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
     private readonly environments: EnvironmentStore,
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
+    private readonly hints: EffectHints,
   ) {}
 
   async execute({ companyId, heartbeatRunId, wish, context }: ReleaseRunLeases): Promise<ReleasedRun> {
@@ -65,6 +67,7 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
         environment: environmentIn(plan.environments, lease.terms.environmentId),
         lease: this.leases.advance(lease.id, { state: lease, version: lease.version }, events),
       }));
+      for (const { lease } of released) this.hints.about(lease);
       return { released, errors: plan.result.errors, position };
     }
     const { leaseIds, errors } = outcome.result;
@@ -92,6 +95,8 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
         errors.push({ leaseId, code: decision.code, detail: decision.detail });
         continue;
       }
+      // It is on its way out already.
+      if (decision.facts.length === 0) continue;
       const { environmentId } = state.terms;
       writes.push(this.leases.write(this.runner, leaseId, { state, version }, decision.facts));
       leases.push(state);

@@ -14,7 +14,8 @@ import {
   type WorkspaceMode,
 } from '../lease-names.js';
 import type { LeaseJson } from '../lease-json.js';
-import type { JsonObject } from '../state.js';
+import { FAILURE_CLASSES } from '../../drivers/driver-names.js';
+import type { EffectFailure, JsonObject } from '../state.js';
 
 const UUID = { type: 'string', format: 'uuid' } as const;
 const UUID_OR_NULL = { ...UUID, nullable: true } as const;
@@ -52,6 +53,17 @@ export class LeaseAnswer implements LeaseJson {
   @ApiProperty(UUID_OR_NULL) agentId!: string | null;
   @ApiProperty({ description: 'It only grows: a holder with a lower one is refused.' }) fence!: number;
   @ApiProperty({ enum: REASON_CODES, nullable: true }) reasonCode!: ReasonCode | null;
+  @ApiProperty({
+    type: 'object',
+    nullable: true,
+    description: 'Of the last attempt to provision it or to take it back, while that has not succeeded.',
+    properties: {
+      failureClass: { type: 'string', enum: [...FAILURE_CLASSES] },
+      reasonCode: { type: 'string', enum: [...REASON_CODES] },
+      failureReason: { type: 'string' },
+    },
+  })
+  lastFailure!: EffectFailure | null;
   @ApiProperty() version!: number;
   @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
 }
@@ -120,6 +132,7 @@ export const LEASE_EXAMPLE: LeaseAnswer = {
   agentId: null,
   fence: 813,
   reasonCode: null,
+  lastFailure: null,
   version: 2,
   position: 814,
 };
@@ -133,4 +146,14 @@ export const RELEASED_LEASE_EXAMPLE: LeaseAnswer = {
   reasonCode: 'released_by_caller',
   version: 5,
   position: 817,
+};
+
+export const QUEUED_LEASE_EXAMPLE: LeaseAnswer = {
+  ...LEASE_EXAMPLE,
+  status: 'queued',
+  providerLeaseId: null,
+  acquiredAt: null,
+  lastUsedAt: null,
+  expiresAt: null,
+  metadata: { driver: 'ssh', executionWorkspaceMode: null },
 };

@@ -4,11 +4,12 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../commands/command-context.js';
 import { ENVIRONMENT_EXAMPLE } from '../../environments/http/environment-answers.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, UuidParam } from '../../http/index.js';
+import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, PreferWait, UuidParam } from '../../http/index.js';
 import { AcquireLease, type AcquiredLease } from '../commands/acquire-lease.js';
 import { ReleaseLease } from '../commands/release-lease.js';
 import { ReleaseRunLeases } from '../commands/release-run-leases.js';
 import type { ReleaseWish } from '../decide.js';
+import { LeaseWaiter } from '../lease-waiter.js';
 import { leaseJson, type LeaseJson } from '../lease-json.js';
 import { GetLease } from '../queries/get-lease.js';
 import { ListLeases, type LeasePage } from '../queries/list-leases.js';
@@ -17,9 +18,11 @@ import {
   LEASE_EXAMPLE,
   LeaseAnswer,
   LeasePageAnswer,
+  QUEUED_LEASE_EXAMPLE,
   RELEASED_LEASE_EXAMPLE,
   ReleaseRunLeasesAnswer,
 } from './lease-answers.js';
+import { awaitActive, awaitEnd } from './awaited.js';
 import { AcquireLeaseBody, EnvironmentLeasesQuery, LeaseFilterQuery, ReleaseBody } from './lease-bodies.js';
 
 const PAGE_SIZE = 50;
@@ -44,6 +47,7 @@ export class LeasesController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly waiter: LeaseWaiter,
   ) {}
 
   @Post('companies/:companyId/leases')
@@ -64,6 +68,12 @@ export class LeasesController {
     },
   })
   @ApiAnswer({ status: 201, description: 'The lease is active.', type: AcquireLeaseAnswer, example: ACQUIRED_EXAMPLE })
+  @ApiAnswer({
+    status: 202,
+    description: 'It is still being provisioned when the wait is over; `Location` tells what has become of it.',
+    type: AcquireLeaseAnswer,
+    example: { ...ACQUIRED_EXAMPLE, lease: QUEUED_LEASE_EXAMPLE },
+  })
   @ApiProblems(
     'environment_not_found',
     'environment_inactive',
@@ -77,9 +87,10 @@ export class LeasesController {
     @UuidParam('companyId') companyId: string,
     @Body() body: AcquireLeaseBody,
     @Context() context: CommandContext,
+    @PreferWait() waitSeconds: number,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
-    const acquired = await this.commands.execute(
+    const asked = await this.commands.execute(
       new AcquireLease(
         companyId,
         {
@@ -100,7 +111,9 @@ export class LeasesController {
         context,
       ),
     );
+    const acquired = await awaitActive(this.waiter, asked, waitSeconds);
     void reply.header('Location', `/api/environment-leases/${acquired.lease.id}`);
+    if (acquired.lease.status !== 'active') void reply.status(202);
     return answered(acquired, reply);
   }
 
@@ -174,9 +187,11 @@ export class LeasesController {
     @UuidParam('leaseId') leaseId: string,
     @Body() body: ReleaseBody,
     @Context() context: CommandContext,
+    @PreferWait() waitSeconds: number,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
-    return answered(await this.commands.execute(new ReleaseLease(leaseId, wishOf(body), context)), reply);
+    const released = await this.commands.execute(new ReleaseLease(leaseId, wishOf(body), context));
+    return answered(await awaitEnd(this.waiter, released, waitSeconds), reply);
   }
 
   @Post('companies/:companyId/heartbeat-runs/:runId/release-leases')
@@ -203,11 +218,14 @@ export class LeasesController {
     @UuidParam('runId') runId: string,
     @Body() body: ReleaseBody,
     @Context() context: CommandContext,
+    @PreferWait() waitSeconds: number,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ReleaseRunLeasesAnswer> {
-    const { released, errors, position } = await this.commands.execute(
+    const { errors, ...asked } = await this.commands.execute(
       new ReleaseRunLeases(companyId, runId, wishOf(body), context),
     );
+    const released = await Promise.all(asked.released.map((one) => awaitEnd(this.waiter, one, waitSeconds)));
+    const position = Math.max(asked.position, ...released.map(({ lease }) => lease.position));
     void reply.header('X-Event-Position', position);
     return {
       released: released.map(({ environment, lease }) => ({ environment, lease: leaseJson(lease) })),
@@ -223,12 +241,13 @@ function wishOf(body: ReleaseBody): ReleaseWish {
 
 function answered({ environment, lease, position }: AcquiredLease, reply: FastifyReply): AcquireLeaseAnswer {
   const { executionWorkspaceId, executionWorkspaceMode } = lease.terms;
-  void reply.header('X-Event-Position', position);
+  const reached = Math.max(position, lease.position);
+  void reply.header('X-Event-Position', reached);
   return {
     environment,
     lease: leaseJson(lease),
     leaseContext: { executionWorkspaceId, executionWorkspaceMode },
-    position,
+    position: reached,
   };
 }
 

@@ -1,0 +1,137 @@
+import { accepted, refused, type Decision } from '../commands/decision.js';
+import type { Acquisition } from '../drivers/runtime-driver.js';
+import { lastEvent } from './decide.js';
+import type { LeaseEvent } from './events.js';
+import type { EffectFailure, Lease, LeaseEffect, LeaseState } from './state.js';
+
+/*
+ * What a worker records about an effect. Every decision is about the effect with one id: when the lease has another one by
+ * now, or none, the worker is late and records nothing.
+ */
+
+type Facts = readonly LeaseEvent[];
+
+/** The lease's effect, when it is still the one with this id. */
+export function pendingEffect(state: LeaseState, effectId: string): { lease: Lease; effect: LeaseEffect } | null {
+  return state?.effect?.effectId === effectId ? { lease: state, effect: state.effect } : null;
+}
+
+/**
+ * An attempt is about to begin. A provisioning whose release was asked for meanwhile is not begun again: whatever an
+ * earlier attempt may have made is for the cleanup to find.
+ * @param cleanupId effect id of that cleanup
+ */
+export function beginAttempt(state: LeaseState, effectId: string, cleanupId: string): Facts {
+  const pending = pendingEffect(state, effectId);
+  if (pending === null) return [];
+  const { lease, effect } = pending;
+  const attempt = effect.attempts + 1;
+  if (effect.kind === 'cleanup') return [{ type: 'CleanupStarted', data: { effectId, attempt } }];
+  if (lease.status !== 'releasing') return [{ type: 'ProvisioningStarted', data: { effectId, attempt } }];
+  const overtaken: LeaseEvent = { type: 'ProvisioningOvertaken', data: { effectId, grant: null } };
+  return [overtaken, ...takenBack(lease, effect.attempts > 0, cleanupId)];
+}
+
+/** The driver has made it; it is the holder's, unless the end was asked for meanwhile: then it is taken down again. */
+export function provisioned(
+  state: LeaseState,
+  effectId: string,
+  { providerLeaseId, metadata, teardown }: Acquisition,
+  cleanupId: string,
+): Facts {
+  const pending = pendingEffect(state, effectId);
+  const grant = { providerLeaseId, metadata, teardown };
+  if (pending?.lease.status === 'releasing') {
+    return [
+      { type: 'ProvisioningOvertaken', data: { effectId, grant } },
+      { type: 'CleanupRequested', data: { effectId: cleanupId } },
+    ];
+  }
+  if (pending) return [{ type: 'LeaseActivated', data: { effectId, ...grant } }];
+  // A worker that was given up for dead comes back after the lease was cleaned up: what it made is taken back once more.
+  const late = state !== null && 'endedAt' in state && state.effect === null && state.grant === null;
+  return late ? [{ type: 'CleanupRequested', data: { effectId: cleanupId } }] : [];
+}
+
+/** @param retryAt ISO 8601; null: it was the last attempt, and the lease fails. */
+export function provisioningFailed(
+  state: LeaseState,
+  effectId: string,
+  failure: EffectFailure & { readonly inDoubt: boolean },
+  retryAt: string | null,
+  cleanupId: string,
+): Facts {
+  const pending = pendingEffect(state, effectId);
+  if (pending === null) return [];
+  const { lease, effect } = pending;
+  const releasing = lease.status === 'releasing';
+  const attempt = effect.attempts;
+  const again = releasing ? null : retryAt;
+  const failed: LeaseEvent = {
+    type: 'ProvisioningAttemptFailed',
+    data: { effectId, attempt, ...failure, retryAt: again },
+  };
+  if (again !== null) return [failed];
+  const inDoubt = lease.inDoubt || failure.inDoubt;
+  if (releasing) return [failed, ...takenBack(lease, inDoubt, cleanupId)];
+  const { reasonCode, failureReason } = failure;
+  return [
+    failed,
+    ...(inDoubt ? [{ type: 'CleanupRequested', data: { effectId: cleanupId } } as const] : []),
+    { type: 'LeaseFailed', data: { reasonCode, failureReason } },
+  ];
+}
+
+/** What the lease held is gone; the end that waited for it is here. */
+export function cleanedUp(state: LeaseState, effectId: string): Facts {
+  const pending = pendingEffect(state, effectId);
+  if (pending === null) return [];
+  return [{ type: 'CleanupSucceeded', data: {} }, ...endOf(pending.lease)];
+}
+
+/** A cleanup that fails does not keep the lease from ending: it goes on by itself. */
+export function cleanupFailed(
+  state: LeaseState,
+  effectId: string,
+  failure: EffectFailure,
+  retryAt: string | null,
+): Facts {
+  const pending = pendingEffect(state, effectId);
+  if (pending === null) return [];
+  const { lease, effect } = pending;
+  const { attempts: attempt } = effect;
+  return [{ type: 'CleanupAttemptFailed', data: { effectId, attempt, ...failure, retryAt } }, ...endOf(lease)];
+}
+
+/** An operator has a cleanup that failed tried again, now and from the first attempt. */
+export function retryCleanup(state: LeaseState, effectId: string): Decision<Facts> {
+  if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
+  return mayBeDecided(state)
+    ? accepted([{ type: 'CleanupRetryRequested', data: { effectId } }])
+    : refused('cleanup_not_failed', notFailed(state), { leaseId: state.id });
+}
+
+/** An operator takes over what is left: the lease's capacity is free from now on. */
+export function writeOffCleanup(state: LeaseState, note: string | null): Decision<Facts> {
+  if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
+  return mayBeDecided(state)
+    ? accepted([{ type: 'CleanupWrittenOff', data: { note } }])
+    : refused('cleanup_not_failed', notFailed(state), { leaseId: state.id });
+}
+
+function mayBeDecided({ cleanupStatus, cleanupWrittenOff }: Lease): boolean {
+  return (cleanupStatus === 'failed' || cleanupStatus === 'irrevocable') && !cleanupWrittenOff;
+}
+
+function notFailed({ cleanupStatus, cleanupWrittenOff }: Lease): string {
+  if (cleanupWrittenOff) return 'The cleanup has been written off.';
+  return `The cleanup has not failed: it is ${cleanupStatus ?? 'not needed'}.`;
+}
+
+function takenBack(lease: Lease, inDoubt: boolean, cleanupId: string): LeaseEvent[] {
+  return inDoubt ? [{ type: 'CleanupRequested', data: { effectId: cleanupId } }] : endOf(lease);
+}
+
+function endOf(lease: Lease): LeaseEvent[] {
+  return lease.status === 'releasing' ? [lastEvent(lease.terms, lease.ending)] : [];
+}

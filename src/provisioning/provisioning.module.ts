@@ -1,0 +1,41 @@
+import { Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type pg from 'pg';
+import { CONFIG, type Config } from '../config/config.js';
+import { EnvironmentsModule } from '../environments/environments.module.js';
+import { LeaseRow } from '../leases/lease-row.js';
+import { LeasesModule } from '../leases/leases.module.js';
+import { EffectAttempt } from './effect-attempt.js';
+import { EffectQueue } from './effect-queue.js';
+import { EffectOffer, EffectSweep } from './effect-sweep.js';
+import { EffectWorker } from './effect-worker.js';
+
+/** The effects of leases: from the intent in the log over the queue to the driver, and back. */
+@Module({})
+export class ProvisioningModule implements OnApplicationShutdown {
+  constructor(private readonly queue: EffectQueue) {}
+
+  static on(client: pg.ClientConfig): DynamicModule {
+    const logger = new Logger('Queue');
+    const onError = (error: Error): void => logger.warn(`The queue is away: ${error.message}`);
+    return {
+      module: ProvisioningModule,
+      imports: [EnvironmentsModule, LeasesModule, TypeOrmModule.forFeature([LeaseRow])],
+      providers: [
+        {
+          provide: EffectQueue,
+          useFactory: (config: Config) => new EffectQueue(client, config, onError),
+          inject: [CONFIG],
+        },
+        EffectAttempt,
+        EffectOffer,
+        EffectSweep,
+        EffectWorker,
+      ],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queue.close();
+  }
+}

@@ -1,0 +1,233 @@
+import { describe, expect, it } from '@jest/globals';
+import { accepted, type Decision } from '../../src/commands/decision.js';
+import { releaseLease, type ReleaseWish } from '../../src/leases/decide.js';
+import {
+  beginAttempt,
+  cleanedUp,
+  cleanupFailed,
+  provisioned,
+  provisioningFailed,
+  retryCleanup,
+  writeOffCleanup,
+} from '../../src/leases/decide-effects.js';
+import type { LeaseEvent } from '../../src/leases/events.js';
+import { isSettled, type EffectFailure, type LeaseState } from '../../src/leases/state.js';
+import { at } from '../support/given-when-then.js';
+import { ACQUISITION, EFFECT, endRequested, given, lease, LEASE, released, requested } from './lease-examples.js';
+
+const CLEANUP = 'f0000000-0000-7000-8000-000000000002';
+const OTHER = 'f0000000-0000-7000-8000-000000000003';
+const FAILURE = {
+  failureClass: 'transient',
+  reasonCode: 'host_not_answering',
+  failureReason: 'It did not answer.',
+} as const satisfies EffectFailure;
+
+const asked: LeaseEvent = { type: 'ProvisioningRequested', data: { effectId: EFFECT } };
+const started = (attempt = 1): LeaseEvent => ({ type: 'ProvisioningStarted', data: { effectId: EFFECT, attempt } });
+const attemptFailed = (inDoubt: boolean, retryAt: string | null, attempt = 1): LeaseEvent => ({
+  type: 'ProvisioningAttemptFailed',
+  data: { effectId: EFFECT, attempt, ...FAILURE, inDoubt, retryAt },
+});
+const activated: LeaseEvent = { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION } };
+const overtaken = (grant: typeof ACQUISITION | null): LeaseEvent => ({
+  type: 'ProvisioningOvertaken',
+  data: { effectId: EFFECT, grant },
+});
+const cleanupAsked: LeaseEvent = { type: 'CleanupRequested', data: { effectId: CLEANUP } };
+const cleanupStarted = (attempt = 1): LeaseEvent => ({
+  type: 'CleanupStarted',
+  data: { effectId: CLEANUP, attempt },
+});
+const cleanupAttemptFailed = (retryAt: string | null, attempt = 1): LeaseEvent => ({
+  type: 'CleanupAttemptFailed',
+  data: { effectId: CLEANUP, attempt, ...FAILURE, retryAt },
+});
+const cleaned: LeaseEvent = { type: 'CleanupSucceeded', data: {} };
+const failed: LeaseEvent = {
+  type: 'LeaseFailed',
+  data: { reasonCode: FAILURE.reasonCode, failureReason: FAILURE.failureReason },
+};
+
+const queued = [requested(), asked];
+const provisioning = [...queued, started()];
+const active = [...provisioning, activated];
+const releasing = [...active, endRequested(), cleanupAsked];
+
+type Decide = (state: LeaseState) => Decision<readonly LeaseEvent[]>;
+const begin =
+  (effectId = EFFECT): Decide =>
+  (state) =>
+    accepted(beginAttempt(state, effectId, CLEANUP));
+const made: Decide = (state) => accepted(provisioned(state, EFFECT, ACQUISITION, CLEANUP));
+const failing =
+  (inDoubt: boolean, retryAt: string | null): Decide =>
+  (state) =>
+    accepted(provisioningFailed(state, EFFECT, { ...FAILURE, inDoubt }, retryAt, CLEANUP));
+const gone: Decide = (state) => accepted(cleanedUp(state, CLEANUP));
+const cleaningFails =
+  (retryAt: string | null): Decide =>
+  (state) =>
+    accepted(cleanupFailed(state, CLEANUP, FAILURE, retryAt));
+const release =
+  (outcome: ReleaseWish['outcome'] = 'released'): Decide =>
+  (state) =>
+    releaseLease(state, { outcome, failureReason: null }, { later: CLEANUP });
+
+describe('an attempt to provision', () => {
+  it('is recorded before it begins, and counted', () => {
+    given(queued)
+      .when(begin())
+      .then([started(1)]);
+    given([...provisioning, attemptFailed(false, at(9))])
+      .when(begin())
+      .then([started(2)]);
+    given(provisioning)
+      .when(begin())
+      .then([started(2)]);
+  });
+
+  it('of another effect, or of one that is settled, is not begun', () => {
+    given(queued).when(begin(OTHER)).then([]);
+    given(active).when(begin()).then([]);
+  });
+
+  it('whose release came first is not begun; what an earlier one may have made is cleaned up', () => {
+    given([...queued, endRequested()])
+      .when(begin())
+      .then([overtaken(null), released]);
+    given([...provisioning, endRequested()])
+      .when(begin())
+      .then([overtaken(null), cleanupAsked]);
+  });
+
+  it('that succeeds makes the lease active, once', () => {
+    given(provisioning).when(made).then([activated]).again.then([]);
+  });
+
+  it('that succeeds after the release was asked for is taken down again', () => {
+    given([...provisioning, endRequested()])
+      .when(made)
+      .then([overtaken(ACQUISITION), cleanupAsked])
+      .again.then([]);
+  });
+
+  it('of a worker that was given up for dead, after the lease was cleaned up, is taken down once more', () => {
+    const over = [...provisioning, endRequested(), overtaken(null), cleanupAsked, cleanupStarted(), cleaned, released];
+    given(over).when(made).then([cleanupAsked]).again.then([]);
+  });
+
+  it('that fails is tried again when the policy says so', () => {
+    given(provisioning)
+      .when(failing(true, at(9)))
+      .then([attemptFailed(true, at(9))]);
+    const { effect, status } = lease([...provisioning, attemptFailed(true, at(9))]);
+    expect({ status, effect }).toMatchObject({ status: 'provisioning', effect: { underWay: false, dueAt: at(9) } });
+  });
+
+  it('that fails for good fails the lease, and in doubt is cleaned up after', () => {
+    given(provisioning)
+      .when(failing(false, null))
+      .then([attemptFailed(false, null), failed]);
+    given(provisioning)
+      .when(failing(true, null))
+      .then([attemptFailed(true, null), cleanupAsked, failed]);
+    const twice = [...provisioning, attemptFailed(true, at(9)), started(2)];
+    given(twice)
+      .when(failing(false, null))
+      .then([attemptFailed(false, null, 2), cleanupAsked, failed]);
+  });
+
+  it('that fails after the release was asked for ends the lease as was asked', () => {
+    const meanwhile = [...provisioning, endRequested()];
+    given(meanwhile)
+      .when(failing(false, at(9)))
+      .then([attemptFailed(false, null), released]);
+    given(meanwhile)
+      .when(failing(true, at(9)))
+      .then([attemptFailed(true, null), cleanupAsked]);
+  });
+});
+
+describe('a release that arrives', () => {
+  it('before any worker ends the lease at once', () => {
+    given(queued)
+      .when(release())
+      .then([endRequested(), overtaken(null), released])
+      .again.then([]);
+  });
+
+  it('while a worker is at it waits for what that one makes', () => {
+    given(provisioning).when(release()).then([endRequested()]).again.then([]);
+  });
+
+  it('between two attempts cleans up where there is a doubt', () => {
+    given([...provisioning, attemptFailed(false, at(9))])
+      .when(release())
+      .then([endRequested(), overtaken(null), released]);
+    given([...provisioning, attemptFailed(true, at(9))])
+      .when(release())
+      .then([endRequested(), overtaken(null), cleanupAsked]);
+  });
+
+  it('of an active lease asks for its cleanup', () => {
+    given(active).when(release()).then([endRequested(), cleanupAsked]).again.then([]);
+  });
+});
+
+describe('a cleanup', () => {
+  it('is counted by its attempts', () => {
+    given(releasing)
+      .when(begin(CLEANUP))
+      .then([cleanupStarted(1)]);
+  });
+
+  it('that succeeds ends the lease', () => {
+    given([...releasing, cleanupStarted()])
+      .when(gone)
+      .then([cleaned, released])
+      .again.then([]);
+  });
+
+  it('that fails ends the lease too, and goes on by itself', () => {
+    const first = [...releasing, cleanupStarted()];
+    given(first)
+      .when(cleaningFails(at(20)))
+      .then([cleanupAttemptFailed(at(20)), released]);
+    const later = [...first, cleanupAttemptFailed(at(20)), released, cleanupStarted(2)];
+    given(later).when(gone).then([cleaned]);
+    given(later)
+      .when(cleaningFails(null))
+      .then([cleanupAttemptFailed(null, 2)]);
+  });
+
+  it('keeps the capacity until it has succeeded or is written off', () => {
+    const ended = [...releasing, cleanupStarted(), cleanupAttemptFailed(null), released];
+    expect(lease(ended)).toMatchObject({ status: 'released', cleanupStatus: 'irrevocable' });
+    expect(isSettled(lease(ended))).toBe(false);
+    expect(isSettled(lease([...ended, { type: 'CleanupWrittenOff', data: { note: null } }]))).toBe(true);
+    expect(isSettled(lease([...releasing, cleanupStarted(), cleaned, released]))).toBe(true);
+  });
+
+  const givenUp = [...releasing, cleanupStarted(), cleanupAttemptFailed(null), released];
+
+  it('that was given up can be retried or written off by an operator, once each', () => {
+    given(givenUp)
+      .when((state) => retryCleanup(state, OTHER))
+      .then([{ type: 'CleanupRetryRequested', data: { effectId: OTHER } }])
+      .again.then({ refused: 'cleanup_not_failed', leaseId: LEASE });
+    given(givenUp)
+      .when((state) => writeOffCleanup(state, 'scrapped'))
+      .then([{ type: 'CleanupWrittenOff', data: { note: 'scrapped' } }])
+      .again.then({ refused: 'cleanup_not_failed', leaseId: LEASE });
+  });
+
+  it('that has not failed is nobody’s to settle', () => {
+    given(active)
+      .when((state) => retryCleanup(state, OTHER))
+      .then({ refused: 'cleanup_not_failed', leaseId: LEASE });
+    given([])
+      .when((state) => writeOffCleanup(state, null))
+      .then({ refused: 'lease_not_found' });
+  });
+});
