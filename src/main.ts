@@ -22,10 +22,15 @@ async function main(): Promise<void> {
     });
     const app = await createHttpApp(AppModule.on(database.client, config));
     try {
-      await app.listen(config.port, config.host).catch((error: unknown) => {
-        throw portTaken(error, config) ?? error;
-      });
-      say(welcome(await app.getUrl(), database.description));
+      if (config.role === 'worker') {
+        await app.init();
+        say(`Leasehold does the work that others ask for.\nData: ${database.description}`);
+      } else {
+        await app.listen(config.port, config.host).catch((error: unknown) => {
+          throw portTaken(error, config) ?? error;
+        });
+        say(welcome(await app.getUrl(), database.description));
+      }
       await stopRequested;
     } finally {
       await app.close();

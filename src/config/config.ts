@@ -17,6 +17,8 @@ export interface Config {
   readonly role: Role;
   /** 32 bytes, base64; null: a key in the data folder, made once. */
   readonly secretsKey: string | null;
+  /** The same for a key that only opens what it has sealed; null: there is none. */
+  readonly secretsKeyPrevious: string | null;
   /** Whether commands may be run on the service's own machine. */
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
@@ -25,6 +27,8 @@ export interface Config {
   readonly runtimeApiCandidates: readonly string[];
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
+  /** A worker that is gone loses its jobs to another one after this, in milliseconds. */
+  readonly workerLockMs: number;
   /** Effects that one process does at the same time. */
   readonly workerConcurrency: number;
   /** Of the queue's keys in Redis: services with logs of their own need one each. */
@@ -82,11 +86,8 @@ export function readConfig(env: Settings): Config {
   refuse(redisUrl !== null && !/^rediss?:\/\//.test(redisUrl), 'REDIS_URL must begin with redis:// or rediss://.');
   const role = set(env['LEASEHOLD_ROLE']) ?? 'all';
   refuse(!isRole(role), `LEASEHOLD_ROLE is "${role}": it must be one of ${ROLES.join(', ')}.`);
-  const secretsKey = set(env['LEASEHOLD_SECRETS_KEY']) ?? null;
-  refuse(
-    secretsKey !== null && !/^[A-Za-z0-9+/]{43}=$/.test(secretsKey),
-    'LEASEHOLD_SECRETS_KEY must be 32 bytes in base64: `openssl rand -base64 32` makes one.',
-  );
+  const secretsKey = masterKey(env, 'LEASEHOLD_SECRETS_KEY', problems);
+  const secretsKeyPrevious = masterKey(env, 'LEASEHOLD_SECRETS_KEY_PREVIOUS', problems);
   const localExecute = set(env['LEASEHOLD_LOCAL_EXECUTE']) ?? 'false';
   refuse(!['true', 'false'].includes(localExecute), 'LEASEHOLD_LOCAL_EXECUTE must be true or false.');
   const workspaceRoots = list(
@@ -106,6 +107,7 @@ export function readConfig(env: Settings): Config {
     provisioning: delays(env, 'LEASEHOLD_PROVISIONING_RETRY_MS', [500, 2_000, 5_000, 10_000, 20_000], problems),
     cleanup: delays(env, 'LEASEHOLD_CLEANUP_RETRY_MS', [1_000, 5_000, 15_000, 60_000, 300_000, 900_000], problems),
   };
+  const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
   const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '32';
   refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
   if (problems.length > 0 || !isRole(role)) throw new ConfigError(problems.join('\n'));
@@ -117,11 +119,13 @@ export function readConfig(env: Settings): Config {
     redisUrl,
     role,
     secretsKey,
+    secretsKeyPrevious,
     localExecute: localExecute === 'true',
     workspaceRoots,
     runtimeApiCandidates,
     budgets,
     retryDelays,
+    workerLockMs,
     workerConcurrency: Number(workerConcurrency),
     queuePrefix: set(env['LEASEHOLD_QUEUE_PREFIX']) ?? 'leasehold',
   };
@@ -142,6 +146,13 @@ function isLoopback(host: string): boolean {
 
 function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+function masterKey(env: Settings, name: string, problems: string[]): string | null {
+  const key = set(env[name]) ?? null;
+  if (key === null || /^[A-Za-z0-9+/]{43}=$/.test(key)) return key;
+  problems.push(`${name} must be 32 bytes in base64: \`openssl rand -base64 32\` makes one.`);
+  return null;
 }
 
 function milliseconds(env: Settings, name: string, unset: number, problems: string[]): number {

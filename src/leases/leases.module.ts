@@ -9,6 +9,7 @@ import { ReleaseRunLeasesHandler } from './commands/release-run-leases.js';
 import { SettleCleanupHandler } from './commands/settle-cleanup.js';
 import { EffectHints } from './effect-hints.js';
 import { ExpiryTimer } from './expiry-timer.js';
+import { LeaseCleanupController } from './http/lease-cleanup.controller.js';
 import { LeasesController } from './http/leases.controller.js';
 import { LeaseRow } from './lease-row.js';
 import { LeaseEffects } from './lease-effects.js';
@@ -19,7 +20,7 @@ import { ListLeasesHandler } from './queries/list-leases.js';
 
 @Module({
   imports: [EnvironmentsModule, TypeOrmModule.forFeature([LeaseRow])],
-  controllers: [LeasesController],
+  controllers: [LeasesController, LeaseCleanupController],
   providers: [
     Clock,
     LeaseStore,

@@ -21,10 +21,6 @@ const NAME = 'effects';
 const HIGHEST_PRIORITY = 101;
 const POSTGRES_CONNECTIONS = 4;
 
-/** A worker that is gone loses its jobs to another one after this. */
-const LOCK_MS = 10_000;
-const LOOK_FOR_STALLED_EVERY_MS = 5_000;
-
 /**
  * The BullMQ queue of effects: on Redis when there is one, on BullMQ's Postgres backend in the service's own database
  * else. A job's id is its effect's id, so that an effect is in the queue once however often it is offered. What the
@@ -33,9 +29,11 @@ const LOOK_FOR_STALLED_EVERY_MS = 5_000;
 export class EffectQueue {
   private readonly queue: Jobs;
   private readonly backend: Backend;
+  private readonly lockMs: number;
 
   constructor(client: pg.ClientConfig, config: Config, onError: (error: Error) => void) {
     this.backend = backendOf(client, config);
+    this.lockMs = config.workerLockMs;
     this.queue = this.backend.queue(onError);
   }
 
@@ -62,8 +60,8 @@ export class EffectQueue {
   work(concurrency: number, process: Process, onFailure: (error: Error) => void): { close(): Promise<void> } {
     return this.backend.worker(process, onFailure, {
       concurrency,
-      lockDuration: LOCK_MS,
-      stalledInterval: LOOK_FOR_STALLED_EVERY_MS,
+      lockDuration: this.lockMs,
+      stalledInterval: this.lockMs / 2,
       // However often its worker dies: the log says when it is enough.
       maxStalledCount: 1_000_000,
     });

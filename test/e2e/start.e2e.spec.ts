@@ -151,6 +151,8 @@ describe('settings', () => {
     ['LEASEHOLD_WORKSPACE_ROOTS', '["srv"]'],
     ['LEASEHOLD_RUNTIME_API_CANDIDATES', '["ftp://x"]'],
     ['LEASEHOLD_READINESS_BUDGET_MS', '1.5'],
+    ['LEASEHOLD_CLEANUP_RETRY_MS', '1000'],
+    ['LEASEHOLD_WORKER_CONCURRENCY', '0'],
   ])('%s=%s is refused by name', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} `));
   });
@@ -168,6 +170,13 @@ describe('settings', () => {
       workspaceRoots: [],
       runtimeApiCandidates: [],
       budgets: { readinessMs: 120_000, executionMs: 3_600_000, transportMs: 15_000 },
+      retryDelays: {
+        provisioning: [500, 2_000, 5_000, 10_000, 20_000],
+        cleanup: [1_000, 5_000, 15_000, 60_000, 300_000, 900_000],
+      },
+      workerLockMs: 10_000,
+      workerConcurrency: 32,
+      queuePrefix: 'leasehold',
     };
     expect(readConfig({})).toEqual(defaults);
     expect(readConfig({ HOST: '', PORT: ' ', LEASEHOLD_DATA_DIR: '', DATABASE_URL: '' })).toEqual(defaults);

@@ -1,0 +1,66 @@
+// The built service, which can be made to stop dead at any step of a lease: before and after every append of a lease's
+// events and every call of a driver. Steps name themselves, so that a new one joins the matrix of kills by itself. It is
+// told over IPC what to do: { arm: step } to stop there, { record: true } to tell of each step.
+import 'reflect-metadata';
+import { AppModule } from '../../dist/src/app.module.js';
+import { readConfig } from '../../dist/src/config/config.js';
+import { connectDatabase } from '../../dist/src/database/connection.js';
+import { migrate } from '../../dist/src/database/data-source.js';
+import { DriverRegistry } from '../../dist/src/drivers/driver-registry.js';
+import { EventLog } from '../../dist/src/event-log/index.js';
+import { createHttpApp } from '../../dist/src/http/index.js';
+
+let armed = null;
+let recording = false;
+process.on('message', (message) => {
+  if ('arm' in message) armed = message.arm;
+  if ('record' in message) recording = message.record;
+  process.send({ told: true });
+});
+
+async function step(name) {
+  if (recording) process.send({ step: name });
+  if (name !== armed) return;
+  armed = null;
+  process.send({ at: name });
+  await new Promise(() => setInterval(() => undefined, 60_000));
+}
+
+/** Wraps a method so that there is a step before and after each of its calls that has a name. */
+function stepAround(target, method, nameOf) {
+  const original = target[method].bind(target);
+  target[method] = async (...args) => {
+    const name = nameOf(...args);
+    if (name === null) return original(...args);
+    await step(`before ${name}`);
+    const result = await original(...args);
+    await step(`after ${name}`);
+    return result;
+  };
+}
+
+const config = readConfig(process.env);
+const database = await connectDatabase(config, () => undefined);
+await migrate(database.client);
+const app = await createHttpApp(AppModule.on(database.client, config));
+stepAround(app.get(EventLog, { strict: false }), 'append', ({ writes }) => {
+  const events = writes.filter(({ category }) => category === 'lease').flatMap((write) => write.events);
+  return events.length > 0 ? `append of ${events.map(({ type }) => type).join(', ')}` : null;
+});
+for (const driver of app.get(DriverRegistry, { strict: false }).drivers) {
+  for (const method of ['acquire', 'find', 'release', 'execute']) {
+    if (method in driver) stepAround(driver, method, () => `${driver.driver}.${method}`);
+  }
+}
+if (config.role === 'worker') {
+  await app.init();
+  console.log('Leasehold does the work that others ask for.');
+} else {
+  await app.listen(config.port, config.host);
+  console.log(`Leasehold listens on ${await app.getUrl()}`);
+}
+process.once('SIGTERM', async () => {
+  await app.close();
+  await database.leave();
+  process.exit(0);
+});
