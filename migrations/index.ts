@@ -1,6 +1,12 @@
 import { EventLog1700000000000 } from './1700000000000-event-log.js';
 import { Subscriptions1700000000001 } from './1700000000001-subscriptions.js';
 import { OpenStreamsIndex1700000000002 } from './1700000000002-open-streams-index.js';
+import { Secrets1700000000003 } from './1700000000003-secrets.js';
 
 /** All migrations, in their order. */
-export const MIGRATIONS = [EventLog1700000000000, Subscriptions1700000000001, OpenStreamsIndex1700000000002];
+export const MIGRATIONS = [
+  EventLog1700000000000,
+  Subscriptions1700000000001,
+  OpenStreamsIndex1700000000002,
+  Secrets1700000000003,
+];

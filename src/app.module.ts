@@ -2,23 +2,27 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
 import type { Config } from './config/config.js';
+import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { EngineModule } from './engine.module.js';
 import { EnvironmentsModule } from './environments/environments.module.js';
 import { LeasesModule } from './leases/leases.module.js';
+import { SecretsModule } from './secrets.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProvisioningModule } from './provisioning/provisioning.module.js';
 
 /** The whole service on a database whose migrations have been run. */
 @Module({})
 export class AppModule {
-  static on(client: pg.ClientConfig, config: Config): DynamicModule {
+  /** @param drivers besides those that the service brings */
+  static on(client: pg.ClientConfig, config: Config, drivers: readonly RuntimeDriver[] = []): DynamicModule {
     return {
       module: AppModule,
       imports: [
         CqrsModule.forRoot(),
-        EngineModule.on(client, config),
+        EngineModule.on(client, config, drivers),
         EnvironmentsModule,
         LeasesModule,
+        SecretsModule,
         ProvisioningModule.on(client),
         OperationsModule,
       ],

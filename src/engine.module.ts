@@ -13,6 +13,7 @@ import { CommandRunner } from './commands/command-runner.js';
 import { CONFIG, type Config } from './config/config.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
+import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
 import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
@@ -21,6 +22,8 @@ import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
 import { leaseProjection } from './leases/lease-projection.js';
 import { Projections } from './projections/index.js';
 import { ReadModelGate } from './read-models/read-model-gate.js';
+import { secretProjection } from './secrets/secret-projection.js';
+import { SECRET_EXPORTS, SECRET_PROVIDERS } from './secrets/secret-providers.js';
 import { SubscriptionRunner, type SubscriptionLog } from './subscriptions/index.js';
 
 const LOG_CONNECTIONS = 10;
@@ -35,7 +38,8 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly projections: Projections,
   ) {}
 
-  static on(client: pg.ClientConfig, config: Config): DynamicModule {
+  /** @param drivers besides those that the service brings */
+  static on(client: pg.ClientConfig, config: Config, drivers: readonly RuntimeDriver[]): DynamicModule {
     const catalogue = new EventCatalogue(EVENT_DEFINITIONS);
     const logger = new Logger('Subscriptions');
     const log: SubscriptionLog = (level, message, fields) =>
@@ -57,14 +61,29 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         {
           provide: Projections,
           useFactory: (eventLog: EventLog, runner: SubscriptionRunner, dataSource: DataSource) =>
-            new Projections(eventLog, runner, dataSource, [environmentProjection, leaseProjection], { log }),
+            new Projections(eventLog, runner, dataSource, [environmentProjection, leaseProjection, secretProjection], {
+              log,
+            }),
           inject: [EventLog, SubscriptionRunner, DataSource],
         },
-        { provide: DriverRegistry, useFactory: () => new DriverRegistry([new LocalDriver(), new FakeSandboxDriver()]) },
+        {
+          provide: DriverRegistry,
+          useFactory: () => new DriverRegistry([new LocalDriver(), new FakeSandboxDriver(), ...drivers]),
+        },
         CommandRunner,
         ReadModelGate,
+        ...SECRET_PROVIDERS,
       ],
-      exports: [CONFIG, EventLog, SubscriptionRunner, Projections, DriverRegistry, CommandRunner, ReadModelGate],
+      exports: [
+        CONFIG,
+        EventLog,
+        SubscriptionRunner,
+        Projections,
+        DriverRegistry,
+        CommandRunner,
+        ReadModelGate,
+        ...SECRET_EXPORTS,
+      ],
     };
   }
 

@@ -1,8 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { createHmac, KeyObject } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
 import { newId } from '../ids/new-id.js';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { EventLog, type NewEvent, type RecordedEvent, type StreamGuard, type StreamWrite } from '../event-log/index.js';
 import type { CommandContext } from './command-context.js';
+import { FINGERPRINT_KEY } from './fingerprint-key.js';
+import { recordAlongside, type Alongside } from './record-alongside.js';
 
 /** What a command wants to record. */
 export interface CommandPlan {
@@ -10,6 +13,8 @@ export interface CommandPlan {
   readonly guards: readonly StreamGuard[];
   /** What it needs to give the same answer again when it is repeated with its idempotency key. */
   readonly result: object;
+  /** What is to be committed with the events or not at all, besides them. */
+  readonly alongside?: Alongside | null;
 }
 
 export type CommandOutcome<Plan extends CommandPlan> =
@@ -30,7 +35,10 @@ const LONGEST_PAUSE_MS = 50;
  */
 @Injectable()
 export class CommandRunner {
-  constructor(private readonly log: EventLog) {}
+  constructor(
+    private readonly log: EventLog,
+    @Inject(FINGERPRINT_KEY) private readonly fingerprintKey: KeyObject,
+  ) {}
 
   /**
    * @param plan decides what to record. With `fresh` it must read its states from the log; without, it may use those
@@ -42,7 +50,8 @@ export class CommandRunner {
     context: CommandContext,
     plan: (fresh: boolean) => Promise<Plan>,
   ): Promise<CommandOutcome<Plan>> {
-    const { actor, correlationId, idempotency } = context;
+    const { actor, correlationId } = context;
+    const idempotency = this.keyed(context.idempotency);
     const repeated = (first: { fingerprint: string; result: unknown; position: number }): CommandOutcome<Plan> => {
       if (first.fingerprint !== idempotency?.fingerprint) {
         throw new LeaseholdError('idempotency_key_reused', 'This Idempotency-Key came with another command before.');
@@ -59,11 +68,11 @@ export class CommandRunner {
       if (attempt > EAGER_ATTEMPTS) await pause(Math.random() * LONGEST_PAUSE_MS);
       const planned = await this.planned(plan, attempt);
       if (planned === null) continue;
-      const { writes, guards, result } = planned;
+      const { writes, guards, result, alongside = null } = planned;
       if (writes.length === 0 && !idempotency) {
         return { kind: 'done', plan: planned, events: [], position: await this.log.read.head() };
       }
-      const verdict = await this.log.append({
+      const append = {
         companyId,
         actor,
         correlationId,
@@ -71,7 +80,9 @@ export class CommandRunner {
         writes,
         guards,
         idempotency: idempotency && { ...idempotency, result },
-      });
+      };
+      const verdict = await (alongside ? recordAlongside(this.log, append, alongside) : this.log.append(append));
+      if (verdict === 'in the way') continue;
       if (verdict.kind === 'ok') {
         return { kind: 'done', plan: planned, events: verdict.events, position: verdict.position };
       }
@@ -81,6 +92,13 @@ export class CommandRunner {
       'version_conflict',
       `Others have changed it all the time for ${PATIENCE_MS / 1000} seconds.`,
     );
+  }
+
+  /** What is kept of a command's digest: whoever reads the table cannot try what the command may have said. */
+  private keyed(idempotency: CommandContext['idempotency']): CommandContext['idempotency'] {
+    if (!idempotency) return null;
+    const fingerprint = createHmac('sha256', this.fingerprintKey).update(idempotency.fingerprint).digest('hex');
+    return { key: idempotency.key, fingerprint };
   }
 
   private async planned<Plan>(plan: (fresh: boolean) => Promise<Plan>, attempt: number): Promise<Plan | null> {

@@ -3,6 +3,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { EnvironmentRow } from '../environments/environment-row.js';
 import { LeaseRow } from '../leases/lease-row.js';
+import { SecretRow } from '../secrets/secret-row.js';
 
 /** TypeORM's part: it reads the read models and runs the migrations. */
 export function dataSourceOptions(client: pg.ClientConfig): DataSourceOptions {
@@ -13,7 +14,7 @@ export function dataSourceOptions(client: pg.ClientConfig): DataSourceOptions {
       ? { host, port, username: user, password: password as string, database }
       : { url: connectionString }),
     applicationName: 'leasehold-reads',
-    entities: [EnvironmentRow, LeaseRow],
+    entities: [EnvironmentRow, LeaseRow, SecretRow],
     migrations: MIGRATIONS,
     migrationsTransactionMode: 'each',
     // The tables of the read models are made by the projections.

@@ -98,6 +98,16 @@ export const ERRORS = {
     title: 'The lease cannot be released in its present state.',
     remedy: 'See `detail`.',
   },
+  secret_not_found: {
+    status: 404,
+    title: 'There is no such secret.',
+    remedy: 'Check the id; a deleted secret and one of another company are not found either.',
+  },
+  secret_in_use: {
+    status: 409,
+    title: 'Something refers to the secret.',
+    remedy: 'Give the configs in `environmentIds` another secret and release the leases in `leaseIds` first.',
+  },
   version_conflict: {
     status: 409,
     title: 'It has changed since it was read.',
@@ -174,6 +184,7 @@ export interface ErrorFacts {
   readonly leaseIds?: readonly string[];
   readonly leaseId?: string;
   readonly environmentId?: string;
+  readonly environmentIds?: readonly string[];
   readonly actualVersion?: number;
   /** Why, where the code alone does not say: a lease's reason code. */
   readonly reasonCode?: string | null;

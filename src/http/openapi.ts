@@ -95,6 +95,7 @@ function problemSchemas(): Schemas {
         leaseIds: { type: 'array', items: { ...text, format: 'uuid' } },
         leaseId: { ...text, format: 'uuid' },
         environmentId: { ...text, format: 'uuid' },
+        environmentIds: { type: 'array', items: { ...text, format: 'uuid' } },
         actualVersion: { type: 'integer' },
       },
     },

@@ -38,6 +38,10 @@ const SEALS: Record<string, string> = {
   'ProvisioningStarted.v1.json': 'b16a676c3ddfe4761e4b705c69af6280a68a0957be4822c4653df7ec61c748a3',
   'WorkspaceRealized.v1.json': '63e7d21b539c81a3f0c73d2c4778369fe91dc8ade7b84715022a0a160efd00fb',
   'WorkspaceSynced.v1.json': 'e72a01569a938591ec0ea6a200040fb1a731b03f4536acc324239db9ca508f07',
+  'SecretCreated.v1.json': 'a06c9c5d46456cb473ca21df4c8fffaddda1174cc1a4627060e0afa980a6d4bb',
+  'SecretDeleted.v1.json': '3fb8fa7b81cbd58ed9b0dff486d03270867b1666a03219c3afbd5d32fb1bc7cf',
+  'SecretReferenced.v1.json': '99fef050f721900e0875242ecfa2c1da16ae69bb1bad0abd03c7ab68f0b1d0cc',
+  'SecretRotated.v1.json': 'c0479974a2692d24bf5d1f5371e33aa111e8e9702447fd7b5375af4f1fc02447',
 };
 
 const FIELDS = [

@@ -2,15 +2,14 @@ import { expect } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../src/database/data-source.js';
 import { environmentProjection } from '../../src/environments/environment-projection.js';
-import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from '../../src/environments/events.js';
+import { EVENT_DEFINITIONS } from '../../src/event-definitions.js';
 import { EventCatalogue, type RecordedEvent } from '../../src/event-log/index.js';
-import { LEASE_EVENTS } from '../../src/leases/events.js';
 import { leaseProjection } from '../../src/leases/lease-projection.js';
 import { foldAll, type Projection } from '../../src/projections/index.js';
 import type { Connection } from './database.js';
 import { openLog, type OpenLog } from './event-log.js';
 
-const CATALOGUE = new EventCatalogue([...ENVIRONMENT_EVENTS, ...LOCAL_ENVIRONMENT_EVENTS, ...LEASE_EVENTS]);
+const CATALOGUE = new EventCatalogue(EVENT_DEFINITIONS);
 
 /** The service's database, seen from outside the service: its log, and the tables that queries read. */
 export class Witness {

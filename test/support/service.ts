@@ -9,6 +9,7 @@ import { Logger } from '@nestjs/common';
 import { AppModule } from '../../src/app.module.js';
 import { readConfig, type Settings } from '../../src/config/config.js';
 import { migrate } from '../../src/database/data-source.js';
+import type { RuntimeDriver } from '../../src/drivers/runtime-driver.js';
 import { openCluster, USER } from '../../src/embedded/cluster.js';
 import { joinEmbeddedPostgres } from '../../src/embedded/index.js';
 import { DATABASE } from '../../src/embedded/presence.js';
@@ -25,12 +26,17 @@ export interface Service {
   close(): Promise<void>;
 }
 
+/** So that no service of a test makes a key in the checkout. */
+const SECRETS_KEY = Buffer.alloc(32, 'leasehold test').toString('base64');
+
 /** The service in this process, on a fresh database. @param settings environment variables of the service */
-export async function serve(settings: Settings = {}): Promise<Service> {
+export async function serve(settings: Settings = {}, drivers: readonly RuntimeDriver[] = []): Promise<Service> {
   const database = await createTestDatabase();
   try {
     await migrate(database.connection);
-    const app = await createHttpApp(AppModule.on(database.connection, readConfig(settings)));
+    const app = await createHttpApp(
+      AppModule.on(database.connection, readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, ...settings }), drivers),
+    );
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
     Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });

@@ -3,12 +3,13 @@ import { newId } from '../../ids/new-id.js';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
-import { DriverRegistry } from '../../drivers/driver-registry.js';
+import { ConfigSecrets } from '../../secrets/config-secrets.js';
 import { createEnvironment, type NewEnvironment } from '../decide.js';
 import { EnvironmentStore } from '../environment-store.js';
+import { environmentStream } from '../events.js';
 import type { Environment } from '../state.js';
 
-/** Makes an environment; its config is as the caller gave it. Answers with the environment. */
+/** Makes an environment; its config is as the caller gave it, with values that become secrets. Answers with the environment. */
 export class CreateEnvironment extends Command<Environment> {
   constructor(
     readonly companyId: string,
@@ -24,14 +25,26 @@ export class CreateEnvironmentHandler implements ICommandHandler<CreateEnvironme
   constructor(
     private readonly runner: CommandRunner,
     private readonly store: EnvironmentStore,
-    private readonly drivers: DriverRegistry,
+    private readonly secrets: ConfigSecrets,
   ) {}
 
   async execute({ companyId, wanted, context }: CreateEnvironment): Promise<Environment> {
-    const config = this.drivers.validConfig(wanted.driver, wanted.config);
     const environmentId = newId();
     const outcome = await this.runner.run(companyId, context, async () => {
       const basis = await this.store.basis(companyId, environmentId);
+      const {
+        config,
+        writes: secretWrites,
+        alongside,
+      } = await this.secrets.planConfig({
+        companyId,
+        environmentId,
+        stream: environmentStream(environmentId),
+        environmentName: wanted.name,
+        driver: wanted.driver,
+        config: wanted.config,
+        before: null,
+      });
       const decision = createEnvironment(
         environmentId,
         { ...wanted, config },
@@ -39,7 +52,7 @@ export class CreateEnvironmentHandler implements ICommandHandler<CreateEnvironme
         basis.claim.state,
       );
       const writes = this.store.writes(this.runner, companyId, environmentId, basis, factsOf(decision));
-      return { writes, guards: [], result: { environmentId } };
+      return { writes: [...writes, ...secretWrites], guards: [], result: { environmentId }, alongside };
     });
     const made = outcome.kind === 'done' ? environmentId : outcome.result.environmentId;
     return this.store.environmentAsOf(made, outcome.position);

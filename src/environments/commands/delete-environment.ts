@@ -3,13 +3,14 @@ import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
 import { EventLog } from '../../event-log/index.js';
+import { ConfigSecrets } from '../../secrets/config-secrets.js';
 import { deleteEnvironment } from '../decide.js';
 import { EnvironmentStore } from '../environment-store.js';
 import { environmentStream } from '../events.js';
 import type { Environment } from '../state.js';
 import { requireVersion } from './require-version.js';
 
-/** Deletes an environment whose leases are all finished. Answers with what it was. */
+/** Deletes an environment whose leases are all finished, and the secrets that were made for it. Answers with what it was. */
 export class DeleteEnvironment extends Command<Environment> {
   /** @param expectedVersion the version that the caller has read, or null when any will do. */
   constructor(
@@ -27,6 +28,7 @@ export class DeleteEnvironmentHandler implements ICommandHandler<DeleteEnvironme
     private readonly log: EventLog,
     private readonly runner: CommandRunner,
     private readonly store: EnvironmentStore,
+    private readonly secrets: ConfigSecrets,
   ) {}
 
   async execute({ environmentId, expectedVersion, context }: DeleteEnvironment): Promise<Environment> {
@@ -42,7 +44,15 @@ export class DeleteEnvironmentHandler implements ICommandHandler<DeleteEnvironme
       const writes = this.store
         .writes(this.runner, companyId, environmentId, basis, factsOf(decision))
         .map((write) => (write.stream === stream ? { ...write, childless: true } : write));
-      return { writes, guards: [], result: {} };
+      const { state } = basis.environment;
+      const before = state.kind === 'none' ? null : state.environment.config;
+      const removal = await this.secrets.planRemoval({ companyId, environmentId, stream, before });
+      return {
+        writes: [...writes, ...removal.writes],
+        guards: [],
+        result: {},
+        alongside: removal.alongside,
+      };
     });
     return this.store.environmentAsOf(environmentId, outcome.position);
   }

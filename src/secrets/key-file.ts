@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigError } from '../config/config.js';
+import { KEY_PATTERN, randomKey } from './master-key.js';
+
+/*
+ * `secrets.key` in the data folder: a key a line, base64, the newest last. It is only ever appended to, so that two who
+ * rotate at once lose no key, and what a crash leaves of a line is no key.
+ */
+
+function pathOf(dataDir: string): string {
+  return join(dataDir, 'secrets.key');
+}
+
+/** The keys of the file, newest first; null where there is no file. @throws ConfigError when the file has none */
+export async function readKeyFile(dataDir: string): Promise<readonly string[] | null> {
+  const text = await readFile(pathOf(dataDir), 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
+  });
+  if (text === null) return null;
+  const keys = text.split('\n').filter((line) => KEY_PATTERN.test(line));
+  if (keys.length > 0) return keys.reverse();
+  throw new ConfigError(`${pathOf(dataDir)} holds no key: restore it from a backup, or set LEASEHOLD_SECRETS_KEY.`);
+}
+
+/** The same, making the file first where there is none. Of several processes that make it at once, all get one key. */
+export async function readOrMakeKeyFile(dataDir: string): Promise<readonly string[]> {
+  const known = await readKeyFile(dataDir);
+  if (known) return known;
+  await mkdir(dataDir, { recursive: true });
+  const draft = `${pathOf(dataDir)}.${randomUUID()}`;
+  await writeSynced(draft, 'wx', `${randomKey()}\n`);
+  try {
+    // A link appears whole or not at all, and never takes the place of one that is there.
+    await link(draft, pathOf(dataDir));
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  } finally {
+    await unlink(draft);
+  }
+  const made = await readKeyFile(dataDir);
+  if (made) return made;
+  throw new ConfigError(`${pathOf(dataDir)} was removed while the service started.`);
+}
+
+/**
+ * Gives the file a new key, which seals from now on. The older ones stay, for what they have sealed; a service that
+ * starts seals that anew (see `rotateMasterKey`), and one that runs reads the file again when it meets the new key.
+ */
+export async function rotateKeyFile(dataDir: string): Promise<void> {
+  await readOrMakeKeyFile(dataDir);
+  // The line break before it ends a line that a crash cut off.
+  await writeSynced(pathOf(dataDir), 'a', `\n${randomKey()}\n`);
+}
+
+async function writeSynced(path: string, flags: 'wx' | 'a', text: string): Promise<void> {
+  const file = await open(path, flags, 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+}

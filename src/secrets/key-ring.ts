@@ -1,0 +1,47 @@
+import type { Config } from '../config/config.js';
+import { readKeyFile, readOrMakeKeyFile } from './key-file.js';
+import { MasterKey } from './master-key.js';
+
+type KeySettings = Pick<Config, 'secretsKey' | 'secretsKeyPrevious' | 'dataDir'>;
+
+/** The master keys that this process has: one seals, all open. */
+export class KeyRing {
+  private constructor(
+    private readonly settings: KeySettings,
+    private keys: readonly [MasterKey, ...MasterKey[]],
+  ) {}
+
+  /**
+   * The key of the settings, else the newest of the key file, seals. The previous one of the settings and all of the key
+   * file, if there is one, open too: so moving from the file to a setting, or back, is a rotation like any other.
+   * @throws ConfigError when the key file cannot be used
+   */
+  static async open(settings: KeySettings): Promise<KeyRing> {
+    return new KeyRing(settings, await keysOf(settings));
+  }
+
+  /** What seals. */
+  get current(): MasterKey {
+    return this.keys[0];
+  }
+
+  /** Ids of the keys that only open. */
+  get olderIds(): readonly string[] {
+    return this.keys.slice(1).map((key) => key.id);
+  }
+
+  /** The key of this id. One that is not known may have come to the key file meanwhile, by another process. */
+  async named(id: string): Promise<MasterKey | null> {
+    const known = this.keys.find((key) => key.id === id);
+    if (known) return known;
+    this.keys = await keysOf(this.settings);
+    return this.keys.find((key) => key.id === id) ?? null;
+  }
+}
+
+async function keysOf({ secretsKey, secretsKeyPrevious, dataDir }: KeySettings): Promise<[MasterKey, ...MasterKey[]]> {
+  const ofFile = secretsKey === null ? await readOrMakeKeyFile(dataDir) : ((await readKeyFile(dataDir)) ?? []);
+  const [first, ...others] = [secretsKey, ...ofFile, secretsKeyPrevious].filter((key) => key !== null);
+  if (first === undefined) throw new Error('There is no master key.');
+  return [new MasterKey(first), ...others.filter((key) => key !== first).map((key) => new MasterKey(key))];
+}
