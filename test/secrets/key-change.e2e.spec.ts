@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { newId } from '../../src/ids/new-id.js';
+import { MasterKey, randomKey } from '../../src/secrets/master-key.js';
+import type { SecretJson } from '../../src/secrets/secret-json.js';
+import { ServiceHome, type ServiceProcess } from '../support/service.js';
+
+let home: ServiceHome;
+
+beforeAll(async () => {
+  home = await ServiceHome.make();
+});
+
+afterAll(() => home?.close());
+
+const company = newId();
+const [first, second] = [randomKey(), randomKey()];
+
+function create(service: ServiceProcess): Promise<SecretJson> {
+  const path = `/api/companies/${company}/secrets`;
+  const headers = { 'idempotency-key': 'before-and-after' };
+  return service.api.expect(201, 'POST', path, { name: 'Deploy key', value: 'a value' }, headers);
+}
+
+/** Waits until every row is under this key. */
+async function sealedBy(key: string): Promise<void> {
+  const client = new pg.Client(await home.connection());
+  await client.connect();
+  try {
+    const others = 'SELECT FROM secret_versions WHERE key_id <> $1';
+    while ((await client.query(others, [new MasterKey(key).id])).rows.length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+describe('a service whose master key changes', () => {
+  it('moves from the key file to a setting and to another, answers repeats, and does not start without the key', async () => {
+    const byFile = await home.start();
+    const made = await create(byFile);
+    await byFile.interrupt();
+
+    const bySetting = await home.start({ LEASEHOLD_SECRETS_KEY: first });
+    expect(await create(bySetting)).toEqual(made);
+    await sealedBy(first);
+    await bySetting.interrupt();
+
+    const settings = { LEASEHOLD_SECRETS_KEY: second, LEASEHOLD_SECRETS_KEY_PREVIOUS: first };
+    const rotated = await home.start(settings);
+    expect(await create(rotated)).toEqual(made);
+    await sealedBy(second);
+    await rotated.interrupt();
+
+    const withoutIt = home.spawn({ LEASEHOLD_SECRETS_KEY: first });
+    expect(await withoutIt.exited()).toBe(1);
+    expect(withoutIt.output).toContain('sealed by another master key');
+    expect(withoutIt.output).not.toContain(first);
+
+    const again = await home.start({ LEASEHOLD_SECRETS_KEY: second });
+    expect(await create(again)).toEqual(made);
+    await again.interrupt();
+  }, 60_000);
+});
