@@ -100,6 +100,16 @@ export class ServiceProcess {
     return this;
   }
 
+  /** Waits until a process of the role `worker` is at work. @throws Error with what it wrote instead. */
+  async working(): Promise<this> {
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    while (!this.output.includes('Leasehold does the work')) {
+      if (!this.alive || performance.now() > deadline) throw new Error(`The worker does not work:\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return this;
+  }
+
   /** @returns its exit code; null when a signal ended it. */
   async exited(): Promise<number | null> {
     await this.#exited;

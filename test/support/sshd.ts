@@ -1,0 +1,104 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from './free-port.js';
+
+const run = promisify(execFile);
+
+export interface SshdOptions {
+  /** Lines of sshd_config besides those that a test host has. */
+  readonly config?: readonly string[];
+}
+
+/**
+ * A real OpenSSH server on loopback with keys that are thrown away with it. It lets in the user that runs the tests, with
+ * the client key alone, so that nothing of the machine has to be changed for it.
+ */
+export interface TestSshd {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  /** PEM, as in `privateKey` of a config. */
+  readonly privateKey: string;
+  /** A known_hosts line, as in `knownHosts` of a config. */
+  readonly knownHosts: string;
+  /** A folder of its own for each server, empty, for `remoteWorkspacePath`. */
+  readonly workspace: string;
+  /** Ends the connections that it has, too. */
+  stop(): Promise<void>;
+}
+
+export async function startSshd({ config = [] }: SshdOptions = {}): Promise<TestSshd> {
+  const folder = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-sshd-`));
+  const [hostKey, clientKey, workspace] = [join(folder, 'host'), join(folder, 'client'), join(folder, 'workspace')];
+  await mkdir(workspace);
+  for (const key of [hostKey, clientKey]) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const authorized = join(folder, 'authorized_keys');
+  await writeFile(authorized, await readFile(`${clientKey}.pub`), { mode: 0o600 });
+  await chmod(folder, 0o700);
+  const port = await freePort();
+  const { username, uid } = userInfo();
+  const sshdConfig = join(folder, 'sshd_config');
+  const lines = [
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${hostKey}`,
+    `AuthorizedKeysFile ${authorized}`,
+    'PubkeyAuthentication yes',
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'PermitRootLogin prohibit-password',
+    'StrictModes no',
+    'UsePAM no',
+    'PidFile none',
+    `AllowUsers ${username}`,
+    'MaxStartups 200',
+    ...config,
+  ];
+  await writeFile(sshdConfig, `${lines.join('\n')}\n`);
+  // Where root starts it, sshd insists on the folder that it separates its privileges in.
+  if (uid === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
+  // A process group of its own: the servers of its connections are ended with it.
+  const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', sshdConfig], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: true,
+  });
+  let said = '';
+  server.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+  await listening(server, port, () => said);
+  const publicHostKey = (await readFile(`${hostKey}.pub`, 'utf8')).split(' ').slice(0, 2).join(' ');
+  return {
+    host: '127.0.0.1',
+    port,
+    username,
+    privateKey: await readFile(clientKey, 'utf8'),
+    knownHosts: `[127.0.0.1]:${port} ${publicHostKey}`,
+    workspace,
+    stop: async () => {
+      if (server.exitCode === null && server.signalCode === null && server.pid !== undefined) {
+        process.kill(-server.pid, 'SIGKILL');
+        await once(server, 'exit');
+      }
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function listening(server: ChildProcess, port: number, said: () => string): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt += 1) {
+    if (server.exitCode !== null) throw new Error(`sshd does not start:\n${said()}`);
+    const socket = connect(port, '127.0.0.1');
+    const open = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`sshd does not listen:\n${said()}`);
+}
