@@ -465,11 +465,13 @@ describe('operating it', () => {
     expect(projections.items).toMatchObject([
       { name: 'environments', state: 'live', parked: 0 },
       { name: 'leases', state: 'live', parked: 0 },
+      { name: 'secrets', state: 'live', parked: 0 },
     ]);
     const subscriptions = await api.expect<{ items: object[] }>(200, 'GET', '/api/subscriptions');
     expect(subscriptions.items).toMatchObject([
       { name: 'environments@1', ownedHere: true, parked: 0, failure: null },
       { name: 'leases@1', ownedHere: true, parked: 0, failure: null },
+      { name: 'secrets@1', ownedHere: true, parked: 0, failure: null },
     ]);
     expect(await api.expect(200, 'GET', '/api/subscriptions/leases@1/parked')).toEqual({ items: [], nextCursor: null });
   });
