@@ -89,7 +89,8 @@ describe('a secret', () => {
     const headers = { 'idempotency-key': 'once' };
     const answers = await Promise.all([1, 2, 3, 4].map(() => create(company, 'a value', headers)));
     expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
-    expect(await versions(answers[0]!.id)).toEqual([1]);
+    const rows = `SELECT secret_id AS id, version FROM secret_versions WHERE company_id = '${company}'`;
+    expect(await witness.query(rows)).toEqual([{ id: answers[0]!.id, version: 1 }]);
     const other = { name: 'Deploy key', value: 'another value' };
     const problem = await service.api.problem(409, 'POST', secretsOf(company), other, headers);
     expect(problem.code).toBe('idempotency_key_reused');
@@ -225,6 +226,15 @@ describe('deleting a secret', () => {
         [400, 200],
       ]).toContainEqual([made.status, deleted.status]);
     }
+  });
+});
+
+describe('what queries read of secrets', () => {
+  it('is the fold of the log', async () => {
+    await listed(newId());
+    await service.api.environments(newId());
+    await service.api.leases(newId());
+    await witness.expectTablesToBeTheFold(await witness.events());
   });
 });
 

@@ -6,6 +6,7 @@ import { EVENT_DEFINITIONS } from '../../src/event-definitions.js';
 import { EventCatalogue, type RecordedEvent } from '../../src/event-log/index.js';
 import { leaseProjection } from '../../src/leases/lease-projection.js';
 import { foldAll, type Projection } from '../../src/projections/index.js';
+import { secretProjection } from '../../src/secrets/secret-projection.js';
 import type { Connection } from './database.js';
 import { openLog, type OpenLog } from './event-log.js';
 
@@ -37,10 +38,11 @@ export class Witness {
     return this.source.query(sql);
   }
 
-  /** Both tables hold exactly what the log folds to. Ask only when the read models have caught up and nothing is written. */
+  /** The tables hold exactly what the log folds to. Ask only when the read models have caught up and nothing is written. */
   async expectTablesToBeTheFold(events: readonly RecordedEvent[]): Promise<void> {
     await this.expectTableToBeTheFold(leaseProjection, events);
     await this.expectTableToBeTheFold(environmentProjection, events);
+    await this.expectTableToBeTheFold(secretProjection, events);
   }
 
   async close(): Promise<void> {
