@@ -50,6 +50,7 @@ const refused: Violation[] = [
     ['src/environments/a.ts', "import '../leases/state.js';"],
     ['src/environments/commands/a.ts', "import '../../leases/state.js';"],
     ['src/environments/a.ts', "import '../config/config.js';"],
+    ['src/secrets/a.ts', "import '../environments/state.js';"],
     ['src/leases/a.ts', "import '../subscriptions/index.js';"],
     ['src/leases/a.ts', "import '../provisioning/anything.js';"],
     ['src/http/a.ts', "import '../leases/state.js';"],

@@ -16,7 +16,9 @@ const CONFIG = {
   type: 'object',
   additionalProperties: true,
   description:
-    'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings.',
+    'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings. ' +
+    'A value in a secret field, such as `privateKey`, becomes a secret: the config has null there from then on, and beside it ' +
+    'a reference, such as `privateKeySecretRef`.',
 } as const;
 const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
 
