@@ -35,6 +35,7 @@ export async function readOrMakeKeyFile(dataDir: string): Promise<readonly strin
   try {
     // A link appears whole or not at all, and never takes the place of one that is there.
     await link(draft, pathOf(dataDir));
+    await syncFolder(dataDir);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
   } finally {
@@ -53,6 +54,16 @@ export async function rotateKeyFile(dataDir: string): Promise<void> {
   await readOrMakeKeyFile(dataDir);
   // The line break before it ends a line that a crash cut off.
   await writeSynced(pathOf(dataDir), 'a', `\n${randomKey()}\n`);
+}
+
+/** Without it a power cut may take the name of a file whose key has sealed something already. */
+async function syncFolder(dataDir: string): Promise<void> {
+  const folder = await open(dataDir, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 async function writeSynced(path: string, flags: 'wx' | 'a', text: string): Promise<void> {

@@ -17,7 +17,9 @@ export class KeyRing {
    * @throws ConfigError when the key file cannot be used
    */
   static async open(settings: KeySettings): Promise<KeyRing> {
-    return new KeyRing(settings, await keysOf(settings));
+    const { secretsKey, dataDir } = settings;
+    const ofFile = secretsKey === null ? await readOrMakeKeyFile(dataDir) : ((await readKeyFile(dataDir)) ?? []);
+    return new KeyRing(settings, keysOf(settings, ofFile));
   }
 
   /** What seals. */
@@ -34,13 +36,17 @@ export class KeyRing {
   async named(id: string): Promise<MasterKey | null> {
     const known = this.keys.find((key) => key.id === id);
     if (known) return known;
-    this.keys = await keysOf(this.settings);
+    const ofFile = await readKeyFile(this.settings.dataDir);
+    // A file that has gone is not made again: what seals now would open nothing that there is.
+    if (ofFile) this.keys = keysOf(this.settings, ofFile);
     return this.keys.find((key) => key.id === id) ?? null;
   }
 }
 
-async function keysOf({ secretsKey, secretsKeyPrevious, dataDir }: KeySettings): Promise<[MasterKey, ...MasterKey[]]> {
-  const ofFile = secretsKey === null ? await readOrMakeKeyFile(dataDir) : ((await readKeyFile(dataDir)) ?? []);
+function keysOf(
+  { secretsKey, secretsKeyPrevious }: KeySettings,
+  ofFile: readonly string[],
+): readonly [MasterKey, ...MasterKey[]] {
   const [first, ...others] = [secretsKey, ...ofFile, secretsKeyPrevious].filter((key) => key !== null);
   if (first === undefined) throw new Error('There is no master key.');
   return [new MasterKey(first), ...others.filter((key) => key !== first).map((key) => new MasterKey(key))];

@@ -82,6 +82,15 @@ describe('the key file', () => {
 });
 
 describe('a key ring', () => {
+  it('keeps its keys when the file goes, and makes no other', async () => {
+    const keys = await open();
+    const { id } = keys.current;
+    await rm(keyFile());
+    expect(await keys.named('0000000000000000')).toBeNull();
+    expect(keys.current.id).toBe(id);
+    expect(await readdir(dataDir)).toEqual([]);
+  });
+
   it('opens with the previous key of the settings, and seals with the present one', async () => {
     const [present, previous] = [randomKey(), randomKey()];
     const keys = await open(present, previous);
