@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SecretJson } from '../../src/secrets/secret-json.js';
+import { fingerprintOf } from '../../src/http/request-headers.js';
 import { newId } from '../../src/ids/new-id.js';
 import { Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
@@ -243,7 +245,7 @@ describe('a planted value', () => {
   const PLANTED = 'Planted-value-7d9e1c523b6a4f0e8c215a';
   const forms = [PLANTED, Buffer.from(PLANTED).toString('base64'), Buffer.from(PLANTED).toString('hex')];
 
-  it('is nowhere but in its sealed rows, as it is, in base64 or in hex', async () => {
+  it('is nowhere but in its sealed rows: not as it is, in base64, in hex or as a digest that guesses could be tried on', async () => {
     const company = newId();
     const headers = { 'idempotency-key': 'planted' };
     const answers: unknown[] = [];
@@ -276,6 +278,11 @@ describe('a planted value', () => {
       `SELECT encode(nonce || ciphertext, 'escape') AS text, encode(ciphertext, 'hex') AS hex FROM secret_versions`,
     );
     const everything = JSON.stringify([rows, sealed, answers, secret, environment, service.logged]).toLowerCase();
-    for (const form of forms) expect(everything.includes(form.toLowerCase())).toBe(false);
+    const body = { name: 'Deploy key', value: PLANTED };
+    const digests = [
+      fingerprintOf({ method: 'POST', url: secretsOf(company), body }),
+      createHash('sha256').update(PLANTED).digest('hex'),
+    ];
+    for (const form of [...forms, ...digests]) expect(everything.includes(form.toLowerCase())).toBe(false);
   });
 });
