@@ -3,7 +3,16 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../commands/command-context.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, IfMatch, MinPosition, UuidParam } from '../../http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  IfMatch,
+  MinPosition,
+  Requires,
+  UuidParam,
+} from '../../http/index.js';
 import { CreateEnvironment } from '../commands/create-environment.js';
 import { DeleteEnvironment } from '../commands/delete-environment.js';
 import { PatchEnvironment } from '../commands/patch-environment.js';
@@ -23,6 +32,7 @@ export class EnvironmentsController {
   ) {}
 
   @Post('companies/:companyId/environments')
+  @Requires('environments:manage', 'company')
   @ApiOperation({ summary: 'Make an environment' })
   @ApiRequest(CreateEnvironmentBody, {
     sandbox: {
@@ -47,6 +57,7 @@ export class EnvironmentsController {
   }
 
   @Get('companies/:companyId/environments')
+  @Requires(null, 'company')
   @ApiOperation({ summary: 'List a company’s environments', description: 'Oldest first, without deleted ones.' })
   @ApiAnswer({
     status: 200,
@@ -65,6 +76,7 @@ export class EnvironmentsController {
   }
 
   @Get('environments/:id')
+  @Requires(null, 'environment')
   @ApiOperation({ summary: 'Get an environment' })
   @ApiAnswer({ status: 200, description: 'The environment.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
   @ApiProblems('environment_not_found', 'read_model_behind', 'position_ahead_of_log')
@@ -73,6 +85,7 @@ export class EnvironmentsController {
   }
 
   @Patch('environments/:id')
+  @Requires('environments:manage', 'environment')
   @ApiOperation({
     summary: 'Change, archive or reactivate an environment',
     description: 'Leases that it has already keep what they were acquired with.',
@@ -101,6 +114,7 @@ export class EnvironmentsController {
   }
 
   @Delete('environments/:id')
+  @Requires('environments:manage', 'environment')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Delete an environment',

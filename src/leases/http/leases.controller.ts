@@ -4,7 +4,16 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../commands/command-context.js';
 import { ENVIRONMENT_EXAMPLE } from '../../environments/http/environment-answers.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, PreferWait, UuidParam } from '../../http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  MinPosition,
+  PreferWait,
+  Requires,
+  UuidParam,
+} from '../../http/index.js';
 import { AcquireLease, type AcquiredLease } from '../commands/acquire-lease.js';
 import { ReleaseLease } from '../commands/release-lease.js';
 import { ReleaseRunLeases } from '../commands/release-run-leases.js';
@@ -51,6 +60,7 @@ export class LeasesController {
   ) {}
 
   @Post('companies/:companyId/leases')
+  @Requires('leases:acquire', 'company')
   @ApiOperation({ summary: 'Acquire a lease' })
   @ApiRequest(AcquireLeaseBody, {
     local: {
@@ -118,6 +128,7 @@ export class LeasesController {
   }
 
   @Get('companies/:companyId/leases')
+  @Requires(null, 'company')
   @ApiOperation({ summary: 'List a company’s leases', description: 'Newest first.' })
   @ApiAnswer({
     status: 200,
@@ -142,6 +153,7 @@ export class LeasesController {
   }
 
   @Get('environments/:id/leases')
+  @Requires(null, 'environment')
   @ApiOperation({
     summary: 'List an environment’s leases',
     description:
@@ -167,6 +179,7 @@ export class LeasesController {
   }
 
   @Get('environment-leases/:leaseId')
+  @Requires(null, 'lease')
   @ApiOperation({ summary: 'Get a lease' })
   @ApiAnswer({ status: 200, description: 'The lease.', type: LeaseAnswer, example: LEASE_EXAMPLE })
   @ApiProblems('lease_not_found', 'read_model_behind', 'position_ahead_of_log')
@@ -175,6 +188,7 @@ export class LeasesController {
   }
 
   @Post('environment-leases/:leaseId/release')
+  @Requires('leases:acquire', 'lease')
   @HttpCode(200)
   @ApiOperation({ summary: 'Release a lease', description: 'A lease that has ended already is answered as it is.' })
   @ApiRequest(ReleaseBody, {
@@ -195,6 +209,7 @@ export class LeasesController {
   }
 
   @Post('companies/:companyId/heartbeat-runs/:runId/release-leases')
+  @Requires('leases:acquire', 'company')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Release all leases of a run',

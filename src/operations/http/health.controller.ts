@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiAnswer } from '../../http/index.js';
+import { ApiAnswer, Requires } from '../../http/index.js';
 import { ReadinessCheck, type Readiness } from '../readiness.js';
 
 const READY: Readiness = {
@@ -23,6 +23,7 @@ export class HealthController {
   constructor(private readonly readiness: ReadinessCheck) {}
 
   @Get('health')
+  @Requires(null, 'service')
   @ApiOperation({ summary: 'Whether the process lives' })
   @ApiAnswer({ status: 200, description: 'It does.', example: { status: 'ok' } })
   health(): { status: 'ok' } {
@@ -30,6 +31,7 @@ export class HealthController {
   }
 
   @Get('ready')
+  @Requires(null, 'service')
   @ApiOperation({ summary: 'Whether it can serve', description: 'Database, migrations and projections are in order.' })
   @ApiAnswer({ status: 200, description: 'It can.', example: READY })
   @ApiAnswer({ status: 503, description: 'It cannot; each check says why.', example: NOT_READY })

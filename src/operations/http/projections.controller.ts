@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiAnswer, ApiProblems } from '../../http/index.js';
+import { ApiAnswer, ApiProblems, Requires } from '../../http/index.js';
 import { Projections, type ProjectionStatus } from '../../projections/index.js';
 
 const STATUS: ProjectionStatus = {
@@ -24,6 +24,7 @@ export class ProjectionsController {
   constructor(private readonly projections: Projections) {}
 
   @Get()
+  @Requires('admin', 'service')
   @ApiOperation({
     summary: 'List the read models',
     description: 'With version, checkpoint, lag, and a running rebuild.',
@@ -34,6 +35,7 @@ export class ProjectionsController {
   }
 
   @Post(':name/rebuild')
+  @Requires('admin', 'service')
   @HttpCode(202)
   @ApiOperation({
     summary: 'Rebuild a read model',
@@ -47,6 +49,7 @@ export class ProjectionsController {
   }
 
   @Delete(':name/rebuild')
+  @Requires('admin', 'service')
   @ApiOperation({ summary: 'Give up a rebuild' })
   @ApiParam({ name: 'name', example: STATUS.name })
   @ApiAnswer({ status: 200, description: 'Whether there was one.', example: { name: STATUS.name, cancelled: true } })
@@ -56,6 +59,7 @@ export class ProjectionsController {
   }
 
   @Delete(':name/old')
+  @Requires('admin', 'service')
   @ApiOperation({ summary: 'Drop the tables that rebuilds have replaced' })
   @ApiParam({ name: 'name', example: STATUS.name })
   @ApiAnswer({

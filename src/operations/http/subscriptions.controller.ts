@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { LeaseholdError } from '../../errors/catalogue.js';
-import { ApiAnswer, ApiProblems } from '../../http/index.js';
+import { ApiAnswer, ApiProblems, Requires } from '../../http/index.js';
 import {
   SubscriptionRunner,
   type ParkedStream,
@@ -35,6 +35,7 @@ export class SubscriptionsController {
   constructor(private readonly runner: SubscriptionRunner) {}
 
   @Get()
+  @Requires('admin', 'service')
   @ApiOperation({ summary: 'List the durable readers of the log', description: 'Those of other processes too.' })
   @ApiAnswer({ status: 200, description: 'All of them.', example: { items: [SUBSCRIPTION], nextCursor: null } })
   async list(): Promise<{ items: SubscriptionStatus[]; nextCursor: null }> {
@@ -42,6 +43,7 @@ export class SubscriptionsController {
   }
 
   @Get(':name/parked')
+  @Requires('admin', 'service')
   @ApiOperation({
     summary: 'List the parked streams of a subscription',
     description: 'A stream is parked when one of its events could not be handled; other streams go on.',
@@ -55,6 +57,7 @@ export class SubscriptionsController {
   }
 
   @Post(':name/parked/:stream/retry')
+  @Requires('admin', 'service')
   @HttpCode(200)
   @ApiOperation({ summary: 'Handle a parked stream again', description: 'From the event that failed on, in order.' })
   @ApiParam({ name: 'name', example: SUBSCRIPTION.name })
