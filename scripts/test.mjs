@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { runNode } from './run-child.mjs';
 import { root, setUpOrExit } from './setup.mjs';
+import { provideTestPartsOrExit } from './test-parts.mjs';
 
 // The build too: some tests kill and restart the real, compiled service.
 await setUpOrExit();
+provideTestPartsOrExit();
 await runNode([join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...process.argv.slice(2)], {
   cwd: root,
   env: {

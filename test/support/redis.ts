@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { endsWithUs } from './ends-with-us.js';
 import { freePort } from './free-port.js';
 
 /** A real Redis on loopback that keeps nothing; what it forgets when it is restarted is lost. */
@@ -64,7 +65,7 @@ export function startRedis(): Promise<TestRedis> {
 
 async function launch(folder: string, port: number): Promise<ChildProcess> {
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
-  const server = spawn('redis-server', settings, { stdio: 'ignore' });
+  const server = spawn(...endsWithUs('redis-server', settings), { stdio: 'ignore' });
   await Promise.race([once(server, 'spawn'), once(server, 'error').then(([error]) => Promise.reject(error as Error))]);
   const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: 200 });
   client.on('error', () => undefined);

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endsWithUs } from './ends-with-us.js';
 import { freePort } from './free-port.js';
 
 const run = promisify(execFile);
@@ -53,7 +54,7 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
     'KbdInteractiveAuthentication no',
     'PermitRootLogin prohibit-password',
     'StrictModes no',
-    'UsePAM no',
+    `UsePAM ${(await isLocked(username)) ? 'yes' : 'no'}`,
     'PidFile none',
     `AllowUsers ${username}`,
     'MaxStartups 200',
@@ -63,7 +64,7 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
   // Where root starts it, sshd insists on the folder that it separates its privileges in.
   if (uid === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
   // A process group of its own: the servers of its connections are ended with it.
-  const server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', sshdConfig], {
+  const server = spawn(...endsWithUs('/usr/sbin/sshd', ['-D', '-e', '-f', sshdConfig]), {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   });
@@ -86,6 +87,13 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Without PAM sshd lets nobody into an account that is locked, such as root's on many machines, whatever key he has. */
+async function isLocked(username: string): Promise<boolean> {
+  // Only root may read it, and only for root does sshd look into it.
+  const shadow = await readFile('/etc/shadow', 'utf8').catch(() => '');
+  return shadow.split('\n').some((line) => line.startsWith(`${username}:!`));
 }
 
 async function listening(server: ChildProcess, port: number, said: () => string): Promise<void> {
