@@ -52,7 +52,10 @@ test('a host that drops in a command has let the client in and answered half a l
   const said = await new Promise<string>((resolve, reject) => {
     let text = '';
     client?.exec('echo half a line', (error, channel) => {
-      if (error) { reject(error); return; }
+      if (error) {
+        reject(error);
+        return;
+      }
       channel.on('exit', (code: unknown) => exits.push(code)).on('data', (chunk: Buffer) => (text += chunk.toString()));
       channel.on('close', () => resolve(text));
     });
@@ -66,7 +69,10 @@ test('a host that is silent in a command keeps its channel open until it is stop
   client?.on('error', () => undefined);
   const closed = new Promise<void>((resolve, reject) => {
     client?.exec('true', (error, channel) => {
-      if (error) { reject(error); return; }
+      if (error) {
+        reject(error);
+        return;
+      }
       channel.resume().on('close', resolve);
       void host?.stop();
     });

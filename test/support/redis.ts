@@ -64,7 +64,9 @@ export function startRedis(): Promise<TestRedis> {
 }
 
 async function launch(folder: string, port: number): Promise<ChildProcess> {
-  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  // Nothing is compressed, so that what it has can be found in a dump.
+  const quiet = ['--save', '', '--appendonly', 'no', '--rdbcompression', 'no'];
+  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, ...quiet];
   const server = spawn(...endsWithUs('redis-server', settings), { stdio: 'ignore' });
   await Promise.race([once(server, 'spawn'), once(server, 'error').then(([error]) => Promise.reject(error as Error))]);
   const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: 200 });
