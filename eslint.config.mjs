@@ -21,6 +21,7 @@ const MAY_IMPORT = {
   http: ['commands', 'errors', 'event-log', 'ids'],
   drivers: ['config', 'errors'],
   secrets: ['commands', 'config', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
+  access: ['config', 'errors', 'event-log', 'http', 'ids'],
   environments: [
     'commands',
     'config',

@@ -2,6 +2,7 @@ import { EventLog1700000000000 } from './1700000000000-event-log.js';
 import { Subscriptions1700000000001 } from './1700000000001-subscriptions.js';
 import { OpenStreamsIndex1700000000002 } from './1700000000002-open-streams-index.js';
 import { Secrets1700000000003 } from './1700000000003-secrets.js';
+import { Access1700000000004 } from './1700000000004-access.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -9,4 +10,5 @@ export const MIGRATIONS = [
   Subscriptions1700000000001,
   OpenStreamsIndex1700000000002,
   Secrets1700000000003,
+  Access1700000000004,
 ];

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
+import { AccessModule } from './access.module.js';
 import type { Config } from './config/config.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { EngineModule } from './engine.module.js';
@@ -25,6 +26,7 @@ export class AppModule {
         SecretsModule,
         ProvisioningModule.on(client),
         OperationsModule,
+        AccessModule,
       ],
     };
   }

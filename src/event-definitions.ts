@@ -1,3 +1,4 @@
+import { ACCESS_EVENTS } from './access/events.js';
 import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from './environments/events.js';
 import type { EventDefinition } from './event-log/index.js';
 import { LEASE_EVENTS } from './leases/events.js';
@@ -9,4 +10,5 @@ export const EVENT_DEFINITIONS: readonly EventDefinition[] = [
   ...LOCAL_ENVIRONMENT_EVENTS,
   ...LEASE_EVENTS,
   ...SECRET_EVENTS,
+  ...ACCESS_EVENTS,
 ];

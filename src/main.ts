@@ -1,6 +1,8 @@
 import 'reflect-metadata';
+import { someTokenIsLive } from './access/live-token.js';
+import type pg from 'pg';
 import { AppModule } from './app.module.js';
-import { ConfigError, readConfig, type Config } from './config/config.js';
+import { ConfigError, isLoopback, readConfig, type Config } from './config/config.js';
 import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
@@ -20,6 +22,7 @@ async function main(): Promise<void> {
     await migrate(database.client).catch((error: unknown) => {
       throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
     });
+    await refuseToBeOpen(config, database.client);
     const app = await createHttpApp(AppModule.on(database.client, config));
     try {
       if (config.role === 'worker') {
@@ -50,6 +53,15 @@ Acquire a first lease:
     -H 'Content-Type: application/json' -d '{"heartbeatRunId": "7d9e1c52-3b6a-4f0e-8c21-5a4b3c2d1e0f"}'
 
 Ctrl-C stops everything that was started.`;
+}
+
+/** Whom this machine's network reaches, everybody may be: the service asks for tokens, so there must be one. */
+async function refuseToBeOpen({ host, role }: Config, client: pg.ClientConfig): Promise<void> {
+  if (role === 'worker' || isLoopback(host) || (await someTokenIsLive(client))) return;
+  throw new ConfigError(
+    `HOST is "${host}", which is not loopback, and there is no live token. ` +
+      'Make one first: npm run leasehold -- tokens create --name … --all-companies --permission admin',
+  );
 }
 
 /** A port that is taken is not a bug to show a stack trace of. */

@@ -25,6 +25,10 @@ export interface Config {
   readonly workspaceRoots: readonly string[];
   /** URLs of this service to be tried from a host, in their order. */
   readonly runtimeApiCandidates: readonly string[];
+  /** Origins of pages elsewhere that may call, such as `https://console.example.org`. */
+  readonly allowedOrigins: readonly string[];
+  /** Names, without a port, that requests may be sent to besides the service's own. */
+  readonly allowedHosts: readonly string[];
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
   /** A worker that is gone loses its jobs to another one after this, in milliseconds. */
@@ -68,10 +72,6 @@ export function readConfig(env: Settings): Config {
     if (condition) problems.push(problem);
   };
   const host = set(env['HOST']) ?? '127.0.0.1';
-  refuse(
-    !isLoopback(host),
-    `HOST is "${host}": without access control the service listens on loopback only (127.0.0.0/8, ::1, localhost).`,
-  );
   const port = set(env['PORT']) ?? '3000';
   refuse(
     !/^\d{1,5}$/.test(port) || Number(port) > 65_535,
@@ -98,6 +98,8 @@ export function readConfig(env: Settings): Config {
     'absolute paths',
   );
   const runtimeApiCandidates = list(env, 'LEASEHOLD_RUNTIME_API_CANDIDATES', problems, isHttpUrl, 'http or https URLs');
+  const allowedOrigins = list(env, 'LEASEHOLD_ALLOWED_ORIGINS', problems, isOrigin, 'origins (https://name:port)');
+  const allowedHosts = list(env, 'LEASEHOLD_ALLOWED_HOSTS', problems, (name) => /^[^/:\s]+$/.test(name), 'host names');
   const budgets: Budgets = {
     readinessMs: milliseconds(env, 'LEASEHOLD_READINESS_BUDGET_MS', 120_000, problems),
     executionMs: milliseconds(env, 'LEASEHOLD_EXECUTION_BUDGET_MS', 3_600_000, problems),
@@ -123,6 +125,8 @@ export function readConfig(env: Settings): Config {
     localExecute: localExecute === 'true',
     workspaceRoots,
     runtimeApiCandidates,
+    allowedOrigins,
+    allowedHosts: allowedHosts.map((name) => name.toLowerCase()),
     budgets,
     retryDelays,
     workerLockMs,
@@ -140,8 +144,13 @@ function isRole(name: string): name is Role {
   return (ROLES as readonly string[]).includes(name);
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only this machine can reach what listens there. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function isOrigin(text: string): boolean {
+  return isHttpUrl(text) && new URL(text).origin === text;
 }
 
 function isHttpUrl(text: string): boolean {

@@ -48,6 +48,36 @@ export const ERRORS = {
     title: 'There is no such route.',
     remedy: 'See /api/docs for the routes.',
   },
+  unauthenticated: {
+    status: 401,
+    title: 'The request has no token that is valid.',
+    remedy: 'Send `Authorization: Bearer lh_…` with a token that is neither revoked nor expired.',
+  },
+  permission_denied: {
+    status: 403,
+    title: 'The token does not allow this.',
+    remedy: 'Use a token with the permission named in `detail`.',
+  },
+  foreign_host: {
+    status: 403,
+    title: 'The request was sent to a name that is not this service’s.',
+    remedy: 'Use its own address, or name the host in `LEASEHOLD_ALLOWED_HOSTS`.',
+  },
+  foreign_origin: {
+    status: 403,
+    title: 'The request comes from a page of another site.',
+    remedy: 'Name the origin in `LEASEHOLD_ALLOWED_ORIGINS` if it is yours.',
+  },
+  company_not_found: {
+    status: 404,
+    title: 'There is no such company.',
+    remedy: 'Check the id; a company that the token is not for is not found either.',
+  },
+  token_not_found: {
+    status: 404,
+    title: 'There is no such token.',
+    remedy: 'See /api/tokens for their ids.',
+  },
   environment_not_found: {
     status: 404,
     title: 'There is no such environment.',

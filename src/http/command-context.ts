@@ -1,12 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { CommandContext } from '../commands/command-context.js';
+import { callerOf } from './caller.js';
 import { headerParam, IDEMPOTENCY_KEY_DOCS, idempotencyOf } from './request-headers.js';
 
-/** The service has no accounts: whoever reaches its port is its operator. */
-const ACTOR = 'operator:local';
-
 export function commandContextOf(request: FastifyRequest): CommandContext {
-  return { actor: ACTOR, correlationId: request.id, idempotency: idempotencyOf(request) };
+  return { actor: callerOf(request).actor, correlationId: request.id, idempotency: idempotencyOf(request) };
 }
 
 /** Gives a handler the `CommandContext` of its request. @throws LeaseholdError validation_failed for a bad `Idempotency-Key`. */

@@ -11,7 +11,16 @@ import { swaggerUiRoutes } from './swagger-ui.js';
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>;
 
-const ANY_ROUTE: readonly ErrorCode[] = ['validation_failed', 'overloaded', 'database_unavailable', 'internal_error'];
+const ANY_ROUTE: readonly ErrorCode[] = [
+  'validation_failed',
+  'unauthenticated',
+  'permission_denied',
+  'foreign_host',
+  'foreign_origin',
+  'overloaded',
+  'database_unavailable',
+  'internal_error',
+];
 const ANY_BODY: readonly ErrorCode[] = ['malformed_json', 'payload_too_large', 'unsupported_media_type'];
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
@@ -39,12 +48,14 @@ export function createOpenApiDocument(app: NestFastifyApplication): OpenAPIObjec
     )
     .setVersion(packageVersion())
     .setOpenAPIVersion('3.1.0')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A token: `lh_<id>_<secret>`.' }, 'token')
+    .addSecurityRequirements('token')
     .build();
   const document = SwaggerModule.createDocument(app, config);
-  for (const path of Object.values(document.paths)) {
+  for (const [url, path] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = path[method];
-      if (operation) addCommonProblems(operation);
+      if (operation) addCommonProblems(operation, url);
     }
   }
   return {
@@ -53,9 +64,13 @@ export function createOpenApiDocument(app: NestFastifyApplication): OpenAPIObjec
   };
 }
 
-function addCommonProblems(operation: Operation): void {
+function addCommonProblems(operation: Operation, url: string): void {
   const { responses } = operation;
-  const codes = operation.requestBody ? [...ANY_ROUTE, ...ANY_BODY] : ANY_ROUTE;
+  const codes = [
+    ...ANY_ROUTE,
+    ...(operation.requestBody ? ANY_BODY : []),
+    ...(url.includes('{companyId}') ? (['company_not_found'] as const) : []),
+  ];
   for (const [status, sameStatus] of codesByStatus(codes)) {
     const declared = declaredCodes(responses[status]);
     responses[status] = problemResponse([...declared, ...sameStatus.filter((code) => !declared.includes(code))]);

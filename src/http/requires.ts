@@ -11,14 +11,14 @@ export type Permission = (typeof PERMISSIONS)[number];
 export type Subject = 'company' | 'environment' | 'lease' | 'secret' | 'service';
 
 export interface Requirement {
-  /** Null: whoever may see the subject. */
-  readonly permission: Permission | null;
+  /** Of several, any one will do. Null: whoever may see the subject; of the service itself, everybody. */
+  readonly permission: Permission | readonly Permission[] | null;
   readonly subject: Subject;
 }
 
 export const REQUIREMENT = Symbol('Requirement');
 
 /** Every route says what its caller needs. A route without it is refused to everybody but an admin. */
-export function Requires(permission: Permission | null, subject: Subject): MethodDecorator {
+export function Requires(permission: Requirement['permission'], subject: Subject): MethodDecorator {
   return SetMetadata(REQUIREMENT, { permission, subject } satisfies Requirement);
 }

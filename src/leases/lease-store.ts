@@ -23,6 +23,13 @@ export class LeaseStore {
     return { state, version };
   }
 
+  /** The company that a lease belongs to. @throws LeaseholdError lease_not_found */
+  async companyOf(leaseId: string): Promise<string> {
+    const { state } = await this.leases.known(leaseStream(leaseId));
+    if (state === null) throw new LeaseholdError('lease_not_found', 'There is no lease with this id.');
+    return state.companyId;
+  }
+
   /** The lease as it was at a position of the log. */
   async asOf(leaseId: string, position: number): Promise<Lease> {
     const state = await this.leases.asOf(leaseStream(leaseId), position);

@@ -37,7 +37,10 @@ test('whatever is sent to any route of the document, it is done or refused, and 
     heartbeatRunId: [runId],
   };
 
-  const routes = routesOf(await api.expect<ApiDocument>(200, 'GET', '/api/openapi.json'), ids);
+  // The first token that is made ends what the others are sent without one.
+  const routes = routesOf(await api.expect<ApiDocument>(200, 'GET', '/api/openapi.json'), ids).filter(
+    ({ path }) => !path.startsWith('/api/tokens'),
+  );
   const commands = routes.filter(({ method, path }) => method !== 'GET' && !OPERATIONS.test(path));
   expect(commands.length).toBeGreaterThanOrEqual(6);
   const refused: string[] = [];

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import {
   ENVIRONMENT_DRIVERS,
   ENVIRONMENT_STATUSES,
@@ -24,6 +24,9 @@ export class EnvironmentAnswer implements Environment {
   @ApiProperty(TIME) updatedAt!: string;
   @ApiProperty({ description: 'How many events it has had; give it as `If-Match`.' }) version!: number;
   @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
+  @ApiPropertyOptional({ description: 'There, and true, where the caller may not manage environments.' })
+  configRedacted?: boolean;
+  @ApiPropertyOptional({ description: 'As `configRedacted`.' }) metadataRedacted?: boolean;
 }
 
 export const ENVIRONMENT_EXAMPLE: EnvironmentAnswer = {

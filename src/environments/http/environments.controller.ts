@@ -8,10 +8,12 @@ import {
   ApiProblems,
   ApiRequest,
   Context,
+  From,
   IfMatch,
   MinPosition,
   Requires,
   UuidParam,
+  type Caller,
 } from '../../http/index.js';
 import { CreateEnvironment } from '../commands/create-environment.js';
 import { DeleteEnvironment } from '../commands/delete-environment.js';
@@ -22,6 +24,7 @@ import { ListEnvironments } from '../queries/list-environments.js';
 import type { Environment } from '../state.js';
 import { ENVIRONMENT_EXAMPLE, EnvironmentAnswer } from './environment-answers.js';
 import { CreateEnvironmentBody, EnvironmentFilterQuery, PatchEnvironmentBody } from './environment-bodies.js';
+import { visibleEnvironment } from './visible-environment.js';
 
 @ApiTags('environments')
 @Controller('api')
@@ -67,12 +70,14 @@ export class EnvironmentsController {
     example: [ENVIRONMENT_EXAMPLE],
   })
   @ApiProblems('read_model_behind', 'position_ahead_of_log')
-  list(
+  async list(
     @UuidParam('companyId') companyId: string,
     @Query() filter: EnvironmentFilterQuery,
     @MinPosition() minPosition: number | null,
-  ): Promise<Environment[]> {
-    return this.queries.execute(new ListEnvironments(companyId, filter, minPosition));
+    @From() caller: Caller,
+  ): Promise<EnvironmentAnswer[]> {
+    const environments = await this.queries.execute(new ListEnvironments(companyId, filter, minPosition));
+    return environments.map((environment) => visibleEnvironment(environment, caller));
   }
 
   @Get('environments/:id')
@@ -80,8 +85,12 @@ export class EnvironmentsController {
   @ApiOperation({ summary: 'Get an environment' })
   @ApiAnswer({ status: 200, description: 'The environment.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
   @ApiProblems('environment_not_found', 'read_model_behind', 'position_ahead_of_log')
-  get(@UuidParam('id') id: string, @MinPosition() minPosition: number | null): Promise<Environment> {
-    return this.queries.execute(new GetEnvironment(id, minPosition));
+  async get(
+    @UuidParam('id') id: string,
+    @MinPosition() minPosition: number | null,
+    @From() caller: Caller,
+  ): Promise<EnvironmentAnswer> {
+    return visibleEnvironment(await this.queries.execute(new GetEnvironment(id, minPosition)), caller);
   }
 
   @Patch('environments/:id')

@@ -4,15 +4,18 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../commands/command-context.js';
 import { ENVIRONMENT_EXAMPLE } from '../../environments/http/environment-answers.js';
+import { visibleEnvironment } from '../../environments/http/visible-environment.js';
 import {
   ApiAnswer,
   ApiProblems,
   ApiRequest,
   Context,
+  From,
   MinPosition,
   PreferWait,
   Requires,
   UuidParam,
+  type Caller,
 } from '../../http/index.js';
 import { AcquireLease, type AcquiredLease } from '../commands/acquire-lease.js';
 import { ReleaseLease } from '../commands/release-lease.js';
@@ -37,6 +40,10 @@ import { AcquireLeaseBody, EnvironmentLeasesQuery, LeaseFilterQuery, ReleaseBody
 const PAGE_SIZE = 50;
 /** The seed answers with all leases of an environment; this many, then `Link: rel="next"` leads on. */
 const ENVIRONMENT_PAGE_SIZE = 500;
+
+/** Lists show everybody's leases; who only acquires them has the ids of its own. */
+const SEES_LEASES = ['environments:manage', 'leases:operate', 'audit:read'] as const;
+const ENDS_LEASES = ['leases:acquire', 'leases:operate'] as const;
 
 const ACQUIRED_EXAMPLE = {
   environment: ENVIRONMENT_EXAMPLE,
@@ -98,6 +105,7 @@ export class LeasesController {
     @Body() body: AcquireLeaseBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
     const asked = await this.commands.execute(
@@ -124,11 +132,11 @@ export class LeasesController {
     const acquired = await awaitActive(this.waiter, asked, waitSeconds);
     void reply.header('Location', `/api/environment-leases/${acquired.lease.id}`);
     if (acquired.lease.status !== 'active') void reply.status(202);
-    return answered(acquired, reply);
+    return answered(acquired, caller, reply);
   }
 
   @Get('companies/:companyId/leases')
-  @Requires(null, 'company')
+  @Requires(SEES_LEASES, 'company')
   @ApiOperation({ summary: 'List a company’s leases', description: 'Newest first.' })
   @ApiAnswer({
     status: 200,
@@ -153,7 +161,7 @@ export class LeasesController {
   }
 
   @Get('environments/:id/leases')
-  @Requires(null, 'environment')
+  @Requires(SEES_LEASES, 'environment')
   @ApiOperation({
     summary: 'List an environment’s leases',
     description:
@@ -179,7 +187,7 @@ export class LeasesController {
   }
 
   @Get('environment-leases/:leaseId')
-  @Requires(null, 'lease')
+  @Requires([...SEES_LEASES, 'leases:acquire'], 'lease')
   @ApiOperation({ summary: 'Get a lease' })
   @ApiAnswer({ status: 200, description: 'The lease.', type: LeaseAnswer, example: LEASE_EXAMPLE })
   @ApiProblems('lease_not_found', 'read_model_behind', 'position_ahead_of_log')
@@ -188,7 +196,7 @@ export class LeasesController {
   }
 
   @Post('environment-leases/:leaseId/release')
-  @Requires('leases:acquire', 'lease')
+  @Requires(ENDS_LEASES, 'lease')
   @HttpCode(200)
   @ApiOperation({ summary: 'Release a lease', description: 'A lease that has ended already is answered as it is.' })
   @ApiRequest(ReleaseBody, {
@@ -202,14 +210,15 @@ export class LeasesController {
     @Body() body: ReleaseBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
     const released = await this.commands.execute(new ReleaseLease(leaseId, wishOf(body), context));
-    return answered(await awaitEnd(this.waiter, released, waitSeconds), reply);
+    return answered(await awaitEnd(this.waiter, released, waitSeconds), caller, reply);
   }
 
   @Post('companies/:companyId/heartbeat-runs/:runId/release-leases')
-  @Requires('leases:acquire', 'company')
+  @Requires(ENDS_LEASES, 'company')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Release all leases of a run',
@@ -234,6 +243,7 @@ export class LeasesController {
     @Body() body: ReleaseBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ReleaseRunLeasesAnswer> {
     const { errors, ...asked } = await this.commands.execute(
@@ -243,7 +253,10 @@ export class LeasesController {
     const position = Math.max(asked.position, ...released.map(({ lease }) => lease.position));
     void reply.header('X-Event-Position', position);
     return {
-      released: released.map(({ environment, lease }) => ({ environment, lease: leaseJson(lease) })),
+      released: released.map(({ environment, lease }) => ({
+        environment: visibleEnvironment(environment, caller),
+        lease: leaseJson(lease),
+      })),
       errors: [...errors],
       position,
     };
@@ -254,12 +267,16 @@ function wishOf(body: ReleaseBody): ReleaseWish {
   return { outcome: body.status ?? 'released', failureReason: body.failureReason ?? null };
 }
 
-function answered({ environment, lease, position }: AcquiredLease, reply: FastifyReply): AcquireLeaseAnswer {
+function answered(
+  { environment, lease, position }: AcquiredLease,
+  caller: Caller,
+  reply: FastifyReply,
+): AcquireLeaseAnswer {
   const { executionWorkspaceId, executionWorkspaceMode } = lease.terms;
   const reached = Math.max(position, lease.position);
   void reply.header('X-Event-Position', reached);
   return {
-    environment,
+    environment: visibleEnvironment(environment, caller),
     lease: leaseJson(lease),
     leaseContext: { executionWorkspaceId, executionWorkspaceMode },
     position: reached,

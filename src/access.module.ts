@@ -1,0 +1,54 @@
+import { Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './access/http/access.guard.js';
+import { Callers } from './access/http/callers.js';
+import { ForeignRequests } from './access/http/foreign-requests.js';
+import { SUBJECT_COMPANIES, type SubjectCompanies } from './access/http/subject-companies.js';
+import { TokensController } from './access/http/tokens.controller.js';
+import { TokenDirectory } from './access/token-directory.js';
+import { EnvironmentStore } from './environments/environment-store.js';
+import { EnvironmentsModule } from './environments/environments.module.js';
+import { LeaseholdError } from './errors/catalogue.js';
+import { LeaseStore } from './leases/lease-store.js';
+import { LeasesModule } from './leases/leases.module.js';
+import { SecretStore } from './secrets/secret-store.js';
+
+/** Who may do what. It is here because what a route is about is found by the domains, which are above the guard's folder. */
+@Module({
+  imports: [EnvironmentsModule, LeasesModule],
+  controllers: [TokensController],
+  providers: [
+    TokenDirectory,
+    Callers,
+    ForeignRequests,
+    { provide: SUBJECT_COMPANIES, useFactory: subjectCompanies, inject: [EnvironmentStore, LeaseStore, SecretStore] },
+    { provide: APP_GUARD, useClass: AccessGuard },
+  ],
+})
+export class AccessModule {}
+
+/** The sentences are those that the routes themselves refuse with: nothing tells what is hidden from what is not there. */
+function subjectCompanies(environments: EnvironmentStore, leases: LeaseStore, secrets: SecretStore): SubjectCompanies {
+  return {
+    company: {
+      parameter: 'companyId',
+      companyOf: (id) => Promise.resolve(id),
+      notFound: () => new LeaseholdError('company_not_found', 'There is no company with this id.'),
+    },
+    environment: {
+      parameter: 'id',
+      companyOf: (id) => environments.companyOf(id),
+      notFound: () => new LeaseholdError('environment_not_found', 'There is no environment with this id.'),
+    },
+    lease: {
+      parameter: 'leaseId',
+      companyOf: (id) => leases.companyOf(id),
+      notFound: () => new LeaseholdError('lease_not_found', 'There is no lease with this id.'),
+    },
+    secret: {
+      parameter: 'secretId',
+      companyOf: (id) => secrets.companyOf(id),
+      notFound: () => new LeaseholdError('secret_not_found', 'There is no secret with this id.'),
+    },
+  };
+}

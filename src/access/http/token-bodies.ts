@@ -1,0 +1,70 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsIn,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  ValidateIf,
+} from 'class-validator';
+import { isUuid, PERMISSIONS, type Permission } from '../../http/index.js';
+
+const NAME_LENGTH = 200;
+const MAX_COMPANIES = 1_000;
+const UUID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function lowerCased(): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) =>
+      Array.isArray(value) ? value.map((one: unknown) => (isUuid(one) ? one.toLowerCase() : one)) : value,
+    ),
+  );
+}
+
+export class CreateTokenBody {
+  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people; it is not in other events.' })
+  @IsString()
+  @Length(1, NAME_LENGTH)
+  @Matches(/\S/, { message: '$property must not be blank' })
+  name!: string;
+
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'string', format: 'uuid' },
+    nullable: true,
+    description: 'The companies that it is for; null: every company. It has to be said.',
+  })
+  @ValidateIf((_body, value) => value !== null)
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(MAX_COMPANIES)
+  @lowerCased()
+  @Matches(UUID_PATTERN, { each: true, message: '$property must be UUIDs, or null for every company' })
+  companies!: string[] | null;
+
+  @ApiProperty({ type: 'array', items: { type: 'string', enum: [...PERMISSIONS] } })
+  @IsArray()
+  @ArrayMaxSize(PERMISSIONS.length)
+  @IsIn(PERMISSIONS, { each: true })
+  permissions!: Permission[];
+
+  @ApiPropertyOptional({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: 'Null: it does not expire.',
+  })
+  @IsOptional()
+  @IsString()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @Matches(/T.*(?:Z|[+-]\d\d:\d\d)$/, {
+    message: '$property must be a time with its zone, such as 2027-01-01T00:00:00Z',
+  })
+  expiresAt?: string | null;
+}

@@ -1,0 +1,13 @@
+import type pg from 'pg';
+import { createLogPool } from '../event-log/index.js';
+import { anyTokenLive } from './token-rows.js';
+
+/** Whether somebody can authenticate, before there is a service that could ask. The migrations must have been run. */
+export async function someTokenIsLive(connection: pg.ClientConfig): Promise<boolean> {
+  const pool = createLogPool({ ...connection, max: 1 });
+  try {
+    return await anyTokenLive(pool, new Date());
+  } finally {
+    await pool.end();
+  }
+}

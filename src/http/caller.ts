@@ -1,0 +1,36 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { Permission } from './requires.js';
+
+/** Who sends a request, and what that one may do. */
+export interface Caller {
+  /** What its events name: `token:<id>`, or `operator:local`. */
+  readonly actor: string;
+  /** Lower-cased ids; null: every company. */
+  readonly companies: ReadonlySet<string> | null;
+  readonly permissions: ReadonlySet<Permission>;
+}
+
+const callers = new WeakMap<object, Caller>();
+
+/** Called by the guard, before anything asks. */
+export function setCaller(request: FastifyRequest, caller: Caller): void {
+  callers.set(request.raw, caller);
+}
+
+/** @throws Error where no guard has found out: better no answer than one on nobody's behalf. */
+export function callerOf(request: FastifyRequest): Caller {
+  const caller = callers.get(request.raw);
+  if (!caller) throw new Error('Nobody has found out who sends this request.');
+  return caller;
+}
+
+/** Whether the caller has one of these permissions; an admin has every one. */
+export function may(caller: Caller, ...permissions: readonly Permission[]): boolean {
+  return caller.permissions.has('admin') || permissions.some((permission) => caller.permissions.has(permission));
+}
+
+/** Gives a handler the `Caller` of its request. */
+export const From = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);
