@@ -1,4 +1,5 @@
-import { SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 
 /** What a token may allow; `admin` allows everything. */
 export const PERMISSIONS = ['environments:manage', 'leases:acquire', 'leases:operate', 'audit:read', 'admin'] as const;
@@ -20,5 +21,6 @@ export const REQUIREMENT = Symbol('Requirement');
 
 /** Every route says what its caller needs. A route without it is refused to everybody but an admin. */
 export function Requires(permission: Requirement['permission'], subject: Subject): MethodDecorator {
-  return SetMetadata(REQUIREMENT, { permission, subject } satisfies Requirement);
+  const requirement: Requirement = { permission, subject };
+  return applyDecorators(SetMetadata(REQUIREMENT, requirement), ApiExtension('x-requires', requirement));
 }

@@ -42,7 +42,10 @@ export class AccessGuard implements CanActivate {
       throw new LeaseholdError('permission_denied', 'This needs a token for every company.');
     }
     const { parameter, companyOf, notFound } = this.subjects[subject];
-    const id = (request.params as Readonly<Record<string, unknown>>)[parameter];
+    const params = request.params as Readonly<Record<string, unknown>>;
+    // A company in the path counts whatever else the path names.
+    const { companyId, [parameter]: id } = params;
+    if (isUuid(companyId) && !caller.companies.has(companyId.toLowerCase())) throw notFound();
     // What is no id is refused by the route's own validation, which reads the same parameter.
     if (id !== undefined && !isUuid(id)) return;
     if (id === undefined || !caller.companies.has(await companyOf(id.toLowerCase()))) throw notFound();

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ServiceHome } from '../support/service.js';
+
+const CLI = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli.js');
+
+let home: ServiceHome;
+beforeAll(async () => {
+  home = await ServiceHome.make();
+});
+afterAll(() => home?.close());
+
+async function leasehold(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const { PATH = '', HOME = '' } = process.env;
+  const env = { PATH, HOME, LEASEHOLD_DATA_DIR: home.dataDir };
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  await once(child, 'close');
+  return { code: child.exitCode, out, err };
+}
+
+test('the first token is made without a service, and only then may it listen to the network', async () => {
+  const refused = home.spawn({ HOST: '0.0.0.0' });
+  expect(await refused.exited()).toBe(1);
+  expect(refused.output).toContain('HOST is "0.0.0.0", which is not loopback, and there is no live token.');
+  expect(refused.output).not.toMatch(/\n\s+at /);
+
+  const made = await leasehold('tokens', 'create', '--name', 'a', '--all-companies', '--permission', 'admin', '--json');
+  expect(made.code).toBe(0);
+  const { id, value } = JSON.parse(made.out) as { id: string; value: string };
+
+  const service = await home.start();
+  const headers = { authorization: `Bearer ${value}` };
+  await service.api.expect(401, 'GET', '/api/projections');
+  await service.api.expect(200, 'GET', '/api/projections', undefined, headers);
+  expect((await leasehold('tokens', 'list')).out).toContain(`${id}\tlive\ta\tadmin\tevery company`);
+
+  expect((await leasehold('tokens', 'revoke', id)).code).toBe(0);
+  expect((await leasehold('tokens', 'list')).out).toContain(`${id}\trevoked`);
+  expect(await service.interrupt()).toBe(0);
+  const open = home.spawn({ HOST: '0.0.0.0' });
+  expect(await open.exited()).toBe(1);
+}, 120_000);
+
+test('wrong usage is 2, what is refused is 3', async () => {
+  expect((await leasehold('tokens', 'create', '--name', 'a')).code).toBe(2);
+  expect((await leasehold('tokens', 'create', '--name', 'a', '--all-companies', '--permission', 'all')).code).toBe(2);
+  expect((await leasehold('tokens', 'revoke', 'x')).code).toBe(2);
+  const unknown = await leasehold('tokens', 'revoke', randomUUID());
+  expect([unknown.code, unknown.out]).toEqual([3, '']);
+}, 120_000);
