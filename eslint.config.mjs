@@ -19,7 +19,7 @@ const MAY_IMPORT = {
   'read-models': ['errors', 'event-log', 'projections', 'subscriptions'],
   commands: ['errors', 'event-log', 'ids'],
   http: ['commands', 'errors', 'event-log', 'ids'],
-  drivers: ['config', 'errors'],
+  drivers: ['config', 'errors', 'ids'],
   secrets: ['commands', 'config', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
   access: ['config', 'errors', 'event-log', 'http', 'ids'],
   environments: [

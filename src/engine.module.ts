@@ -14,6 +14,8 @@ import { CONFIG, type Config } from './config/config.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
+import { SECRET_READER, type SecretReader } from './drivers/secret-reader.js';
+import { SshDriver } from './drivers/ssh/ssh-driver.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
 import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
@@ -36,6 +38,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly log: EventLog,
     private readonly runner: SubscriptionRunner,
     private readonly projections: Projections,
+    private readonly drivers: DriverRegistry,
   ) {}
 
   /** @param drivers besides those that the service brings */
@@ -68,7 +71,14 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         },
         {
           provide: DriverRegistry,
-          useFactory: () => new DriverRegistry([new LocalDriver(), new FakeSandboxDriver(), ...drivers]),
+          useFactory: (secrets: SecretReader) =>
+            new DriverRegistry([
+              new LocalDriver(),
+              new FakeSandboxDriver(),
+              new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
+              ...drivers,
+            ]),
+          inject: [SECRET_READER],
         },
         CommandRunner,
         ReadModelGate,
@@ -95,6 +105,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** After the last request: what was appended is in the log, and whoever comes next reads on from the checkpoints. */
   async onApplicationShutdown(): Promise<void> {
+    await this.drivers.close();
     await this.projections.stop();
     await this.runner.stop();
     await this.log.close();

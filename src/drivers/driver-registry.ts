@@ -31,6 +31,11 @@ export class DriverRegistry {
     throw new LeaseholdError('unsupported_environment', `This service has no ${name}.`);
   }
 
+  /** Ends what the drivers keep open. */
+  async close(): Promise<void> {
+    await Promise.all(this.drivers.flatMap((driver) => driver.close?.() ?? []));
+  }
+
   /** The config as its driver completes it. @throws LeaseholdError validation_failed, unsupported_environment */
   validConfig(driver: EnvironmentDriver, config: JsonObject): JsonObject {
     const verdict = this.forConfig(driver, config).validateConfig(config);

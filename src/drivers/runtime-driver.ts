@@ -134,6 +134,8 @@ interface AnyDriver {
    */
   execute(request: ExecuteRequest): Promise<ExecutionResult>;
   executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget;
+  /** Ends what it keeps open, such as connections. */
+  close?(): Promise<void>;
 }
 
 /**

@@ -1,0 +1,84 @@
+import type { FieldError } from '../../errors/catalogue.js';
+import type { SecretRef } from '../secret-reader.js';
+import type { ConfigVerdict, JsonObject } from '../runtime-driver.js';
+
+/** SEED, "Environment": the config of a host. */
+export interface SshConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  /** Absolute. */
+  readonly remoteWorkspacePath: string;
+  /** Only going in: a stored config has null. */
+  readonly privateKey: string | null;
+  readonly privateKeySecretRef: SecretRef | null;
+  /** Lines as in OpenSSH's known_hosts. */
+  readonly knownHosts: string | null;
+  readonly strictHostKeyChecking: boolean;
+  /** Whether one lease at a time may hold the host. */
+  readonly exclusive: boolean;
+}
+
+const DEFAULTS = {
+  port: 22,
+  privateKey: null,
+  privateKeySecretRef: null,
+  knownHosts: null,
+  strictHostKeyChecking: true,
+  exclusive: false,
+};
+
+const KEYS = ['host', 'username', 'remoteWorkspacePath', ...Object.keys(DEFAULTS)];
+const MAX_LENGTH = 1_000;
+const MAX_KNOWN_HOSTS = 64 * 1024;
+
+export function validateSshConfig(given: JsonObject): ConfigVerdict {
+  const config: JsonObject = { ...DEFAULTS, ...given };
+  const errors: FieldError[] = Object.keys(given)
+    .filter((key) => !KEYS.includes(key))
+    .map((key) => ({ field: key, message: `${key} is not a setting of an SSH host` }));
+  const require = (field: string, holds: boolean, message: string): void => {
+    if (!holds) errors.push({ field, message: `${field} ${message}` });
+  };
+  const { host, port, username, remoteWorkspacePath, privateKey, privateKeySecretRef, knownHosts } = config;
+  require('host', isName(host, /^[^\s@/]+$/), 'must be a host name or an address');
+  require('port', Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535, 'must be from 1 to 65535');
+  require('username', isName(username, /^[^\s@:/]+$/), 'must be the name of an account');
+  require('remoteWorkspacePath', isAbsolutePath(remoteWorkspacePath), 'must be an absolute path without . and ..');
+  require('privateKey', privateKey === null || isText(privateKey), 'must be a private key in PEM, or null');
+  require('privateKeySecretRef', privateKeySecretRef === null || isSecretRef(privateKeySecretRef), REF_MESSAGE);
+  require('privateKeySecretRef', privateKey !== null ||
+    privateKeySecretRef !== null, 'or privateKey is needed: nobody is let in without a key');
+  require('knownHosts', knownHosts === null ||
+    (typeof knownHosts === 'string' &&
+      knownHosts.length <= MAX_KNOWN_HOSTS), 'must be lines as in known_hosts, or null');
+  for (const flag of ['strictHostKeyChecking', 'exclusive']) {
+    require(flag, typeof config[flag] === 'boolean', 'must be true or false');
+  }
+  return errors.length > 0 ? { kind: 'invalid', errors } : { kind: 'valid', config };
+}
+
+const REF_MESSAGE = 'must be { type: "secret_ref", secretId, version: "latest" or a number }';
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KNOWN_HOSTS;
+}
+
+function isName(value: unknown, pattern: RegExp): boolean {
+  return typeof value === 'string' && value.length <= MAX_LENGTH && pattern.test(value) && !/\p{Cc}/u.test(value);
+}
+
+function isAbsolutePath(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > MAX_LENGTH || /\p{Cc}/u.test(value)) return false;
+  return value.startsWith('/') && value !== '/' && !value.split('/').some((part) => part === '.' || part === '..');
+}
+
+function isSecretRef(value: unknown): value is SecretRef {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, secretId, version } = value as Partial<Record<keyof SecretRef, unknown>>;
+  return (
+    type === 'secret_ref' &&
+    typeof secretId === 'string' &&
+    (version === 'latest' || (Number.isInteger(version) && Number(version) >= 1))
+  );
+}

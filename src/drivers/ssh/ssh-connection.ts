@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
+import { DriverError } from '../driver-error.js';
+import { failureText } from '../failure-text.js';
+import { fingerprint, knownKeyTypes, verifyHostKey } from './known-hosts.js';
+
+/** Where to connect to, and as whom. */
+export interface SshEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly privateKey: string;
+  readonly knownHosts: string | null;
+  readonly strictHostKeyChecking: boolean;
+}
+
+/** The same for connections that may stand in for each other; the key is in it as a hash. */
+export function identityOf({ privateKey, ...rest }: SshEndpoint): string {
+  return JSON.stringify([rest, createHash('sha256').update(privateKey).digest('base64')]);
+}
+
+/** Told of the steps of connecting, for a probe. */
+export type OnStep = (step: 'connect' | 'host_key' | 'authenticate') => void;
+
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVES_MISSED = 3;
+
+/** One connection to a host, which carries several commands. */
+export class SshConnection {
+  /** Channels that are open or about to be. */
+  channels = 0;
+  #lost: DriverError | null = null;
+
+  private constructor(
+    private readonly client: Client,
+    private readonly name: string,
+  ) {}
+
+  get lost(): DriverError | null {
+    return this.#lost;
+  }
+
+  /** @throws DriverError; nothing has been made by then. */
+  static async open(endpoint: SshEndpoint, budgetMs: number, onStep: OnStep = () => undefined): Promise<SshConnection> {
+    const { host, port, username, privateKey, knownHosts, strictHostKeyChecking } = endpoint;
+    const name = `${host}:${port}`;
+    const client = new Client();
+    let socket: Socket | undefined;
+    const verdict: { refused: DriverError | null } = { refused: null };
+    const timedOut = notAnswering(name, budgetMs);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      socket = await connected(host, port, budgetMs);
+      // Without it a command on a connection that is open waits for the timer of Nagle's algorithm.
+      socket.setNoDelay(true);
+      onStep('connect');
+      await new Promise<void>((resolve, reject) => {
+        timer = setTimeout(() => reject(timedOut), budgetMs);
+        client.once('ready', resolve);
+        client.on('error', reject);
+        client.once('close', () => reject(broken(name, 'it closed the connection before it had let us in', false)));
+        client.connect({
+          sock: socket as Socket,
+          username,
+          privateKey,
+          readyTimeout: 0,
+          keepaliveInterval: KEEPALIVE_MS,
+          keepaliveCountMax: KEEPALIVES_MISSED,
+          algorithms: { serverHostKey: hostKeyAlgorithms(knownKeyTypes(knownHosts, host, port)) },
+          hostVerifier: (key: Buffer) => {
+            verdict.refused = strictHostKeyChecking ? refusal(endpoint, key) : null;
+            if (verdict.refused === null) onStep('host_key');
+            return verdict.refused === null;
+          },
+        });
+      });
+      onStep('authenticate');
+    } catch (error) {
+      client.on('error', () => undefined);
+      client.destroy();
+      socket?.destroy();
+      throw verdict.refused ?? failureToConnect(error, name, username);
+    } finally {
+      clearTimeout(timer);
+    }
+    client.removeAllListeners();
+    const connection = new SshConnection(client, name);
+    const gone = (): void => {
+      connection.#lost ??= broken(name, 'the connection was lost');
+    };
+    client.on('error', gone).on('close', gone).on('end', gone);
+    return connection;
+  }
+
+  /** Opens a channel that runs a command. @throws DriverError connection_lost */
+  exec(command: string): Promise<ClientChannel> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    return new Promise((resolve, reject) => {
+      const onClose = (): void => reject(broken(this.name, 'the connection was lost'));
+      this.client.once('close', onClose);
+      this.client.exec(command, (error, channel) => {
+        this.client.off('close', onClose);
+        if (error) reject(broken(this.name, error.message));
+        else resolve(channel);
+      });
+    });
+  }
+
+  /** Calls back when the connection is gone. */
+  onLost(listener: () => void): () => void {
+    this.client.once('close', listener);
+    return () => void this.client.off('close', listener);
+  }
+
+  close(): void {
+    this.client.end();
+  }
+
+  destroy(): void {
+    this.client.destroy();
+  }
+}
+
+function connected(host: string, port: number, budgetMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port });
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(notAnswering(`${host}:${port}`, budgetMs));
+    }, budgetMs);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      resolve(socket);
+    });
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      const message = `${host}:${port} cannot be reached: ${failureText(error)}.`;
+      reject(new DriverError('transient', 'host_unreachable', message, false));
+    });
+  });
+}
+
+function refusal({ knownHosts, host, port }: SshEndpoint, key: Buffer): DriverError | null {
+  const verdict = verifyHostKey(knownHosts, host, port, key);
+  if (verdict === 'known') return null;
+  const offers = `${host}:${port} offers the host key ${fingerprint(key)}`;
+  const why = {
+    unknown: 'knownHosts has none for it. Compare it with the host’s own, and add its line to knownHosts',
+    other: 'knownHosts has another one. Either the host was set up anew, or somebody is in between',
+    revoked: 'it is marked as revoked',
+  }[verdict];
+  return new DriverError('config', 'host_key_mismatch', `${offers}, and ${why}.`, false);
+}
+
+function failureToConnect(error: unknown, name: string, username: string): DriverError {
+  if (error instanceof DriverError) return error;
+  const { level, message = String(error) } = error as { level?: string; message?: string };
+  if (level === 'client-authentication') {
+    return new DriverError(
+      'auth',
+      'authentication_failed',
+      `${name} does not let ${username} in with this key.`,
+      false,
+    );
+  }
+  // ssh2 says so before it connects; what it says may have a part of the key in it.
+  if (/privateKey|private key|passphrase|Unsupported key/i.test(message)) {
+    return new DriverError('auth', 'authentication_failed', 'The private key cannot be read.', false);
+  }
+  return broken(name, failureText(error), false);
+}
+
+function notAnswering(name: string, budgetMs: number): DriverError {
+  const message = `${name} accepts connections but does not answer within ${budgetMs} ms.`;
+  return new DriverError('transient', 'host_not_answering', message, false);
+}
+
+function broken(name: string, why: string, inDoubt = true): DriverError {
+  return new DriverError('transient', 'connection_lost', `${name}: ${why}.`, inDoubt);
+}
+
+const HOST_KEY_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+];
+
+/** The kinds of key that are known come first: a host with several is to show the one that can be compared. */
+function hostKeyAlgorithms(types: readonly string[]): ServerHostKeyAlgorithm[] {
+  const isKnown = (algorithm: string): boolean =>
+    types.includes(algorithm) || (algorithm.startsWith('rsa-') && types.includes('ssh-rsa'));
+  const known = HOST_KEY_ALGORITHMS.filter(isKnown);
+  return [...known, ...HOST_KEY_ALGORITHMS.filter((algorithm) => !known.includes(algorithm))];
+}

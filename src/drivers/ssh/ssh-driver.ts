@@ -1,0 +1,194 @@
+import type { Budgets } from '../../config/config.js';
+import { newId } from '../../ids/new-id.js';
+import { DriverError } from '../driver-error.js';
+import type { DriverReason, FailureClass } from '../driver-names.js';
+import type {
+  Acquisition,
+  ConfigVerdict,
+  EffectRequest,
+  ExecuteRequest,
+  ExecutionResult,
+  ExecutionTarget,
+  HeldLease,
+  JsonObject,
+  ProbeRequest,
+  ProbeResult,
+  QueuedDriver,
+  ReleaseOutcome,
+  ReleaseRequest,
+} from '../runtime-driver.js';
+import type { SecretReader } from '../secret-reader.js';
+import { probeHost } from './probe-host.js';
+import { failureIn, runCommand, runScript } from './remote-command.js';
+import { ACQUIRE, END_COMMAND, FIND, RELEASE } from './remote-scripts.js';
+import { validateSshConfig, type SshConfig } from './ssh-config.js';
+import type { SshConnection, SshEndpoint } from './ssh-connection.js';
+import { SshPool } from './ssh-pool.js';
+
+/** What is kept with a lease: the config without the key, and the URL of the service that answered from the host. */
+type Teardown = JsonObject & SshConfig & { readonly runtimeApiUrl: string | null };
+
+const CLASS_OF: Partial<Record<DriverReason, FailureClass>> = {
+  disk_full: 'capacity',
+  host_taken: 'capacity',
+  workspace_not_writable: 'config',
+  tool_missing: 'config',
+  runtime_api_unreachable: 'transient',
+  stale_fence: 'permanent',
+};
+
+/** Hosts that are reached over SSH. A lease is a folder of Leasehold's own in the host's workspace: see remote-scripts.ts. */
+export class SshDriver implements QueuedDriver {
+  readonly driver = 'ssh';
+  readonly provider = null;
+  readonly acquiring = 'queued';
+  readonly displayName = 'SSH host';
+  readonly description = 'A machine that is reached over SSH.';
+  readonly secretFields = ['privateKey'];
+  readonly capabilities = {
+    supportsRunExecution: true,
+    supportsSavedProbe: true,
+    supportsUnsavedProbe: true,
+    supportsReusableLeases: false,
+  };
+  private readonly pool: SshPool;
+
+  /** @param runtimeApiCandidates URLs of this service, to be tried from the host in their order */
+  constructor(
+    private readonly secrets: SecretReader,
+    private readonly budgets: Budgets,
+    private readonly runtimeApiCandidates: readonly string[],
+  ) {
+    this.pool = new SshPool(budgets.transportMs);
+  }
+
+  validateConfig(config: JsonObject): ConfigVerdict {
+    return validateSshConfig(config);
+  }
+
+  async probe({ companyId, config, signal }: ProbeRequest): Promise<ProbeResult> {
+    const endpoint = this.endpointOf(companyId, config as JsonObject & SshConfig);
+    return probeHost(endpoint, config as JsonObject & SshConfig, this.budgets.transportMs, signal);
+  }
+
+  async acquire(request: EffectRequest): Promise<Acquisition> {
+    const { leaseId, effectId, fence } = request;
+    const config = request.config as JsonObject & SshConfig;
+    const words = [config.remoteWorkspacePath, leaseId, effectId, String(fence), String(config.exclusive)];
+    const answer = await this.ask(request, config, ACQUIRE, [...words, ...this.runtimeApiCandidates]);
+    const failure = failureIn(answer);
+    if (failure) {
+      const { reasonCode, text } = failure;
+      throw new DriverError(CLASS_OF[reasonCode] ?? 'permanent', reasonCode, text, false);
+    }
+    return acquisition(config, answer.replace(/^ok=/, ''));
+  }
+
+  async find(request: EffectRequest): Promise<Acquisition | null> {
+    const config = request.config as JsonObject & SshConfig;
+    const words = [config.remoteWorkspacePath, request.leaseId, request.effectId];
+    const answer = await this.ask(request, config, FIND, words);
+    return answer === 'none' ? null : acquisition(config, answer.replace(/^found=/, ''));
+  }
+
+  async release(lease: ReleaseRequest): Promise<ReleaseOutcome> {
+    const config = lease.teardown as Teardown;
+    const answer = await this.ask(lease, config, RELEASE, [config.remoteWorkspacePath, lease.leaseId]);
+    return answer === 'cleaned' ? 'cleaned' : 'nothing_to_clean';
+  }
+
+  async execute(request: ExecuteRequest): Promise<ExecutionResult> {
+    const { companyId, leaseId, teardown } = request.lease;
+    const config = teardown as Teardown;
+    const { remoteWorkspacePath: workspace } = config;
+    const cwd = request.cwd === null || request.cwd.startsWith('/') ? request.cwd : `${workspace}/${request.cwd}`;
+    const executionId = newId();
+    const endpoint = await this.endpointOf(companyId, config);
+    const time = new AbortController();
+    const timer = setTimeout(() => time.abort(new Error('timed out')), request.timeoutMs);
+    const signal = AbortSignal.any([time.signal, request.signal]);
+    try {
+      return await this.pool.use(endpoint, async (connection) => {
+        const exit = await runCommand(connection, executionId, { workspace, cwd: cwd ?? workspace }, request, signal);
+        return shellExit(exit);
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      // The channel is closed; what ran in it, and its children, are told on the host.
+      await this.endCommand(endpoint, [workspace, leaseId, executionId]);
+      if (time.signal.aborted) return { exitCode: null, signal: 'SIGKILL', timedOut: true };
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget {
+    const { environmentId, leaseId } = lease;
+    const { host, port, username, remoteWorkspacePath, knownHosts, strictHostKeyChecking, runtimeApiUrl } =
+      lease.teardown as Teardown;
+    const remoteCwd = remoteWorkspacePath;
+    const spec = { host, port, username, remoteWorkspacePath, remoteCwd, knownHosts, strictHostKeyChecking };
+    return { kind: 'remote', transport: 'ssh', environmentId, leaseId, remoteCwd, runtimeApiUrl, spec };
+  }
+
+  /** Ends every connection. */
+  close(): Promise<void> {
+    return this.pool.close();
+  }
+
+  private async ask(
+    { companyId, signal }: { readonly companyId: string; readonly signal: AbortSignal },
+    config: SshConfig,
+    script: string,
+    words: readonly string[],
+  ): Promise<string> {
+    const endpoint = await this.endpointOf(companyId, config);
+    return this.pool.use(endpoint, (connection) => runScript(connection, script, words, signal));
+  }
+
+  private async endCommand(endpoint: SshEndpoint, words: readonly string[]): Promise<void> {
+    const signal = AbortSignal.timeout(this.budgets.transportMs);
+    const end = (connection: SshConnection): Promise<string> => runScript(connection, END_COMMAND, words, signal);
+    // When the host cannot be told, it finds out by itself: its watch looks whether the connection is there.
+    await this.pool.use(endpoint, end).catch(() => undefined);
+  }
+
+  /** The key is read for each use: one that was replaced or withdrawn is not used any more. */
+  private async endpointOf(companyId: string, config: SshConfig): Promise<SshEndpoint> {
+    const { host, port, username, knownHosts, strictHostKeyChecking, privateKey, privateKeySecretRef } = config;
+    const key = privateKey ?? (privateKeySecretRef && (await this.secrets.read(companyId, privateKeySecretRef)));
+    if (key === null) throw new DriverError('config', 'secret_unavailable', 'The config has no private key.', false);
+    return { host, port, username, knownHosts, strictHostKeyChecking, privateKey: key };
+  }
+}
+
+function acquisition(config: JsonObject & SshConfig, url: string): Acquisition {
+  const { host, port, username, remoteWorkspacePath } = config;
+  const runtimeApiUrl = url === '' ? null : url;
+  return {
+    providerLeaseId: `ssh://${username}@${host}:${port}${remoteWorkspacePath}`,
+    metadata: { host, port, username, remoteWorkspacePath, remoteCwd: remoteWorkspacePath, runtimeApiUrl },
+    teardown: { ...config, privateKey: null, runtimeApiUrl },
+  };
+}
+
+/** A shell tells of a signal by 128 and its number; a command that itself ends with such a code cannot be told from it. */
+function shellExit({ code, signal }: { code: number | null; signal: string | null }): ExecutionResult {
+  const name = code === null ? signal : (SIGNALS[code - 128] ?? null);
+  return { exitCode: name === null ? code : null, signal: name, timedOut: false };
+}
+
+const SIGNALS: Record<number, string> = {
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  3: 'SIGQUIT',
+  4: 'SIGILL',
+  6: 'SIGABRT',
+  8: 'SIGFPE',
+  9: 'SIGKILL',
+  11: 'SIGSEGV',
+  13: 'SIGPIPE',
+  14: 'SIGALRM',
+  15: 'SIGTERM',
+};
