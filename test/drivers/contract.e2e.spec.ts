@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Environment } from '../../src/environments/state.js';
 import type { Acquired } from '../support/api.js';
+import { startRedis, type TestRedis } from '../support/redis.js';
+import { startSshd } from '../support/sshd.js';
 import { serve, type Service } from '../support/service.js';
 import { expectNoneActive, expectWholeEnvironment, expectWholeLease, type DriverCase } from './contract.js';
 
@@ -43,14 +45,59 @@ const DRIVERS: readonly DriverCase[] = [
       expect(lease.metadata).toMatchObject({ provider: 'fake', image: 'ubuntu:24.04', reuseLease: true });
     },
   },
+  {
+    name: 'SSH host',
+    driver: 'ssh',
+    async setUp() {
+      const sshd = await startSshd();
+      const { host, port, username, workspace: remoteWorkspacePath, knownHosts, privateKey } = sshd;
+      const config = { host, port, username, remoteWorkspacePath, knownHosts, privateKey };
+      return { config, stop: () => sshd.stop() };
+    },
+    config: {},
+    otherConfig: { host: '127.0.0.2', port: 1, strictHostKeyChecking: false },
+    cleanupStatus: 'success',
+    expectLease(lease, environment) {
+      const { host, port, username, remoteWorkspacePath } = environment.config;
+      expect(lease.provider).toBeNull();
+      expect(lease.providerLeaseId).toBe(
+        `ssh://${String(username)}@${String(host)}:${String(port)}${String(remoteWorkspacePath)}`,
+      );
+      const remoteCwd = remoteWorkspacePath;
+      expect(lease.metadata).toMatchObject({
+        host,
+        port,
+        username,
+        remoteWorkspacePath,
+        remoteCwd,
+        runtimeApiUrl: null,
+      });
+      expect(environment.config).toMatchObject({ privateKey: null, privateKeySecretRef: { type: 'secret_ref' } });
+    },
+  },
 ];
 
-describe.each(DRIVERS)('the driver contract: $name', (driver) => {
+const CASES = DRIVERS.flatMap((driver) =>
+  (['postgres', 'redis'] as const)
+    // Only what is queued meets the queue.
+    .filter((queue) => driver.driver === 'ssh' || queue === 'postgres')
+    .map((queue) => ({ ...driver, queue })),
+);
+
+describe.each(CASES)('the driver contract: $name, with the queue on $queue', (driver) => {
   let service: Service;
+  let redis: TestRedis | null = null;
+  let host: Awaited<ReturnType<NonNullable<DriverCase['setUp']>>> | null = null;
   beforeAll(async () => {
-    service = await serve();
+    if (driver.queue === 'redis') redis = await startRedis();
+    host = (await driver.setUp?.()) ?? null;
+    service = await serve(redis ? { REDIS_URL: redis.url } : {});
   });
-  afterAll(() => service?.close());
+  afterAll(async () => {
+    await service?.close();
+    await host?.stop();
+    await redis?.stop();
+  });
 
   interface Held extends Acquired {
     readonly companyId: string;
@@ -60,7 +107,8 @@ describe.each(DRIVERS)('the driver contract: $name', (driver) => {
 
   async function acquire(wish: object = {}): Promise<Held> {
     const [companyId, runId] = [randomUUID(), randomUUID()];
-    const { name, config } = driver;
+    const { name } = driver;
+    const config = host?.config ?? driver.config;
     const made = await service.api.createEnvironment(companyId, { name, driver: driver.driver, config });
     const acquired = await service.api.acquire(companyId, { environmentId: made.id, heartbeatRunId: runId, ...wish });
     return { ...acquired, companyId, runId, made };
@@ -85,8 +133,8 @@ describe.each(DRIVERS)('the driver contract: $name', (driver) => {
       failureReason: null,
       reasonCode: null,
       cleanupStatus: null,
-      acquiredAt: lease.createdAt,
-      lastUsedAt: lease.createdAt,
+      acquiredAt: lease.updatedAt,
+      lastUsedAt: lease.updatedAt,
       position,
     });
     expect(leaseContext).toStrictEqual({ executionWorkspaceId: null, executionWorkspaceMode: null });

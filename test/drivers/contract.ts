@@ -7,6 +7,8 @@ import type { Api } from '../support/api.js';
 export interface DriverCase {
   readonly name: string;
   readonly driver: Environment['driver'];
+  /** What it needs besides the service, started once for its suite; `config` is its environment's. */
+  setUp?(): Promise<{ readonly config: Readonly<Record<string, unknown>>; stop(): Promise<void> }>;
   readonly config: Readonly<Record<string, unknown>>;
   /** What it leaves to be cleaned up: the `cleanupStatus` of a lease that was released. */
   readonly cleanupStatus: LeaseJson['cleanupStatus'];
