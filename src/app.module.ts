@@ -8,6 +8,7 @@ import { EngineModule } from './engine.module.js';
 import { EnvironmentsModule } from './environments/environments.module.js';
 import { LeasesModule } from './leases/leases.module.js';
 import { SecretsModule } from './secrets.module.js';
+import { ExecutionModule } from './execution/execution.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProvisioningModule } from './provisioning/provisioning.module.js';
 
@@ -24,6 +25,7 @@ export class AppModule {
         EnvironmentsModule,
         LeasesModule,
         SecretsModule,
+        ExecutionModule,
         ProvisioningModule.on(client),
         OperationsModule,
         AccessModule,

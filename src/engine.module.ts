@@ -73,7 +73,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
           provide: DriverRegistry,
           useFactory: (secrets: SecretReader) =>
             new DriverRegistry([
-              new LocalDriver(),
+              new LocalDriver(config.localExecute),
               new FakeSandboxDriver(),
               new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
               ...drivers,

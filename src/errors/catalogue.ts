@@ -118,6 +118,31 @@ export const ERRORS = {
     title: 'The driver could not provide the environment.',
     remedy: 'See `detail`; the failed lease in `leaseId` keeps the history.',
   },
+  lease_not_active: {
+    status: 409,
+    title: 'The lease is not active.',
+    remedy: 'Wait until it is, or acquire another one.',
+  },
+  stale_fence: {
+    status: 409,
+    title: 'The lease is not the holder any more.',
+    remedy: 'Acquire another lease.',
+  },
+  execution_not_repeatable: {
+    status: 409,
+    title: 'The command was begun before.',
+    remedy: 'See the lease’s events for how it ended; send another Idempotency-Key to run it again.',
+  },
+  unsupported_operation: {
+    status: 422,
+    title: 'The environment’s driver does not do that.',
+    remedy: 'See `detail`.',
+  },
+  execution_failed: {
+    status: 502,
+    title: 'The command could not be run to its end.',
+    remedy: 'See `reasonCode` and `detail`.',
+  },
   cleanup_not_failed: {
     status: 409,
     title: 'The lease’s cleanup has not failed.',

@@ -2,6 +2,7 @@ import { DriverError } from '../driver-error.js';
 import type {
   Acquisition,
   ConfigVerdict,
+  ExecuteRequest,
   ExecutionResult,
   ExecutionTarget,
   HeldLease,
@@ -10,6 +11,8 @@ import type {
   ProbeResult,
   ReleaseOutcome,
 } from '../runtime-driver.js';
+
+import { runLocally } from './local-process.js';
 
 /** The machine that the caller runs on: there is nothing to make and nothing to take back. */
 export class LocalDriver implements ImmediateDriver {
@@ -26,6 +29,9 @@ export class LocalDriver implements ImmediateDriver {
   };
 
   readonly secretFields = [];
+
+  /** @param mayExecute whether commands may be run on the service's own machine */
+  constructor(private readonly mayExecute = false) {}
 
   validateConfig(config: JsonObject): ConfigVerdict {
     return { kind: 'valid', config };
@@ -48,8 +54,10 @@ export class LocalDriver implements ImmediateDriver {
     return Promise.resolve('nothing_to_clean');
   }
 
-  execute(): Promise<ExecutionResult> {
-    const message = 'Local commands are run by the caller: see the execution target.';
+  execute(request: ExecuteRequest): Promise<ExecutionResult> {
+    if (this.mayExecute) return runLocally(request);
+    const message =
+      'Local commands are run by the caller: see the execution target. LEASEHOLD_LOCAL_EXECUTE=true lets the service run them.';
     return Promise.reject(new DriverError('config', 'unsupported_operation', message, false));
   }
 

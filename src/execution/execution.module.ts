@@ -1,0 +1,7 @@
+import { Module } from '@nestjs/common';
+import { LeasesModule } from '../leases/leases.module.js';
+import { Executions } from './executions.js';
+import { ExecuteController } from './http/execute.controller.js';
+
+@Module({ imports: [LeasesModule], controllers: [ExecuteController], providers: [Executions] })
+export class ExecutionModule {}

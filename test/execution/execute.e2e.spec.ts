@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ExecutionAnswer } from '../../src/execution/http/execute-bodies.js';
+import { serve, type Service } from '../support/service.js';
+import { startSshd, type TestSshd } from '../support/sshd.js';
+
+const run = promisify(execFile);
+
+describe.each(['local', 'ssh'] as const)('executing in a lease of driver %s', (driver) => {
+  let service: Service;
+  let sshd: TestSshd;
+  let leaseId: string;
+
+  beforeAll(async () => {
+    sshd = await startSshd();
+    service = await serve({ LEASEHOLD_LOCAL_EXECUTE: 'true', LEASEHOLD_EXECUTION_BUDGET_MS: '60000' });
+    leaseId = await acquire();
+  });
+  afterAll(async () => {
+    await service?.close();
+    await sshd?.stop();
+  });
+
+  async function acquire(): Promise<string> {
+    const companyId = randomUUID();
+    const { host, port, username, workspace, privateKey, knownHosts } = sshd;
+    const config =
+      driver === 'ssh' ? { host, port, username, remoteWorkspacePath: workspace, privateKey, knownHosts } : {};
+    const { id: environmentId } = await service.api.createEnvironment(companyId, { name: 'Host', driver, config });
+    return (await service.api.acquire(companyId, { environmentId })).lease.id;
+  }
+
+  const path = (id = leaseId): string => `/api/environment-leases/${id}/execute`;
+  const execute = (body: object): Promise<ExecutionAnswer> => service.api.expect(200, 'POST', path(), body);
+  const running = (mark: string): Promise<string> =>
+    run('pgrep', ['-f', `^sleep ${mark}$`]).then(
+      ({ stdout }) => stdout,
+      () => '',
+    );
+  async function gone(mark: string): Promise<void> {
+    while ((await running(mark)) !== '') await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  test('answers what the command printed and how it ended', async () => {
+    const args = ['-c', 'printf "%s|" "$@"; cat; echo no >&2; exit 3', 'sh', `it's`, '$(id)', '', 'ü\n`'];
+    expect(await execute({ command: 'sh', args, stdin: 'in\n' })).toMatchObject({
+      exitCode: 3,
+      signal: null,
+      timedOut: false,
+      stdout: `it's|$(id)||ü\n\`|in\n`,
+      stderr: 'no\n',
+      truncated: false,
+    });
+  });
+
+  test('gives it the variables that were named, and nothing else of ours', async () => {
+    const { stdout } = await execute({ command: 'env', env: { SAID: 'so' } });
+    const names = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=')[0]);
+    expect(names.sort()).toEqual(['HOME', 'LANG', 'PATH', 'SAID']);
+  });
+
+  test('keeps the first MiB of a stream, and says that there was more', async () => {
+    const { stdout, truncated } = await execute({ command: 'head', args: ['-c', '200000000', '/dev/zero'] });
+    expect([stdout.length, truncated]).toEqual([1024 * 1024, true]);
+  });
+
+  test('ends it after its time, with a child that ignores SIGTERM', async () => {
+    const mark = `41${String(Date.now()).slice(-7)}`;
+    const script = `(trap '' TERM; sleep ${mark} & wait) & trap '' TERM; sleep ${mark}`;
+    expect(await execute({ command: 'sh', args: ['-c', script], timeoutMs: 500 })).toMatchObject({ timedOut: true });
+    await gone(mark);
+  });
+
+  test('ends it when its caller goes away, and when its lease ends', async () => {
+    const mark = `42${String(Date.now()).slice(-7)}`;
+    const caller = new AbortController();
+    const body = JSON.stringify({ command: 'sleep', args: [mark] });
+    const headers = { 'content-type': 'application/json' };
+    const asked = fetch(service.api.url + path(), { method: 'POST', body, headers, signal: caller.signal });
+    while ((await running(mark)) === '') await new Promise((resolve) => setTimeout(resolve, 20));
+    caller.abort();
+    await expect(asked).rejects.toThrow();
+    await gone(mark);
+    const other = await acquire();
+    const left = service.api.send('POST', path(other), { command: 'sleep', args: [mark] });
+    while ((await running(mark)) === '') await new Promise((resolve) => setTimeout(resolve, 20));
+    await service.api.release(other);
+    expect((await left).status).toBeGreaterThanOrEqual(200);
+    await gone(mark);
+  });
+
+  test('streams its output as it comes, and ends with the result', async () => {
+    const script = 'printf "ü1"; sleep 0.2; echo 2 >&2; printf 3';
+    const response = await fetch(service.api.url + path(), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ command: 'sh', args: ['-c', script] }),
+    });
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    const events = (await response.text())
+      .split('\n\n')
+      .filter((block) => block.startsWith('event'))
+      .map((block) => /^event: (\w+)\ndata: (.*)$/s.exec(block)?.slice(1) ?? [])
+      .map(([event, data]) => [event, JSON.parse(data ?? '') as { data?: string }] as const);
+    const said = (name: string): string =>
+      events
+        .filter(([event]) => event === name)
+        .map(([, { data }]) => data)
+        .join('');
+    expect([said('stdout'), said('stderr')]).toEqual(['ü13', '2\n']);
+    expect(events.at(-1)).toMatchObject(['result', { exitCode: 0, timedOut: false }]);
+  });
+
+  test('runs a command once under its key, and none of a lease that has ended', async () => {
+    const headers = { 'Idempotency-Key': randomUUID() };
+    const body = { command: 'true' };
+    expect((await service.api.send('POST', path(), body, headers)).status).toBe(200);
+    expect(await service.api.send('POST', path(), body, headers)).toMatchObject({
+      status: 409,
+      body: { code: 'execution_not_repeatable' },
+    });
+    await service.api.release(leaseId);
+    expect(await service.api.send('POST', path(), body)).toMatchObject({
+      status: 409,
+      body: { code: 'lease_not_active' },
+    });
+  });
+});
+
+test('what a driver cannot do is said so', async () => {
+  const service = await serve();
+  try {
+    const { lease } = await service.api.acquire(randomUUID());
+    const answer = await service.api.send('POST', `/api/environment-leases/${lease.id}/execute`, { command: 'true' });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'unsupported_operation' } });
+  } finally {
+    await service.close();
+  }
+});
