@@ -10,6 +10,7 @@ import { LeasesModule } from './leases/leases.module.js';
 import { SecretsModule } from './secrets.module.js';
 import { ExecutionModule } from './execution/execution.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { ProbesModule } from './probes/probes.module.js';
 import { ProvisioningModule } from './provisioning/provisioning.module.js';
 
 /** The whole service on a database whose migrations have been run. */
@@ -26,6 +27,7 @@ export class AppModule {
         LeasesModule,
         SecretsModule,
         ExecutionModule,
+        ProbesModule,
         ProvisioningModule.on(client),
         OperationsModule,
         AccessModule,

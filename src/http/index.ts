@@ -1,5 +1,5 @@
 export { ApiAnswer, ApiProblems, ApiRequest, type ApiAnswerOptions, type Example } from './api-docs.js';
-export { callerOf, From, may, setCaller, type Caller } from './caller.js';
+export { From, may, setCaller, type Caller } from './caller.js';
 export { Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';

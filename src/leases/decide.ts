@@ -29,7 +29,7 @@ export function mayAcquire(companyId: string, wish: LeaseWish, environment: Envi
 }
 
 /** Every adapter runs locally; those that may run elsewhere do so on `ssh` and `sandbox`, not on `plugin` (SEED, "Capabilities"). */
-function supportsDriver(adapterType: AdapterType, driver: EnvironmentDriver): boolean {
+export function supportsDriver(adapterType: AdapterType, driver: EnvironmentDriver): boolean {
   return driver === 'local' || (driver !== 'plugin' && !LOCAL_ONLY_ADAPTERS.includes(adapterType));
 }
 

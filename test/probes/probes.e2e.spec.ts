@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Environment } from '../../src/environments/state.js';
+import { serve, type Service } from '../support/service.js';
+import { startSshd, type TestSshd } from '../support/sshd.js';
+
+let service: Service;
+let sshd: TestSshd;
+const companyId = randomUUID();
+
+beforeAll(async () => {
+  sshd = await startSshd();
+  service = await serve();
+});
+afterAll(async () => {
+  await service?.close();
+  await sshd?.stop();
+});
+
+function config(): Record<string, unknown> {
+  const { host, port, username, workspace, privateKey, knownHosts } = sshd;
+  return { host, port, username, remoteWorkspacePath: workspace, privateKey, knownHosts };
+}
+
+const probeConfig = (wish: object): Promise<Record<string, unknown>> =>
+  service.api.expect(200, 'POST', `/api/companies/${companyId}/environments/probe-config`, wish);
+
+test('a config that is not stored is probed, stores nothing, and shows no key', async () => {
+  const answer = await probeConfig({ driver: 'ssh', config: config() });
+  expect(answer).toMatchObject({ ok: true, driver: 'ssh', details: { reasonCode: null } });
+  expect(JSON.stringify(answer)).not.toContain('PRIVATE KEY');
+  expect(await service.api.expect(200, 'GET', `/api/companies/${companyId}/environments`)).toEqual([]);
+  expect(await service.api.expect(200, 'GET', `/api/companies/${companyId}/secrets`)).toMatchObject({ items: [] });
+});
+
+test('a probe that fails is an answer with its reason', async () => {
+  const wrong = { ...config(), knownHosts: null };
+  expect(await probeConfig({ driver: 'ssh', config: wrong })).toMatchObject({
+    ok: false,
+    details: { reasonCode: 'host_key_mismatch' },
+  });
+});
+
+test('a stored environment is probed with its secret, and its lease tells how to reach it', async () => {
+  const made = await service.api.createEnvironment(companyId, { name: 'Host', driver: 'ssh', config: config() });
+  expect(await service.api.expect(200, 'POST', `/api/environments/${made.id}/probe`, {})).toMatchObject({ ok: true });
+  const { lease } = await service.api.acquire(companyId, { environmentId: made.id });
+  const path = `/api/environment-leases/${lease.id}/execution-target`;
+  const { host, port, username, workspace, knownHosts } = sshd;
+  const place = { remoteWorkspacePath: workspace, remoteCwd: workspace };
+  expect(await service.api.expect(200, 'GET', `${path}?adapterType=claude_local`)).toStrictEqual({
+    kind: 'remote',
+    transport: 'ssh',
+    environmentId: made.id,
+    leaseId: lease.id,
+    remoteCwd: workspace,
+    runtimeApiUrl: null,
+    spec: { host, port, username, ...place, knownHosts, strictHostKeyChecking: true },
+  });
+  expect(await service.api.expect(200, 'GET', `${path}?adapterType=process`)).toBeNull();
+  await service.api.release(lease.id);
+  expect((await service.api.send('GET', path)).status).toBe(409);
+});
+
+test('capabilities say what may run where', async () => {
+  const path = `/api/companies/${companyId}/environments/capabilities`;
+  const answer = await service.api.expect<{ adapters: { adapterType: string }[] }>(200, 'GET', path);
+  expect(answer).toMatchObject({
+    drivers: { local: 'supported', ssh: 'supported', sandbox: 'supported', plugin: 'unsupported' },
+    sandboxProviders: {
+      fake: { status: 'supported', supportsRunExecution: false, supportsReusableLeases: true, source: 'builtin' },
+    },
+  });
+  const byType = Object.fromEntries(answer.adapters.map(({ adapterType, ...rest }) => [adapterType, rest]));
+  expect(byType['process']).toMatchObject({ drivers: { local: 'supported', ssh: 'unsupported' } });
+  expect(byType['claude_local']).toMatchObject({ drivers: { local: 'supported', ssh: 'supported' } });
+});
+
+test('an environment of nobody is not found', async () => {
+  const answer = await service.api.send<Environment>('POST', `/api/environments/${randomUUID()}/probe`, {});
+  expect(answer).toMatchObject({ status: 404, body: { code: 'environment_not_found' } });
+});
