@@ -289,7 +289,7 @@ const BAD: readonly Bad[] = [
   {
     name: 'a driver that is not there',
     path: environments,
-    body: { name: 'S', driver: 'ssh' },
+    body: { name: 'S', driver: 'plugin' },
     code: 'unsupported_environment',
   },
   {
