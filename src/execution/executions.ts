@@ -48,7 +48,7 @@ export class Executions {
 
   /**
    * Records that the command is about to run; with an idempotency key, once.
-   * @throws LeaseholdError lease_not_found, lease_not_active, execution_not_repeatable
+   * @throws LeaseholdError lease_not_found, lease_not_active, unsupported_operation, execution_not_repeatable
    */
   async begin(
     leaseId: string,
@@ -57,6 +57,11 @@ export class Executions {
   ): Promise<{ lease: ActiveLease; executionId: string }> {
     const executionId = newId();
     const { state: first } = await this.leases.current(leaseId);
+    const driver = this.drivers.named(first.terms.driver, first.terms.provider);
+    if (!driver.capabilities.supportsRunExecution) {
+      const detail = `${driver.displayName}: this service runs no commands there.`;
+      throw new LeaseholdError('unsupported_operation', detail, { leaseId });
+    }
     const outcome = await this.runner.run(first.companyId, context, async () => {
       const before = await this.leases.current(leaseId);
       const lease = active(before.state);

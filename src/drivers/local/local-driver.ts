@@ -2,6 +2,7 @@ import { DriverError } from '../driver-error.js';
 import type {
   Acquisition,
   ConfigVerdict,
+  DriverCapabilities,
   ExecuteRequest,
   ExecutionResult,
   ExecutionTarget,
@@ -21,17 +22,19 @@ export class LocalDriver implements ImmediateDriver {
   readonly acquiring = 'immediate';
   readonly displayName = 'Local';
   readonly description = 'The machine that the caller runs on.';
-  readonly capabilities = {
-    supportsRunExecution: true,
-    supportsSavedProbe: true,
-    supportsUnsavedProbe: true,
-    supportsReusableLeases: false,
-  };
+  readonly capabilities: DriverCapabilities;
 
   readonly secretFields = [];
 
   /** @param mayExecute whether commands may be run on the service's own machine */
-  constructor(private readonly mayExecute = false) {}
+  constructor(private readonly mayExecute = false) {
+    this.capabilities = {
+      supportsRunExecution: mayExecute,
+      supportsSavedProbe: true,
+      supportsUnsavedProbe: true,
+      supportsReusableLeases: false,
+    };
+  }
 
   validateConfig(config: JsonObject): ConfigVerdict {
     return { kind: 'valid', config };
