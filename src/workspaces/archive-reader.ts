@@ -5,11 +5,15 @@ import type { ArchiveItem } from './archive-writer.js';
 import { isOwn, parentsOf, workspacePath } from './workspace-path.js';
 
 export const MAX_ENTRIES = 500_000;
+/** Why an entry is left out that would be beyond a symlink or a file. */
+export const BEYOND = 'it goes through something that is no folder';
 const MAX_TARGET_BYTES = 4_096;
 
 export interface ArchiveLimits {
   /** Bytes of the archive. */
   readonly maxBytes: number;
+  /** Name of an entry that must be there: without it, some of the archive is missing. */
+  readonly mark?: string;
   /** Told of each entry that is left out; where it is absent, such an entry ends the reading. */
   readonly leftOut?: (name: string, why: string) => void;
 }
@@ -24,7 +28,7 @@ export type ArchiveEntry = { readonly path: string; readonly item: ArchiveItem }
  */
 export async function* archiveEntries(
   source: Readable,
-  { maxBytes, leftOut }: ArchiveLimits,
+  { maxBytes, mark, leftOut }: ArchiveLimits,
 ): AsyncGenerator<ArchiveEntry> {
   const archive = extract();
   let bytes = 0;
@@ -40,8 +44,10 @@ export async function* archiveEntries(
   source.pipe(archive);
   if (source.destroyed) cutOff();
   const places = new Places();
+  let marked = mark === undefined;
   try {
     for await (const entry of archive) {
+      marked ||= entry.header.name === mark;
       const found = entryOf(entry, places);
       if (typeof found === 'string') {
         if (!leftOut)
@@ -60,6 +66,7 @@ export async function* archiveEntries(
     source.on('error', () => undefined);
     archive.destroy();
   }
+  if (!marked) throw new LeaseholdError('invalid_archive', 'The archive broke off.');
   if (bytes === 0) throw new LeaseholdError('invalid_archive', 'The archive is empty: not even its end is there.');
 }
 
@@ -119,7 +126,7 @@ class Places {
       throw new LeaseholdError('archive_too_large', `It has more than ${MAX_ENTRIES} entries.`);
     }
     const parents = parentsOf(path);
-    if (parents.some((parent) => this.leaves.has(parent))) return 'it goes through something that is no folder';
+    if (parents.some((parent) => this.leaves.has(parent))) return BEYOND;
     for (const parent of parents) this.folders.add(parent);
     return null;
   }

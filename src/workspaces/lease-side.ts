@@ -19,8 +19,30 @@ export class LeaseSide {
   ) {}
 
   /** What a script prints, at most `limit` bytes of it. @throws DriverError, LeaseholdError as {@link failureOf} says */
-  text(script: string, args: readonly string[], limit = 64 * 1024, cwd: string | null = null): Promise<string> {
+  text(
+    script: string,
+    args: readonly string[],
+    { limit = 64 * 1024, cwd = null }: { limit?: number; cwd?: string | null } = {},
+  ): Promise<string> {
     return this.receive(script, args, null, (output) => textOf(output, limit), cwd);
+  }
+
+  /**
+   * Runs a caller's own command, by the shell. What it prints is nobody's: it may hold anything.
+   * @throws DriverError
+   */
+  async command(command: string): Promise<void> {
+    const { timeoutMs } = this;
+    const signal = new AbortController().signal;
+    const streams = { stdin: null, stdout: nowhere(), stderr: nowhere() };
+    const { exitCode, timedOut } = await this.execute({
+      ...{ command: 'sh', args: ['-c', command], cwd: null, env: {}, timeoutMs, signal },
+      ...streams,
+    });
+    if (timedOut) throw new DriverError('permanent', 'budget_exceeded', 'The command took too long.', true);
+    if (exitCode === 0) return;
+    const end = exitCode === null ? 'was ended by a signal' : `ended with ${exitCode}`;
+    throw new DriverError('permanent', 'driver_failed', `The command ${end}.`, true);
   }
 
   /** Runs a script for what it does. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -60,10 +60,11 @@ export class LocalRepository {
     await rm(this.own, { recursive: true, force: true });
   }
 
-  /** What is in the workspace as git sees it: tracked, and untracked but not ignored. Some of it may be deleted. */
-  async paths(): Promise<string[]> {
+  /** What is in the workspace as git sees it: tracked, untracked and, if asked for, ignored. Some of it may be deleted. */
+  async paths(ignoredToo: boolean): Promise<string[]> {
     const call = { ...this.through, cwd: this.tree.path };
-    const listed = await git(['ls-files', '-z', '--cached', '--others', '--exclude-standard'], call);
+    const which = ignoredToo ? [] : ['--exclude-standard'];
+    const listed = await git(['ls-files', '-z', '--cached', '--others', ...which], call);
     return [...new Set(listed.split('\0'))].filter((path) => path !== '');
   }
 
@@ -73,11 +74,12 @@ export class LocalRepository {
     await gitTo(target, ['bundle', 'create', '-q', '-', 'refs/leasehold/head'], this.through);
   }
 
-  /** Takes the commits that lead to a bundle's HEAD, whole and checked, or none. */
-  async takeHistory(bundle: string, base: string | null): Promise<void> {
+  /** Takes the commits that lead to a bundle's HEAD, whole and checked, or none. @returns that commit @throws GitError */
+  async takeHistory(bundle: string, base: string | null): Promise<string> {
     // What is there already need not be walked again.
     if (base !== null && (await this.has(base))) await git(['update-ref', 'refs/leasehold/base', base], this.through);
     await git(['fetch', '-q', '--no-tags', bundle, '+HEAD:refs/leasehold/taken'], this.through);
+    return (await git(['rev-parse', 'refs/leasehold/taken'], this.through)).trim();
   }
 
   async has(commit: string): Promise<boolean> {
@@ -129,8 +131,8 @@ export class LocalRepository {
     await git(['init', '-q', '--template=', '--bare', `--object-format=${objectFormat}`, this.own]);
     await git(['config', 'core.bare', 'false'], { env: { GIT_DIR: this.own } });
     const exclude = await readFile(join(this.commonDir, 'info', 'exclude'), 'utf8').catch(() => '');
-    await git(['config', 'core.excludesFile', join(this.own, 'exclude')], { env: { GIT_DIR: this.own } });
-    await writeFile(join(this.own, 'exclude'), exclude);
+    await mkdir(join(this.own, 'info'), { recursive: true });
+    await writeFile(join(this.own, 'info', 'exclude'), exclude);
     if (shallow.length > 0) await writeFile(join(this.own, 'shallow'), `${shallow.join('\n')}\n`);
   }
 }

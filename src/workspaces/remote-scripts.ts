@@ -12,6 +12,8 @@ export const EXITS = { toolMissing: 90, notEmpty: 91, noManifest: 92 } as const;
 const COMMON = `
 set -u
 LEASE=$1; S=.leasehold/sync; D=$S/$LEASE
+# A repository around the workspace is none of its business.
+export GIT_CEILING_DIRECTORIES="\${PWD%/*}"
 need() {
   for tool in "$@"; do
     command -v "$tool" >/dev/null 2>&1 || { echo "There is no $tool on the lease's side." >&2; exit ${EXITS.toolMissing}; }
@@ -21,7 +23,9 @@ own_git() { git -c safe.directory='*' -c gc.auto=0 -c maintenance.auto=false -c 
 `;
 
 /** Makes $1, the workspace, and says where it is. Not in the workspace: it may not be there yet. */
-export const MAKE_FOLDER = `mkdir -p -- "$1" && cd -- "$1" && pwd -P`;
+export const MAKE_FOLDER = 'mkdir -p -- "$1" && cd -- "$1" && pwd -P';
+
+export const WHERE = 'pwd -P';
 
 /**
  * Empties the workspace for what is to come. $2 whether it may be emptied of what this lease has not put there,
@@ -62,7 +66,8 @@ own_git init -q --template= --object-format="$2" . && own_git symbolic-ref HEAD 
 
 /** Once the files are there: what is changed, deleted and untracked shows as such. */
 export const SETTLE_INDEX = `${COMMON}
-own_git reset -q 2>/dev/null || own_git rev-parse -q --verify HEAD >/dev/null || exit 0
+own_git rev-parse -q --verify HEAD >/dev/null || exit 0
+own_git reset -q
 `;
 
 /** Keeps the manifest on the standard input. $2 its digest. */
@@ -82,15 +87,20 @@ for file in "$D"/*; do [ "$file" = "$D/$2" ] || rm -rf "$file"; done
 `;
 
 /**
- * An archive of the workspace. $2 \`git\` for what git does not ignore, else \`all\`. Input: paths that are in it in any case where
+ * An archive of the workspace. $2 \`git\` for what git does not ignore, \`git-all\` for that too, else \`all\`. Input: paths that are in it in any case where
  * they exist, each ended by a NUL. The last entry is always the mark END, which says that none is missing.
  */
 export const PACK = `${COMMON}
 need tar find xargs sort
 mkdir -p "$D" && : > "$D/end" || exit
-if [ "$2" = git ]; then
+HOW=$2
+if [ "$HOW" != all ]; then
   need git
-  own_git ls-files -z --cached --others --exclude-standard > "$D/found" || exit
+  # The run may have removed the repository.
+  own_git rev-parse --git-dir >/dev/null 2>&1 || HOW=all
+fi
+if [ "$HOW" = git ]; then own_git ls-files -z --cached --others --exclude-standard > "$D/found" || exit
+elif [ "$HOW" = git-all ]; then own_git ls-files -z --cached --others > "$D/found" || exit
 else find . -mindepth 1 -path ./.leasehold -prune -o -print0 > "$D/found" || exit
 fi
 cat >> "$D/found" || exit
