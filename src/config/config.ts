@@ -23,8 +23,6 @@ export interface Config {
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
   readonly workspaceRoots: readonly string[];
-  /** Bytes that a workspace may have when it is moved. */
-  readonly syncLimitBytes: number;
   /** URLs of this service to be tried from a host, in their order. */
   readonly runtimeApiCandidates: readonly string[];
   /** Origins of pages elsewhere that may call, such as `https://console.example.org`. */
@@ -111,8 +109,6 @@ export function readConfig(env: Settings): Config {
     provisioning: delays(env, 'LEASEHOLD_PROVISIONING_RETRY_MS', [500, 2_000, 5_000, 10_000, 20_000], problems),
     cleanup: delays(env, 'LEASEHOLD_CLEANUP_RETRY_MS', [1_000, 5_000, 15_000, 60_000, 300_000, 900_000], problems),
   };
-  const syncLimitBytes = set(env['LEASEHOLD_SYNC_LIMIT_BYTES']) ?? String(10 * 1024 ** 3);
-  refuse(!/^[1-9]\d{0,14}$/.test(syncLimitBytes), 'LEASEHOLD_SYNC_LIMIT_BYTES must be a number of bytes.');
   const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
   const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '32';
   refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
@@ -128,7 +124,6 @@ export function readConfig(env: Settings): Config {
     secretsKeyPrevious,
     localExecute: localExecute === 'true',
     workspaceRoots,
-    syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,
     allowedOrigins,
     allowedHosts: allowedHosts.map((name) => name.toLowerCase()),

@@ -34,7 +34,7 @@ export interface LeaseJson {
 }
 
 export function leaseJson(lease: Lease): LeaseJson {
-  const { terms, workspaceRealization } = lease;
+  const { terms } = lease;
   const grant = 'grant' in lease ? lease.grant : null;
   const ending = 'ending' in lease ? lease.ending : null;
   const { driver, executionWorkspaceMode } = terms;
@@ -55,13 +55,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     releasedAt: 'endedAt' in lease && lease.status !== 'retained' ? lease.endedAt : null,
     failureReason: ending?.failureReason ?? null,
     cleanupStatus: lease.cleanupStatus,
-    metadata: {
-      ...terms.metadata,
-      ...grant?.metadata,
-      ...(workspaceRealization && { workspaceRealization }),
-      driver,
-      executionWorkspaceMode,
-    },
+    metadata: { ...terms.metadata, ...grant?.metadata, driver, executionWorkspaceMode },
     createdAt: lease.createdAt,
     updatedAt: lease.updatedAt,
     agentId: terms.agentId,
