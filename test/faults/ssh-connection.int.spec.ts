@@ -142,7 +142,7 @@ describe('acquiring on a machine', () => {
       const answer = await pool.use(endpoint, (connection) => runScript(connection, ACQUIRE, words, never));
       expect(answer).toContain(expected);
       const left = await readdir(machine.workspace, { recursive: true });
-      expect(left.filter((name) => !/^\.leasehold(\/leases|\/\.gitignore)?$/.test(name))).toEqual([]);
+      expect(left.filter((name) => !/^\.leasehold(\/leases|\/ended|\/\.gitignore)?$/.test(name))).toEqual([]);
     } finally {
       await machine.remove();
     }

@@ -59,6 +59,8 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
     `AllowUsers ${username}`,
     'MaxStartups 200',
     ...config,
+    // Keeps bash from reading the start files of whoever runs the tests, which may take longer than all else.
+    'SetEnv SHLVL=1',
   ];
   await writeFile(sshdConfig, `${lines.join('\n')}\n`);
   // Where root starts it, sshd insists on the folder that it separates its privileges in.

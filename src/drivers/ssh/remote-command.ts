@@ -4,7 +4,7 @@ import type { ClientChannel } from 'ssh2';
 import { DriverError } from '../driver-error.js';
 import { DRIVER_REASONS, type DriverReason } from '../driver-names.js';
 import type { ExecuteRequest } from '../runtime-driver.js';
-import { EXECUTE } from './remote-scripts.js';
+import { EXECUTE } from './remote-execute.js';
 import { quote, scriptCommand } from './shell-words.js';
 import type { SshConnection } from './ssh-connection.js';
 
@@ -22,16 +22,19 @@ export async function runScript(
   signal: AbortSignal,
 ): Promise<string> {
   const mark = newMark();
-  // What a shell's start files print comes before the mark.
-  const channel = await connection.exec(scriptCommand(`printf '%s\\n' '${mark}'\n${script}`, args));
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
     if (chunks.reduce((sum, { length }) => sum + length, 0) < MAX_ANSWER) chunks.push(chunk);
   };
-  channel.on('data', keep(output));
-  channel.stderr.on('data', keep(errors));
-  const exit = await ended(channel, signal);
+  // What a shell's start files print comes before the mark.
+  const command = scriptCommand(`printf '%s\\n' '${mark}'\n${script}`, args);
+  const { exited } = await connection.exec(command, (channel) => {
+    channel.on('data', keep(output));
+    channel.stderr.on('data', keep(errors));
+    return { exited: ended(channel, signal) };
+  });
+  const exit = await exited;
   const text = Buffer.concat(output).toString('utf8');
   const start = text.indexOf(`${mark}\n`);
   if (exit.code !== 0 || start === -1) {
@@ -71,11 +74,13 @@ export async function runCommand(
   const header = Buffer.from(headerOf(place.cwd, env, [command, ...args]));
   const seconds = Math.ceil(timeoutMs / 1_000) + HOST_GRACE_SECONDS;
   const words = [place.workspace, lease.leaseId, executionId, lease.fence, seconds, header.length, mark].map(String);
-  const channel = await connection.exec(scriptCommand(EXECUTE, words));
-  // Settled before anything is read: a refusal may come and the channel be gone in the same moment.
-  const exit = ended(channel, signal);
-  exit.catch(() => undefined);
-  const [outputBegins, answer] = [begin(channel, mark), begin(channel.stderr, mark)];
+  const opened = await connection.exec(scriptCommand(EXECUTE, words), (channel) => {
+    // Settled before anything is read: a refusal may come and the channel be gone in the same moment.
+    const exit = ended(channel, signal);
+    exit.catch(() => undefined);
+    return { channel, exit, outputBegins: begin(channel, mark), answer: begin(channel.stderr, mark) };
+  });
+  const { channel, exit, outputBegins, answer } = opened;
   channel.write(header);
   const refused = await Promise.race([answer, exit.then(() => answer)]);
   const failure = failureIn(refused?.line ?? '');
@@ -104,7 +109,7 @@ function headerOf(cwd: string, env: Readonly<Record<string, string>>, argv: read
   const program = argv[0]?.includes('=') ? ['sh', '-c', 'exec "$@"', 'sh', ...argv] : argv;
   return [
     `cd -- ${quote(cwd)} || fail driver_failed ${quote(`There is no folder ${cwd}.`)}`,
-    `set -- env -i PATH="$PATH" HOME="\${HOME:-/}" LANG="\${LANG:-C.UTF-8}" ${[...given, ...program.map(quote)].join(' ')}`,
+    `set -- env $SIGNALS -i PATH="$PATH" HOME="\${HOME:-/}" LANG="\${LANG:-C.UTF-8}" ${[...given, ...program.map(quote)].join(' ')}`,
   ].join('\n');
 }
 
@@ -135,10 +140,10 @@ function flow(source: Readable, first: Buffer | null, target: Writable): Promise
   if (first && first.length > 0) target.write(first);
   return new Promise((resolve) => {
     const channel = source as Readable & { exited?: boolean };
+    const resume = (): void => void source.resume();
+    target.on('drain', resume).on('close', resume);
     source.on('data', (chunk: Buffer) => {
-      if (target.destroyed || target.write(chunk)) return;
-      source.pause();
-      target.once('drain', () => source.resume()).once('close', () => source.resume());
+      if (!target.destroyed && !target.write(chunk)) source.pause();
     });
     for (const event of ['end', 'close', 'error']) channel.once(event, () => resolve());
     source.resume();

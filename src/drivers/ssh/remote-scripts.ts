@@ -1,22 +1,27 @@
 /*
- * What runs on the host, in POSIX sh, with nothing but what every host has; `flock`, `setsid`, `curl` and `wget` are used
+ * What runs on the host, in POSIX sh, with nothing but what every host has; `flock`, `setsid`, `ps`, `curl` and `wget` are used
  * where they are there. Each script gets its values as arguments, so that no value is ever read as a program.
  *
  * What Leasehold keeps on a host is in <remoteWorkspacePath>/.leasehold, which hides itself from git:
- *   lock                   held while anything in there is read or changed
- *   leases/<leaseId>/      state (live, ended), fence, effect, exclusive, and run/<executionId>: the session's process id
+ *   lock                held while anything in there is changed
+ *   leases/<leaseId>/   a live lease: state (live), fence, effect, url, exclusive and signals where they are so, and
+ *                       run/<executionId>: the process id of a command's session, and when it started
+ *   ended/<leaseId>/    one that has ended. It gets there by a rename, which a full disk does not prevent.
+ * Under the lock nothing is done for each lease that needs a process: a host may have thousands that have ended.
  */
 
 /** In every script: $1 remoteWorkspacePath, $2 leaseId. */
-const COMMON = `
+export const COMMON = `
 set -u
-W=$1; LEASE=$2; L=$W/.leasehold; D=$L/leases/$LEASE
+W=$1; LEASE=$2; L=$W/.leasehold; D=$L/leases/$LEASE; E=$L/ended/$LEASE
 lock() {
-  if command -v flock >/dev/null 2>&1; then exec 9>>"$L/lock" && flock -w 20 9
+  if command -v flock >/dev/null 2>&1; then ( : >>"$L/lock" ) 2>/dev/null && exec 9>>"$L/lock" && flock -w 20 9
   else
     n=0
     until mkdir "$L/lock.d" 2>/dev/null; do
       n=$((n + 1)); [ $n -gt 200 ] && return 1
+      # Whoever was killed while he had it does not keep it for ever.
+      [ $((n % 50)) -eq 0 ] && [ -n "$(find "$L/lock.d" -prune -mmin +2 2>/dev/null)" ] && rmdir "$L/lock.d" 2>/dev/null
       sleep 0.1
     done
     trap 'rmdir "$L/lock.d" 2>/dev/null' EXIT
@@ -25,13 +30,31 @@ lock() {
 unlock() {
   if command -v flock >/dev/null 2>&1; then exec 9>&-; else rmdir "$L/lock.d" 2>/dev/null; trap - EXIT; fi
 }
-kept() { cat "$L/leases/$1/$2" 2>/dev/null; }
+kept() { KEPT=; { read -r KEPT < "$1"; } 2>/dev/null || :; }
+# Tells a process from another one that got its number later; nothing where there is no /proc.
+started() {
+  STARTED=; { read -r stat < "/proc/$1/stat"; } 2>/dev/null || return 0
+  set -- \${stat##*) }; STARTED=\${20}
+}
+alive() { for one in "$@"; do kill -0 "$one" 2>/dev/null && return 0; done; return 1; }
+session_of() { command -v pgrep >/dev/null 2>&1 && pgrep -s "$1"; }
+children_of() {
+  ps -A -o pid= -o ppid= 2>/dev/null | awk -v root="$1" '{ up[$1] = $2 } END {
+    for (one in up) { at = one; while (at != root && at + 0 > 1) at = up[at]; if (at == root) print one }
+  }'
+}
+# Takes files of run/. Children in sessions of their own are found before their parents go.
 end_session() {
-  kill -TERM "-$1" 2>/dev/null || return 0
+  pid=
+  for run in "$@"; do [ -n "$pid" ] || { { read -r pid since < "$run"; } 2>/dev/null || :; }; done
+  case $pid in '' | *[!0-9]*) return 0 ;; esac
+  started "$pid"
+  [ -z "$STARTED" ] || [ "$STARTED" = "$since" ] || return 0
+  all="$(children_of "$pid") $(session_of "$pid")"
+  for one in "-$pid" "$pid" $all; do kill -TERM "$one" 2>/dev/null; done
   n=0
-  while [ $n -lt 10 ]; do kill -0 "-$1" 2>/dev/null || break; n=$((n + 1)); sleep 0.1; done
-  kill -KILL "-$1" 2>/dev/null
-  command -v pkill >/dev/null 2>&1 && pkill -KILL -s "$1" 2>/dev/null
+  while [ $n -lt 20 ] && alive "-$pid" "$pid" $all; do n=$((n + 1)); sleep 0.05; done
+  for one in "-$pid" "$pid" $all $(session_of "$pid"); do kill -KILL "$one" 2>/dev/null; done
   return 0
 }
 `;
@@ -42,6 +65,7 @@ end_session() {
  */
 export const ACQUIRE = `${COMMON}
 EFFECT=$3; FENCE=$4; EXCLUSIVE=$5; shift 5
+LC_ALL=C; export LC_ALL
 fail() { printf 'failed=%s %s\\n' "$1" "$2"; exit 0; }
 unwritable() {
   case $1 in
@@ -49,7 +73,7 @@ unwritable() {
     *) fail workspace_not_writable "$1" ;;
   esac
 }
-said=$(mkdir -p "$L/leases" 2>&1) || unwritable "$said"
+[ -d "$L/leases" ] && [ -d "$L/ended" ] || said=$(mkdir -p "$L/leases" "$L/ended" 2>&1) || unwritable "$said"
 said=$( { printf '*\\n' > "$L/.gitignore" && head -c 65536 /dev/zero > "$L/probe.$LEASE"; } 2>&1) || { rm -f "$L/probe.$LEASE"; unwritable "$said"; }
 rm -f "$L/probe.$LEASE"
 URL=
@@ -61,24 +85,35 @@ if [ $# -gt 0 ]; then
   for candidate in "$@"; do if ask "\${candidate%/}"; then URL=$candidate; break; fi; done
   [ -n "$URL" ] || fail runtime_api_unreachable 'None of the URLs of LEASEHOLD_RUNTIME_API_CANDIDATES answers from the host.'
 fi
-lock || fail workspace_not_writable 'The lock in .leasehold cannot be had.'
-state=$(kept "$LEASE" state)
-if [ "$state" = ended ]; then fail stale_fence 'The lease has ended on this host.'; fi
-if [ "$state" != live ]; then
-  for other in "$L"/leases/*/; do
-    other=\${other%/}; other=\${other##*/}
-    [ "$(kept "$other" state)" = live ] || continue
-    if [ "$EXCLUSIVE" = true ] || [ "$(kept "$other" exclusive)" = true ]; then fail host_taken "The lease $other holds the host."; fi
-  done
-  said=$( { rm -rf "$D.new" && mkdir -p "$D.new/run" && printf %s "$EFFECT" > "$D.new/effect" && printf %s "$FENCE" > "$D.new/fence" &&
-    printf %s "$EXCLUSIVE" > "$D.new/exclusive" && printf %s "$URL" > "$D.new/url" && printf live > "$D.new/state" && mv "$D.new" "$D"; } 2>&1) || unwritable "$said"
+# The lease is put together beside the others, so that the lock is held for a rename alone.
+N=$L/new.$LEASE
+said=$( { rm -rf "$N" && mkdir -p "$N/run" && printf %s "$EFFECT" > "$N/effect" && printf %s "$FENCE" > "$N/fence" &&
+  printf %s "$URL" > "$N/url" && printf live > "$N/state" &&
+  { [ "$EXCLUSIVE" != true ] || printf true > "$N/exclusive"; } &&
+  # A shell's background commands ignore these two signals; where env can, it undoes that.
+  { ! env --default-signal=INT,QUIT true 2>/dev/null || printf true > "$N/signals"; } } 2>&1) || { rm -rf "$N"; unwritable "$said"; }
+refuse() { rm -rf "$N"; fail "$@"; }
+lock || refuse workspace_not_writable 'The lock in .leasehold cannot be had.'
+[ ! -e "$E" ] || refuse stale_fence 'The lease has ended on this host.'
+if [ ! -e "$D" ]; then
+  for other in "$L"/leases/*/exclusive; do [ -e "$other" ] && refuse host_taken 'An exclusive lease holds the host.'; done
+  if [ "$EXCLUSIVE" = true ]; then
+    for other in "$L"/leases/*/; do [ -d "$other" ] && refuse host_taken 'Another lease holds the host.'; done
+  fi
+  said=$(mv "$N" "$D" 2>&1) || { rm -rf "$N"; unwritable "$said"; }
 fi
+unlock
+rm -rf "$N"
+kept "$D/url"; URL=$KEPT
 printf 'ok=%s\\n' "$URL"
 `;
 
 /** Looks for what $3 effectId has made. Prints `found=<URL or nothing>` or `none`. */
 export const FIND = `${COMMON}
-if [ -d "$D" ] && lock && [ "$(kept "$LEASE" state)" = live ] && [ "$(kept "$LEASE" effect)" = "$3" ]; then printf 'found=%s\\n' "$(kept "$LEASE" url)"; else echo none; fi
+[ -d "$D" ] || { echo none; exit 0; }
+lock || exit 75
+kept "$D/effect"
+if [ "$KEPT" = "$3" ]; then kept "$D/url"; printf 'found=%s\\n' "$KEPT"; else echo none; fi
 `;
 
 /**
@@ -88,71 +123,18 @@ if [ -d "$D" ] && lock && [ "$(kept "$LEASE" state)" = live ] && [ "$(kept "$LEA
 export const RELEASE = `${COMMON}
 [ -d "$L" ] || { echo nothing; exit 0; }
 lock || exit 75
-if [ "$(kept "$LEASE" state)" = live ]; then
-  printf ended > "$D/state.new" && mv "$D/state.new" "$D/state"
-  result=cleaned
-else
-  mkdir -p "$D" && printf ended > "$D/state"
-  result=nothing
+result=nothing
+if [ -d "$D" ]; then mv "$D" "$E" && result=cleaned || exit 74
+else mkdir -p "$E" || exit 74
 fi
 unlock
-for run in "$D"/run/*; do [ -f "$run" ] && end_session "$(cat "$run")"; done
-rm -rf "$D/run" "$D/effect" "$D/url"
-find "$L/leases" -mindepth 1 -maxdepth 1 -mtime +1 2>/dev/null | while read -r old; do
-  [ "$(cat "$old/state" 2>/dev/null)" = ended ] && rm -rf "$old"
-done
+for run in "$E"/run/*; do [ -f "$run" ] && end_session "$run"; done
+rm -rf "$E"/* "$L/new.$LEASE"
+find "$L/ended" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null
 echo $result
 `;
 
-/** Ends the command $3 executionId and all its children: asked first, then not. */
-export const END_COMMAND = `${COMMON}
-[ -f "$D/run/$3" ] && end_session "$(cat "$D/run/$3")"
-echo ended
-`;
-
-/**
- * Runs a command for a lease that is live. $3 executionId, $4 fence, $5 seconds after which it is over for sure, $6 length of the header
- * on the standard input, which sets cwd, the words of the environment and the command by \`set --\`; the rest of the input is the command's.
- * The first line on the standard error after the mark is \`started\`, or \`failed=<reason> <text>\`; then the output is the command's alone.
- *
- * The command has a session of its own, so that it is ended with all its children; a watch ends it when the connection is gone.
- */
-export const EXECUTE = `${COMMON}
-ID=$3; FENCE=$4; SECONDS_LEFT=$5; HEADER=$(head -c "$6"); MARK=$7
-say() { printf '%s\\n' "$MARK$1" >&2; }
-fail() { say "failed=$1 $2"; exit 0; }
-[ -d "$D" ] || fail stale_fence 'The lease is not on this host.'
-lock || fail driver_failed 'The lock in .leasehold cannot be had.'
-[ "$(kept "$LEASE" state)" = live ] && [ "$(kept "$LEASE" fence)" = "$FENCE" ] || fail stale_fence 'The lease has ended on this host.'
-if [ "$(kept "$LEASE" exclusive)" = true ]; then
-  for other in "$L"/leases/*/; do
-    other=\${other%/}; other=\${other##*/}
-    [ "$(kept "$other" state)" = live ] && [ "$(kept "$other" fence)" -gt "$FENCE" ] && fail stale_fence "The lease $other holds the host by now."
-  done
-fi
-SESSION=$PPID
-exec 3<&0
-eval "$HEADER"
-printf '%s\\n' "$MARK"
-say started
-if command -v setsid >/dev/null 2>&1; then setsid "$@" <&3 3<&- 9>&- & else set -m; "$@" <&3 3<&- 9>&- & fi
-PID=$!
-printf %s "$PID" > "$D/run/$ID"
-unlock
-exec 3<&- </dev/null
-(
-  exec >/dev/null 2>&1
-  while [ $SECONDS_LEFT -gt 0 ] && kill -0 "$SESSION" && kill -0 "$PID"; do sleep 1; SECONDS_LEFT=$((SECONDS_LEFT - 1)); done
-  kill -0 "$PID" && end_session "$PID"
-) &
-WATCH=$!
-wait "$PID"; CODE=$?
-kill "$WATCH" 2>/dev/null
-kill -0 "-$PID" 2>/dev/null || rm -f "$D/run/$ID"
-exit $CODE
-`;
-
-/** Looks at a host without leaving anything there. Prints `workspace=writable|absent|…` and `tools=<those that are missing>`. */
+/** Looks at a host without leaving anything there. Prints `workspace=writable|absent|…` and `missing=<tools that it has not>`. */
 export const PROBE = `${COMMON}
 P=$W
 if [ ! -e "$P" ]; then
@@ -163,6 +145,6 @@ elif said=$( { : > "$P/.leasehold-probe.$$"; } 2>&1); then rm -f "$P/.leasehold-
 else echo 'workspace=is not writable'
 fi
 missing=
-for tool in flock setsid git tar curl; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
+for tool in flock setsid ps git tar curl; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
 echo "missing=$missing"
 `;

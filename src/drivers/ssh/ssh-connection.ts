@@ -93,8 +93,12 @@ export class SshConnection {
     return connection;
   }
 
-  /** Opens a channel that runs a command. @throws DriverError connection_lost */
-  exec(command: string): Promise<ClientChannel> {
+  /**
+   * Opens a channel that runs a command.
+   * @param listen called as soon as the channel is open: a command that is quick has ended in the same turn
+   * @throws DriverError connection_lost
+   */
+  exec<Opened>(command: string, listen: (channel: ClientChannel) => Opened): Promise<Opened> {
     if (this.#lost) return Promise.reject(this.#lost);
     return new Promise((resolve, reject) => {
       const onClose = (): void => reject(broken(this.name, 'the connection was lost'));
@@ -102,7 +106,7 @@ export class SshConnection {
       this.client.exec(command, (error, channel) => {
         this.client.off('close', onClose);
         if (error) reject(broken(this.name, error.message));
-        else resolve(channel);
+        else resolve(listen(channel));
       });
     });
   }

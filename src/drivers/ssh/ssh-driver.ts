@@ -20,7 +20,8 @@ import type {
 import type { SecretReader } from '../secret-reader.js';
 import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
-import { ACQUIRE, END_COMMAND, FIND, RELEASE } from './remote-scripts.js';
+import { END_COMMAND } from './remote-execute.js';
+import { ACQUIRE, FIND, RELEASE } from './remote-scripts.js';
 import { validateSshConfig, type SshConfig } from './ssh-config.js';
 import type { SshConnection, SshEndpoint } from './ssh-connection.js';
 import { SshPool } from './ssh-pool.js';

@@ -1,0 +1,61 @@
+import { COMMON } from './remote-scripts.js';
+
+/**
+ * Ends the command $3 executionId and all its children: asked first, then not. One that has not begun yet, because it is
+ * still on its way, is kept from it.
+ */
+export const END_COMMAND = `${COMMON}
+[ -d "$D/run" ] || { echo ended; exit 0; }
+lock || exit 75
+[ -f "$D/run/$3" ] || printf 'never 0' > "$D/run/$3"
+unlock
+end_session "$D/run/$3"
+echo ended
+`;
+
+/**
+ * Runs a command for a lease that is live. $3 executionId, $4 fence, $5 seconds after which it is over for sure, $6 length of the header
+ * on the standard input, which sets cwd, the words of the environment and the command by `set --`; the rest of the input is the command's.
+ * The first line on the standard error after the mark is \`started\`, or \`failed=<reason> <text>\`; then the output is the command's alone.
+ *
+ * The command has a session of its own, so that it is ended with all its children; a watch ends it when the connection is gone.
+ */
+export const EXECUTE = `${COMMON}
+ID=$3; FENCE=$4; SECONDS_LEFT=$5; LENGTH=$6; HEADER=$(head -c "$6"); MARK=$7
+say() { printf '%s\\n' "$MARK$1" >&2; }
+fail() { say "failed=$1 $2"; exit 0; }
+[ -d "$D" ] || fail stale_fence 'The lease is not on this host, or has ended.'
+lock || fail driver_failed 'The lock in .leasehold cannot be had.'
+kept "$D/fence"; [ "$KEPT" = "$FENCE" ] || fail stale_fence 'The lease has ended on this host.'
+[ ! -e "$D/run/$ID" ] || fail driver_failed 'The command was given up before it had begun.'
+if [ -e "$D/exclusive" ]; then
+  for other in "$L"/leases/*/fence; do
+    kept "$other"; [ "\${KEPT:-0}" -gt "$FENCE" ] && fail stale_fence 'A newer lease holds the host by now.'
+  done
+fi
+SESSION=$PPID
+SIGNALS=; [ -e "$D/signals" ] && SIGNALS=--default-signal=INT,QUIT
+exec 3<&0
+eval "$HEADER"
+# A program takes only so many words, and a shell says so too late: when the command counts as begun.
+[ "$LENGTH" -lt 65536 ] || env true "$@" 2>/dev/null || fail driver_failed 'The arguments and values are longer than the host takes.'
+printf '%s\\n' "$MARK"
+say started
+if command -v setsid >/dev/null 2>&1; then setsid "$@" <&3 3<&- 9>&- & else set -m; "$@" <&3 3<&- 9>&- & fi
+PID=$!
+started "$PID"
+printf '%s %s' "$PID" "$STARTED" > "$D/run/$ID"
+unlock
+exec 3<&- </dev/null
+(
+  exec >/dev/null 2>&1
+  while [ $SECONDS_LEFT -gt 0 ] && kill -0 "$SESSION" && kill -0 "$PID"; do sleep 1; SECONDS_LEFT=$((SECONDS_LEFT - 1)); done
+  kill -0 "$PID" && end_session "$D/run/$ID" "$E/run/$ID"
+) &
+WATCH=$!
+wait "$PID"; CODE=$?
+kill "$WATCH" 2>/dev/null
+# Children that it has left behind are ended with the lease.
+alive "-$PID" $(session_of "$PID") || rm -f "$D/run/$ID" "$E/run/$ID"
+exit $CODE
+`;
