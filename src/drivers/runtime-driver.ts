@@ -54,6 +54,12 @@ export interface ReleaseRequest extends HeldLease {
   readonly signal: AbortSignal;
 }
 
+/** A lease takes over what an ended one left: same thing on the provider's side, new holder. */
+export interface ResumeRequest extends EffectRequest {
+  /** The lease that left it; its fence is lower than the request's. */
+  readonly from: HeldLease;
+}
+
 /** `nothing_to_clean` where the driver holds nothing for a lease. */
 export type ReleaseOutcome = 'cleaned' | 'nothing_to_clean';
 
@@ -157,8 +163,19 @@ export interface QueuedDriver extends AnyDriver {
   acquire(request: EffectRequest): Promise<Acquisition>;
   /** What exists under this effect id, or null. Asked before anything is made after a doubt. @throws DriverError */
   find(request: EffectRequest): Promise<Acquisition | null>;
-  /** Taking back what is gone already is no error. @throws DriverError */
+  /** Takes all of it down. Taking back what is gone already is no error. @throws DriverError */
   release(lease: ReleaseRequest): Promise<ReleaseOutcome>;
+  /**
+   * Ends what the lease runs and leaves the rest, its workspace above all, for another lease or for somebody to look at.
+   * Only of drivers that support reusable leases. @throws DriverError
+   */
+  suspend?(lease: ReleaseRequest): Promise<void>;
+  /**
+   * Gives what an ended lease left to this one, under its effect id and fence; a late call of an earlier holder is then
+   * refused as `stale_fence`. Null when it cannot be used any more. Only of drivers that support reusable leases.
+   * @throws DriverError when it is not known whether it can be used
+   */
+  resume?(request: ResumeRequest): Promise<Acquisition | null>;
 }
 
 /** One way to run work somewhere. Every driver passes the contract suite in test/drivers. */
