@@ -3,6 +3,7 @@ import { Subscriptions1700000000001 } from './1700000000001-subscriptions.js';
 import { OpenStreamsIndex1700000000002 } from './1700000000002-open-streams-index.js';
 import { Secrets1700000000003 } from './1700000000003-secrets.js';
 import { Access1700000000004 } from './1700000000004-access.js';
+import { CorrelationKeyMoves1700000000005 } from './1700000000005-correlation-key-moves.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   OpenStreamsIndex1700000000002,
   Secrets1700000000003,
   Access1700000000004,
+  CorrelationKeyMoves1700000000005,
 ];

@@ -31,6 +31,7 @@ export interface Config {
   readonly allowedHosts: readonly string[];
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
+  readonly keeping: Keeping;
   /** A worker that is gone loses its jobs to another one after this, in milliseconds. */
   readonly workerLockMs: number;
   /** Effects that one process does at the same time. */
@@ -43,6 +44,16 @@ export interface Config {
 export interface RetryDelays {
   readonly provisioning: readonly number[];
   readonly cleanup: readonly number[];
+}
+
+/** What is kept of sandboxes that nobody holds. */
+export interface Keeping {
+  /** How long a failed lease's sandbox is retained, in seconds. */
+  readonly retainedSeconds: number;
+  /** How long one waits to be reused, in seconds. */
+  readonly reusableSeconds: number;
+  /** Retained ones of an environment, and reusable ones that the same leases could have. */
+  readonly max: number;
 }
 
 /** How long things may take, in milliseconds. */
@@ -109,6 +120,11 @@ export function readConfig(env: Settings): Config {
     provisioning: delays(env, 'LEASEHOLD_PROVISIONING_RETRY_MS', [500, 2_000, 5_000, 10_000, 20_000], problems),
     cleanup: delays(env, 'LEASEHOLD_CLEANUP_RETRY_MS', [1_000, 5_000, 15_000, 60_000, 300_000, 900_000], problems),
   };
+  const keeping: Keeping = {
+    retainedSeconds: wholeNumber(env, 'LEASEHOLD_RETAINED_SECONDS', 86_400, problems),
+    reusableSeconds: wholeNumber(env, 'LEASEHOLD_REUSABLE_SECONDS', 3_600, problems),
+    max: wholeNumber(env, 'LEASEHOLD_KEPT_MAX', 5, problems),
+  };
   const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
   const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '32';
   refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
@@ -129,6 +145,7 @@ export function readConfig(env: Settings): Config {
     allowedHosts: allowedHosts.map((name) => name.toLowerCase()),
     budgets,
     retryDelays,
+    keeping,
     workerLockMs,
     workerConcurrency: Number(workerConcurrency),
     queuePrefix: set(env['LEASEHOLD_QUEUE_PREFIX']) ?? 'leasehold',
@@ -169,6 +186,14 @@ function milliseconds(env: Settings, name: string, unset: number, problems: stri
   if (text === undefined) return unset;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   problems.push(`${name} is "${text}": it must be a number of milliseconds.`);
+  return unset;
+}
+
+function wholeNumber(env: Settings, name: string, unset: number, problems: string[]): number {
+  const text = set(env[name]);
+  if (text === undefined) return unset;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  problems.push(`${name} is "${text}": it must be a whole number from 1.`);
   return unset;
 }
 

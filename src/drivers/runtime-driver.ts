@@ -154,6 +154,8 @@ export interface ImmediateDriver extends AnyDriver {
   acquire(request: AcquireRequest): Promise<Acquisition>;
   /** @throws Error likewise; the cleanup is then tried again later, and the lease is released all the same. */
   release(lease: HeldLease): Promise<ReleaseOutcome>;
+  /** As a queued driver's. There is nothing to be ended before: what a lease held is left as it is. */
+  resume?(request: AcquireRequest, from: HeldLease): Promise<Acquisition | null>;
 }
 
 /** A driver whose effects are asked for by an event and done by a worker: at least once, each made safe by its effect id. */
@@ -172,7 +174,8 @@ export interface QueuedDriver extends AnyDriver {
   suspend?(lease: ReleaseRequest): Promise<void>;
   /**
    * Gives what an ended lease left to this one, under its effect id and fence; a late call of an earlier holder is then
-   * refused as `stale_fence`. Null when it cannot be used any more. Only of drivers that support reusable leases.
+   * refused as `stale_fence`. Null when it cannot be used any more; nothing has
+   * been changed then. Only of drivers that support reusable leases.
    * @throws DriverError when it is not known whether it can be used
    */
   resume?(request: ResumeRequest): Promise<Acquisition | null>;

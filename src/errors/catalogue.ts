@@ -113,6 +113,11 @@ export const ERRORS = {
     title: 'There is no such lease.',
     remedy: 'Check the id.',
   },
+  nothing_kept: {
+    status: 409,
+    title: 'Nothing of the lease is kept.',
+    remedy: 'Acquire a new lease; `keptUntil` of a lease says until when what it held is kept.',
+  },
   lease_acquire_failed: {
     status: 502,
     title: 'The driver could not provide the environment.',

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { canonicalJson } from './canonical-json.js';
+import { canonicalJson } from '../commands/canonical-json.js';
 import { pathOf } from './problem.js';
 import { validationFailed } from './validation-failed.js';
 

@@ -1,8 +1,9 @@
 import { accepted, refused, type Decision } from '../commands/decision.js';
 import type { Acquisition } from '../drivers/runtime-driver.js';
-import { lastEvent } from './decide.js';
+import { cleanupEvents, lastEvent, type CleanupResult } from './decide.js';
 import type { LeaseEvent } from './events.js';
-import type { EffectFailure, Lease, LeaseEffect, LeaseState } from './state.js';
+import type { DiscardReason } from './lease-names.js';
+import type { EffectFailure, Kept, Lease, LeaseEffect, LeaseState } from './state.js';
 
 /*
  * What a worker records about an effect. Every decision is about the effect with one id: when the lease has another one by
@@ -29,7 +30,7 @@ export function beginAttempt(state: LeaseState, effectId: string, cleanupId: str
   if (effect.kind === 'cleanup') return [{ type: 'CleanupStarted', data: { effectId, attempt } }];
   if (lease.status !== 'releasing') return [{ type: 'ProvisioningStarted', data: { effectId, attempt } }];
   const overtaken: LeaseEvent = { type: 'ProvisioningOvertaken', data: { effectId, grant: null } };
-  return [overtaken, ...takenBack(lease, effect.attempts > 0, cleanupId)];
+  return [overtaken, ...takenBack(lease, effect.attempts > 0 || lease.inDoubt, cleanupId)];
 }
 
 /** The driver has made it; it is the holder's, unless the end was asked for meanwhile: then it is taken down again. */
@@ -87,6 +88,26 @@ export function cleanedUp(state: LeaseState, effectId: string): Facts {
   const pending = pendingEffect(state, effectId);
   if (pending === null) return [];
   return [{ type: 'CleanupSucceeded', data: {} }, ...endOf(pending.lease)];
+}
+
+/** What the lease held is left for others. */
+export function leftBehind(state: LeaseState, effectId: string, kept: Kept): Facts {
+  const pending = pendingEffect(state, effectId);
+  if (pending === null) return [];
+  return [{ type: 'SandboxKept', data: kept }, ...endOf(pending.lease)];
+}
+
+/** What an ended lease left is not fit to be used by the lease whose provisioning this is. */
+export function takeoverFailed(state: LeaseState, effectId: string): Facts {
+  const takenOver = pendingEffect(state, effectId)?.lease.takenOver ?? null;
+  if (takenOver === null) return [];
+  const { leaseId } = takenOver;
+  return [{ type: 'ReuseRejected', data: { leaseId, reasonCode: 'resume_check_failed', fields: [] } }];
+}
+
+/** An ended lease's sandbox is taken down after all. */
+export function discarded(reasonCode: DiscardReason, cleanup: CleanupResult): Facts {
+  return [{ type: 'SandboxDiscarded', data: { reasonCode } }, ...cleanupEvents(cleanup)];
 }
 
 /** A cleanup that fails does not keep the lease from ending: it goes on by itself. */

@@ -5,7 +5,7 @@ import type { Environment, EnvironmentState } from '../environments/state.js';
 import { deadlineOf, type Deadline } from './deadline.js';
 import type { LeaseEvent } from './events.js';
 import { LOCAL_ONLY_ADAPTERS, type AdapterType, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
-import type { Lease, LeaseEnding, LeaseState, LeaseTerms } from './state.js';
+import type { Kept, Lease, LeaseEnding, LeaseState, LeaseTerms, Rejection, Reuse, TakenOver } from './state.js';
 
 /** What a caller asks for: the terms, less those that the environment gives. */
 export type LeaseWish = Omit<LeaseTerms, 'driver' | 'provider'>;
@@ -39,26 +39,50 @@ export type AcquireResult =
   | { readonly kind: 'failed'; readonly failureReason: string }
   | { readonly kind: 'queued'; readonly effectId: string };
 
+/** What a lease shares with others, and what it takes over from one that has ended. */
+export interface Sharing {
+  readonly reuse: Reuse | null;
+  readonly rejections: readonly Rejection[];
+  readonly takenOver: TakenOver | null;
+}
+
 export function acquireLease(
   terms: LeaseTerms,
   environmentVersion: number,
+  sharing: Sharing,
   result: AcquireResult,
 ): Decision<readonly LeaseEvent[]> {
-  const requested: LeaseEvent = { type: 'LeaseRequested', data: { ...terms, environmentVersion } };
+  const requested: LeaseEvent[] = [
+    { type: 'LeaseRequested', data: { ...terms, environmentVersion } },
+    ...sharingEvents(sharing),
+  ];
   switch (result.kind) {
     case 'failed': {
       const { failureReason } = result;
-      return accepted([requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
+      return accepted([...requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
     }
     case 'queued':
-      return accepted([requested, { type: 'ProvisioningRequested', data: { effectId: result.effectId } }]);
+      return accepted([...requested, { type: 'ProvisioningRequested', data: { effectId: result.effectId } }]);
     case 'acquired': {
       const { effectId, acquisition } = result;
       // Named one by one: a driver's object may carry more than an event may hold.
       const { providerLeaseId, metadata, teardown } = acquisition;
-      return accepted([requested, { type: 'LeaseActivated', data: { effectId, providerLeaseId, metadata, teardown } }]);
+      const activated = { effectId, providerLeaseId, metadata, teardown };
+      return accepted([...requested, { type: 'LeaseActivated', data: activated }]);
     }
   }
+}
+
+function rejectionEvent({ leaseId, reasonCode, fields }: Rejection): LeaseEvent {
+  return { type: 'ReuseRejected', data: { leaseId, reasonCode, fields: [...fields] } };
+}
+
+function sharingEvents({ reuse, rejections, takenOver }: Sharing): LeaseEvent[] {
+  return [
+    ...(reuse ? [{ type: 'ReuseAgreed', data: reuse } as const] : []),
+    ...rejections.map(rejectionEvent),
+    ...(takenOver ? [{ type: 'SandboxTakenOver', data: takenOver } as const] : []),
+  ];
 }
 
 export interface ReleaseWish {
@@ -67,10 +91,11 @@ export interface ReleaseWish {
 }
 
 /**
- * What the driver's try to take back came to; `kept` where the policy retains what a failed lease had; `later` where a
- * worker is to do it, as the effect with this id.
+ * What the driver's try to take back came to; `kept` where the policy keeps what the lease had; `later` where a worker is
+ * to do it, as the effect with this id.
  */
-export type CleanupResult = ReleaseOutcome | 'kept' | { readonly failed: string } | { readonly later: string };
+export type CleanupResult =
+  ReleaseOutcome | { readonly kept: Kept } | { readonly failed: string } | { readonly later: string };
 
 /** Whether ending the lease this way leaves what it holds in place. */
 export function retains(terms: LeaseTerms, outcome: ReleaseOutcomeName): boolean {
@@ -127,10 +152,17 @@ function endingEvents(
     if (!lease.inDoubt || !isLater(cleanup)) return [requested, overtaken, notRetained(last, ending)];
     return [requested, overtaken, { type: 'CleanupRequested', data: { effectId: cleanup.later } }];
   }
-  if (isLater(cleanup)) return [requested, { type: 'CleanupRequested', data: { effectId: cleanup.later } }];
-  if (cleanup === 'cleaned') return [requested, { type: 'CleanupSucceeded', data: {} }, last];
-  if (typeof cleanup === 'string') return [requested, last];
-  return [requested, { type: 'CleanupFailed', data: { detail: cleanup.failed } }, last];
+  if (isLater(cleanup)) return [requested, ...cleanupEvents(cleanup)];
+  return [requested, ...cleanupEvents(cleanup), last];
+}
+
+/** What is recorded of a try to take back. */
+export function cleanupEvents(cleanup: CleanupResult): LeaseEvent[] {
+  if (cleanup === 'nothing_to_clean') return [];
+  if (cleanup === 'cleaned') return [{ type: 'CleanupSucceeded', data: {} }];
+  if ('kept' in cleanup) return [{ type: 'SandboxKept', data: cleanup.kept }];
+  if ('later' in cleanup) return [{ type: 'CleanupRequested', data: { effectId: cleanup.later } }];
+  return [{ type: 'CleanupFailed', data: { detail: cleanup.failed } }];
 }
 
 function isLater(cleanup: CleanupResult): cleanup is { readonly later: string } {

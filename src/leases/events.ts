@@ -2,7 +2,15 @@ import Type from 'typebox';
 import { ENVIRONMENT_DRIVERS } from '../environments/driver-names.js';
 import { FAILURE_CLASSES } from '../drivers/driver-names.js';
 import { defineEvent, type EventOf } from '../event-log/define-event.js';
-import { ADAPTER_TYPES, LEASE_POLICIES, REASON_CODES, RELEASE_OUTCOMES, WORKSPACE_MODES } from './lease-names.js';
+import {
+  ADAPTER_TYPES,
+  DISCARD_REASONS,
+  LEASE_POLICIES,
+  REASON_CODES,
+  REJECTION_REASONS,
+  RELEASE_OUTCOMES,
+  WORKSPACE_MODES,
+} from './lease-names.js';
 
 /*
  * The names and shapes below are the storage format. They are added to, never changed: a new shape is a new
@@ -70,6 +78,43 @@ export const ProvisioningOvertaken = defineEvent(
       Type.Object({ providerLeaseId: Nullable(Type.String()), metadata: JsonObject, teardown: JsonObject }),
     ),
   }),
+);
+
+/**
+ * The lease may take over what an ended one left, and leave what it holds to a later one. `key` says who shares with
+ * whom; `fingerprint` has a digest for each thing that must be the same, by its name.
+ */
+export const ReuseAgreed = defineEvent(
+  'ReuseAgreed',
+  Type.Object({ key: Type.String(), fingerprint: Type.Record(Type.String(), Type.String()) }),
+);
+
+/** What that lease left is not used: `fields` of its fingerprint are not what they must be, or it could not be resumed. */
+export const ReuseRejected = defineEvent(
+  'ReuseRejected',
+  Type.Object({ leaseId: Uuid, reasonCode: Type.Enum([...REJECTION_REASONS]), fields: Type.Array(Type.String()) }),
+);
+
+/** What that lease left is this one's from now on; recorded together with the other's SandboxHandedOn. */
+export const SandboxTakenOver = defineEvent(
+  'SandboxTakenOver',
+  Type.Object({
+    leaseId: Uuid,
+    fence: Type.Integer({ minimum: 1 }),
+    providerLeaseId: Nullable(Type.String()),
+    teardown: JsonObject,
+  }),
+);
+
+/** What the lease held stays when it ends, until then at the latest; who looks for `key` finds it. */
+export const SandboxKept = defineEvent('SandboxKept', Type.Object({ key: Type.String(), until: Time }));
+
+export const SandboxHandedOn = defineEvent('SandboxHandedOn', Type.Object({ leaseId: Uuid }));
+
+/** What was kept, or handed on and not fit to be used, is to be taken down after all. */
+export const SandboxDiscarded = defineEvent(
+  'SandboxDiscarded',
+  Type.Object({ reasonCode: Type.Enum([...DISCARD_REASONS]) }),
 );
 
 /** The environment is the holder's. `teardown` is all that taking it back will need. */
@@ -170,6 +215,9 @@ export const LEASE_EVENTS = [
   ProvisioningStarted,
   ProvisioningAttemptFailed,
   ProvisioningOvertaken,
+  ReuseAgreed,
+  ReuseRejected,
+  SandboxTakenOver,
   LeaseActivated,
   LeaseReleaseRequested,
   CleanupRequested,
@@ -188,6 +236,9 @@ export const LEASE_EVENTS = [
   LeaseExpired,
   LeaseFailed,
   LeaseRetained,
+  SandboxKept,
+  SandboxHandedOn,
+  SandboxDiscarded,
 ] as const;
 
 export type LeaseEvent = EventOf<(typeof LEASE_EVENTS)[number]>;

@@ -11,7 +11,7 @@ const EVERY_MS = 1_000;
 const AT_ONCE = 100;
 
 /**
- * Looks every second for active leases whose deadline has passed. What it reads is only a hint: the command decides on
+ * Looks every second for active leases whose deadline has passed, and for what ended ones keep no longer. What it reads is only a hint: the command decides on
  * the log, so several processes may look at the same leases, and a lagging read model merely makes it late.
  */
 @Injectable()
@@ -44,7 +44,7 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
     try {
       const due = await this.rows.find({
         select: { id: true },
-        where: { status: 'active', expiresAt: LessThanOrEqual(this.clock.now()) },
+        where: { expiresAt: LessThanOrEqual(this.clock.now()) },
         order: { expiresAt: 'ASC' },
         take: AT_ONCE,
       });

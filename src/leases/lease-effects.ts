@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import type { CommandContext } from '../commands/command-context.js';
 import { CommandRunner } from '../commands/command-runner.js';
 import { newId } from '../ids/new-id.js';
+import { takeoverFailed } from './decide-effects.js';
 import { EffectHints } from './effect-hints.js';
+import { KeptSandboxes } from './kept-sandboxes.js';
 import type { LeaseEvent } from './events.js';
 import { LeaseStore } from './lease-store.js';
 import type { Lease, LeaseEffect, LeaseState } from './state.js';
@@ -18,6 +21,7 @@ export class LeaseEffects {
   constructor(
     private readonly runner: CommandRunner,
     private readonly leases: LeaseStore,
+    private readonly kept: KeptSandboxes,
     private readonly hints: EffectHints,
   ) {}
 
@@ -35,13 +39,7 @@ export class LeaseEffects {
     effect: LeaseEffect,
     decide: (state: LeaseState) => readonly LeaseEvent[],
   ): Promise<EffectRecord> {
-    const context = {
-      actor: 'system:provisioning',
-      correlationId: effect.correlationId ?? newId(),
-      causationId: effect.requestedBy,
-      idempotency: null,
-    };
-    const outcome = await this.runner.run(companyId, context, async () => {
+    const outcome = await this.runner.run(companyId, contextOf(effect), async () => {
       const before = await this.leases.current(leaseId);
       const events = decide(before.state);
       const writes = events.length > 0 ? [this.leases.write(this.runner, leaseId, before, events)] : [];
@@ -54,4 +52,27 @@ export class LeaseEffects {
     this.hints.about(lease);
     return { lease, recorded: true };
   }
+
+  /** What the lease was to take over cannot be used: the lease that left it takes it down, and this one gets another. */
+  async recordFailedTakeover(leaseId: string, effect: LeaseEffect): Promise<void> {
+    const { companyId } = await this.lease(leaseId);
+    await this.runner.run(companyId, contextOf(effect), async () => {
+      const before = await this.leases.current(leaseId);
+      const events = takeoverFailed(before.state, effect.effectId);
+      const from = before.state.takenOver;
+      if (events.length === 0 || from === null) return { writes: [], guards: [], result: {} };
+      const left = await this.kept.discard(await this.leases.current(from.leaseId), 'resume_check_failed');
+      return { writes: [this.leases.write(this.runner, leaseId, before, events), left], guards: [], result: {} };
+    });
+  }
+}
+
+/** What a worker records belongs to the request that the effect came from. */
+function contextOf({ correlationId, requestedBy }: LeaseEffect): CommandContext {
+  return {
+    actor: 'system:provisioning',
+    correlationId: correlationId ?? newId(),
+    causationId: requestedBy,
+    idempotency: null,
+  };
 }

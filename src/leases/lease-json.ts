@@ -1,6 +1,6 @@
 import type { CleanupStatus, LeasePolicy, LeaseStatus, ReasonCode } from './lease-names.js';
 import { deadlineOf } from './deadline.js';
-import type { EffectFailure, JsonObject, Lease } from './state.js';
+import type { EffectFailure, JsonObject, Lease, Rejection } from './state.js';
 
 /** A lease as callers see it: every field of the seed's `EnvironmentLease`, then ours. Times are ISO 8601. */
 export interface LeaseJson {
@@ -29,6 +29,11 @@ export interface LeaseJson {
   readonly reasonCode: ReasonCode | null;
   /** Of the last attempt to provision it or to take it back, while that has not succeeded. */
   readonly lastFailure: EffectFailure | null;
+  /** Until when (ISO 8601) what it held is kept after its end, for another lease or to be looked into. */
+  readonly keptUntil: string | null;
+  /** The ended lease whose sandbox it has, and those whose sandboxes were not used, with what was not the same. */
+  readonly reusedLeaseId: string | null;
+  readonly reuseRejected: readonly Rejection[];
   readonly version: number;
   readonly position: number;
 }
@@ -62,6 +67,9 @@ export function leaseJson(lease: Lease): LeaseJson {
     fence: lease.fence,
     reasonCode: ending?.reasonCode ?? null,
     lastFailure: lease.lastFailure,
+    keptUntil: lease.kept?.until ?? null,
+    reusedLeaseId: lease.takenOver?.leaseId ?? null,
+    reuseRejected: lease.rejections,
     version: lease.version,
     position: lease.position,
   };

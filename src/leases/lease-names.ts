@@ -26,6 +26,19 @@ export type LeasePolicy = (typeof LEASE_POLICIES)[number];
 export const RELEASE_OUTCOMES = ['released', 'expired', 'failed'] as const;
 export type ReleaseOutcomeName = (typeof RELEASE_OUTCOMES)[number];
 
+/** Why an ended lease's sandbox that was to be reused is not, and why one that was kept is taken down. */
+export const REJECTION_REASONS = ['fingerprint_changed', 'resume_check_failed'] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+export const DISCARD_REASONS = [
+  ...REJECTION_REASONS,
+  'keeping_time_elapsed',
+  'too_many_kept',
+  'environment_gone',
+  'destroyed_by_caller',
+] as const;
+export type DiscardReason = (typeof DISCARD_REASONS)[number];
+
 export const CLEANUP_STATUSES = ['pending', 'running', 'success', 'failed', 'irrevocable'] as const;
 export type CleanupStatus = (typeof CLEANUP_STATUSES)[number];
 

@@ -7,7 +7,7 @@ import { evolveLease } from './state.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',
-  version: 2,
+  version: 3,
   entity: LeaseRow,
   types: LEASE_EVENTS.map((definition) => definition.type),
   keyOf: (event) => leaseIdOf(event.stream),
@@ -15,7 +15,8 @@ export const leaseProjection: Projection<LeaseRow> = {
     const lease = evolveLease(row?.lease ?? null, event as Recorded<LeaseEvent>);
     const { id, companyId, status, fence } = lease;
     const { environmentId, heartbeatRunId, issueId, executionWorkspaceId } = lease.terms;
-    const expiresAt = lease.status === 'active' ? (deadlineOf(lease.terms, lease.grant)?.at ?? null) : null;
+    const expiresAt =
+      lease.kept?.until ?? (lease.status === 'active' ? (deadlineOf(lease.terms, lease.grant)?.at ?? null) : null);
     return {
       id,
       companyId,

@@ -32,7 +32,7 @@ export class LeaseRow {
   @Column('text')
   status!: LeaseStatus;
 
-  /** Of an active lease: it is what the expiry timer looks for. */
+  /** When an active lease ends, or what an ended one keeps is taken down: it is what the expiry timer looks for. */
   @Column('timestamptz', { name: 'expires_at', nullable: true, transformer: isoTime })
   expiresAt!: string | null;
 

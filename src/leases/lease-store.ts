@@ -53,7 +53,7 @@ export class LeaseStore {
     return state;
   }
 
-  /** The write that records events of a lease. Its run is the correlation key, its environment the parent. */
+  /** The write that records events of a lease. Its environment is the parent. */
   write(
     runner: CommandRunner,
     leaseId: string,
@@ -65,7 +65,8 @@ export class LeaseStore {
       stream: leaseStream(leaseId),
       expectedVersion: version,
       category: LEASE_CATEGORY,
-      correlationKey: after.terms.heartbeatRunId,
+      // An ended lease is not looked for by its run any more, but what it keeps is by who may have it.
+      correlationKey: after.kept?.key ?? after.terms.heartbeatRunId,
       parent: environmentStream(after.terms.environmentId),
       open: !isSettled(after),
       events: runner.stamp(events),

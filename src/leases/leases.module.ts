@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { EnvironmentsModule } from '../environments/environments.module.js';
 import { Clock } from './clock.js';
 import { AcquireLeaseHandler } from './commands/acquire-lease.js';
+import { DiscardKeptHandler } from './commands/discard-kept.js';
 import { ExpireLeaseHandler } from './commands/expire-lease.js';
 import { ReleaseLeaseHandler } from './commands/release-lease.js';
 import { ReleaseRunLeasesHandler } from './commands/release-run-leases.js';
@@ -10,7 +11,9 @@ import { SettleCleanupHandler } from './commands/settle-cleanup.js';
 import { EffectHints } from './effect-hints.js';
 import { ExpiryTimer } from './expiry-timer.js';
 import { LeaseCleanupController } from './http/lease-cleanup.controller.js';
+import { LeaseKeepingController } from './http/lease-keeping.controller.js';
 import { LeasesController } from './http/leases.controller.js';
+import { KeptSandboxes } from './kept-sandboxes.js';
 import { LeaseRow } from './lease-row.js';
 import { LeaseEffects } from './lease-effects.js';
 import { LeaseStore } from './lease-store.js';
@@ -20,22 +23,24 @@ import { ListLeasesHandler } from './queries/list-leases.js';
 
 @Module({
   imports: [EnvironmentsModule, TypeOrmModule.forFeature([LeaseRow])],
-  controllers: [LeasesController, LeaseCleanupController],
+  controllers: [LeasesController, LeaseCleanupController, LeaseKeepingController],
   providers: [
     Clock,
     LeaseStore,
+    KeptSandboxes,
     ExpiryTimer,
     AcquireLeaseHandler,
     ReleaseLeaseHandler,
     ReleaseRunLeasesHandler,
     ExpireLeaseHandler,
     SettleCleanupHandler,
+    DiscardKeptHandler,
     EffectHints,
     LeaseEffects,
     LeaseWaiter,
     GetLeaseHandler,
     ListLeasesHandler,
   ],
-  exports: [Clock, LeaseEffects, LeaseStore, LeaseWaiter],
+  exports: [Clock, KeptSandboxes, LeaseEffects, LeaseStore, LeaseWaiter],
 })
 export class LeasesModule {}

@@ -7,6 +7,7 @@ import type {
   CleanupStatus,
   LeasePolicy,
   ReasonCode,
+  RejectionReason,
   ReleaseOutcomeName,
   WorkspaceMode,
 } from './lease-names.js';
@@ -70,6 +71,33 @@ export interface EffectFailure {
   readonly failureReason: string;
 }
 
+/** Who shares sandboxes with whom, and what must be the same: a digest for each thing, by its name. */
+export interface Reuse {
+  readonly key: string;
+  readonly fingerprint: Readonly<Record<string, string>>;
+}
+
+/** What an ended lease left to this one. */
+export interface TakenOver {
+  readonly leaseId: string;
+  readonly fence: number;
+  readonly providerLeaseId: string | null;
+  readonly teardown: JsonObject;
+}
+
+export interface Rejection {
+  readonly leaseId: string;
+  readonly reasonCode: RejectionReason;
+  /** Names in the fingerprint. */
+  readonly fields: readonly string[];
+}
+
+/** What an ended lease still holds, for whoever asks for `key`; at `until` (ISO 8601) it is taken down. */
+export interface Kept {
+  readonly key: string;
+  readonly until: string;
+}
+
 type Phase =
   | { readonly status: 'requested' | 'queued' | 'provisioning' }
   | { readonly status: 'active'; readonly grant: LeaseGrant }
@@ -103,6 +131,11 @@ export type Lease = {
   readonly workspaceRealization: JsonObject | null;
   /** Executions that have started and not ended, with the time (ISO 8601) by which each has ended at the latest. */
   readonly executions: Readonly<Record<string, string>>;
+  /** Null where nothing is shared. */
+  readonly reuse: Reuse | null;
+  readonly takenOver: TakenOver | null;
+  readonly rejections: readonly Rejection[];
+  readonly kept: Kept | null;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly version: number;
@@ -117,7 +150,8 @@ export const initialLease: LeaseState = null;
 /** Whether something of the lease may still have to be taken back: until then its capacity is taken. */
 export function isSettled(lease: Lease): boolean {
   if (!('endedAt' in lease)) return false;
-  const { cleanupStatus, cleanupWrittenOff } = lease;
+  const { cleanupStatus, cleanupWrittenOff, kept } = lease;
+  if (kept !== null) return false;
   return cleanupStatus === null || cleanupStatus === 'success' || cleanupWrittenOff;
 }
 
@@ -139,6 +173,10 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
       cleanupWrittenOff: false,
       workspaceRealization: null,
       executions: {},
+      reuse: null,
+      takenOver: null,
+      rejections: [],
+      kept: null,
       createdAt: event.recordedAt,
       status: 'requested',
       updatedAt: event.recordedAt,
@@ -172,6 +210,16 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
     case 'ProvisioningRequested':
       if (lease.status !== 'requested') throw brokenHistory(event);
       return { ...lease, status: 'queued', provisioningId: event.data.effectId, effect: asked('provisioning', event) };
+    case 'ReuseAgreed':
+      return { ...lease, reuse: event.data };
+    case 'ReuseRejected': {
+      const { takenOver, rejections } = lease;
+      const left = takenOver?.leaseId === event.data.leaseId ? null : takenOver;
+      return { ...lease, takenOver: left, rejections: [...rejections, event.data] };
+    }
+    case 'SandboxTakenOver':
+      // Until it is known to be this lease's, there is something to be taken back that the driver may not find.
+      return { ...lease, takenOver: event.data, inDoubt: true };
     case 'ProvisioningStarted':
       return { ...notActiveYet(lease, event), status: 'provisioning', effect: begun(lease, event) };
     case 'ProvisioningAttemptFailed': {
@@ -195,6 +243,11 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
       const grant = 'grant' in lease ? lease.grant : null;
       return { ...lease, status: 'releasing', grant, ending: { outcome, reasonCode, failureReason } };
     }
+    case 'SandboxKept':
+      return { ...lease, kept: event.data, effect: null, cleanupStatus: null };
+    case 'SandboxHandedOn':
+    case 'SandboxDiscarded':
+      return { ...lease, kept: null };
     case 'CleanupRequested':
     case 'CleanupRetryRequested':
       return { ...lease, cleanupStatus: 'pending', effect: asked('cleanup', event) };

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
-import type { Acquisition, EffectRequest, RuntimeDriver } from '../drivers/runtime-driver.js';
+import type { Acquisition, EffectRequest, HeldLease, RuntimeDriver } from '../drivers/runtime-driver.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
 import { newId } from '../ids/new-id.js';
 import { Clock } from '../leases/clock.js';
@@ -9,15 +9,19 @@ import {
   beginAttempt,
   cleanedUp,
   cleanupFailed,
+  leftBehind,
   pendingEffect,
   provisioned,
   provisioningFailed,
 } from '../leases/decide-effects.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { LeaseEffects, type EffectRecord } from '../leases/lease-effects.js';
+import { heldBy } from '../leases/held-lease.js';
+import { KeptSandboxes } from '../leases/kept-sandboxes.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import { retryAt } from '../leases/retry-policy.js';
-import type { EffectFailure, Lease, LeaseEffect, LeaseState } from '../leases/state.js';
+import { isReusable } from '../leases/reuse.js';
+import type { EffectFailure, Kept, Lease, LeaseEffect, LeaseState } from '../leases/state.js';
 import { failureOf } from './failure.js';
 import { withinBudget } from './within-budget.js';
 
@@ -33,6 +37,7 @@ export class EffectAttempt {
     private readonly effects: LeaseEffects,
     private readonly environments: EnvironmentStore,
     private readonly drivers: DriverRegistry,
+    private readonly kept: KeptSandboxes,
     private readonly waiter: LeaseWaiter,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
@@ -71,7 +76,7 @@ export class EffectAttempt {
       const acquisition = await withinBudget(this.config.budgets.readinessMs, released.signal, async (signal) => {
         const request = await this.requestOf(lease, effectId, signal);
         const made = effect.attempts > 0 ? await found(driver, request) : null;
-        return made ?? (await driver.acquire(request));
+        return made ?? (await this.takenOver(lease, effect, driver, request)) ?? (await driver.acquire(request));
       });
       return await this.settle(lease, effect, (state) => provisioned(state, effectId, acquisition, newId()));
     } catch (error) {
@@ -84,11 +89,26 @@ export class EffectAttempt {
     }
   }
 
+  /** What an ended lease left to this one, or null; what cannot be used is taken down by the lease that left it. */
+  private async takenOver(
+    { id, companyId, takenOver }: Lease,
+    effect: LeaseEffect,
+    driver: RuntimeDriver,
+    request: EffectRequest,
+  ): Promise<Acquisition | null> {
+    if (takenOver === null || driver.acquiring !== 'queued') return null;
+    const resumed = await driver.resume?.({ ...request, from: { companyId, ...takenOver } });
+    if (!resumed) await this.effects.recordFailedTakeover(id, effect);
+    return resumed ?? null;
+  }
+
   private async cleanUp(lease: Lease, effect: LeaseEffect): Promise<Lease> {
     const { effectId } = effect;
     try {
-      await withinBudget(this.config.budgets.readinessMs, NEVER, (signal) => this.takeBack(lease, signal));
-      return await this.settle(lease, effect, (state) => cleanedUp(state, effectId));
+      const kept = await withinBudget(this.config.budgets.readinessMs, NEVER, (signal) => this.takeBack(lease, signal));
+      return await this.settle(lease, effect, (state) =>
+        kept ? leftBehind(state, effectId, kept) : cleanedUp(state, effectId),
+      );
     } catch (error) {
       const { failureClass, reasonCode, failureReason } = failureOf(error);
       const failure: EffectFailure = { failureClass, reasonCode, failureReason };
@@ -98,20 +118,28 @@ export class EffectAttempt {
     }
   }
 
-  private async takeBack(lease: Lease, signal: AbortSignal): Promise<void> {
+  /** Takes down what the lease holds, or leaves it to others: then it is told how. */
+  private async takeBack(lease: Lease, signal: AbortSignal): Promise<Kept | null> {
     const driver = this.driverOf(lease);
-    const grant = ('grant' in lease ? lease.grant : null) ?? (await this.grantInDoubt(lease, driver, signal));
-    if (grant === null) return;
-    const { id: leaseId, companyId, fence } = lease;
-    const { providerLeaseId, teardown } = grant;
-    await driver.release({ companyId, leaseId, fence, providerLeaseId, teardown, signal });
+    const held = heldBy(lease) ?? (await this.heldInDoubt(lease, driver, signal));
+    if (held === null) return null;
+    const kept = isReusable(lease) && driver.acquiring === 'queued' ? await this.kept.reusable(lease) : null;
+    if (kept && driver.acquiring === 'queued' && driver.suspend) {
+      await driver.suspend({ ...held, signal });
+      return kept;
+    }
+    await driver.release({ ...held, signal });
+    return null;
   }
 
   /** What provisioning may have made without the log having come to know of it. */
-  private async grantInDoubt(lease: Lease, driver: RuntimeDriver, signal: AbortSignal): Promise<Acquisition | null> {
-    const { provisioningId } = lease;
+  private async heldInDoubt(lease: Lease, driver: RuntimeDriver, signal: AbortSignal): Promise<HeldLease | null> {
+    const { id: leaseId, companyId, fence, provisioningId, takenOver } = lease;
     if (provisioningId === null) return null;
-    return found(driver, await this.requestOf(lease, provisioningId, signal));
+    const grant = await found(driver, await this.requestOf(lease, provisioningId, signal));
+    if (grant === null) return takenOver && { companyId, ...takenOver };
+    const { providerLeaseId, teardown } = grant;
+    return { companyId, leaseId, fence, providerLeaseId, teardown };
   }
 
   private driverOf({ terms }: Lease): RuntimeDriver {

@@ -36,14 +36,20 @@ const SEALS: Record<string, string> = {
   'ProvisioningOvertaken.v1.json': '68c800e4adbe182fa86ba85489ee29dd5b915f023aa4e431ae39384f9ec9aa98',
   'ProvisioningRequested.v1.json': '536a582a2cc57af61a7c655c1aa23fef005259b651d95b96c32dad98ef7f9005',
   'ProvisioningStarted.v1.json': 'b16a676c3ddfe4761e4b705c69af6280a68a0957be4822c4653df7ec61c748a3',
-  'WorkspaceRealized.v1.json': '63e7d21b539c81a3f0c73d2c4778369fe91dc8ade7b84715022a0a160efd00fb',
-  'WorkspaceSynced.v1.json': 'e72a01569a938591ec0ea6a200040fb1a731b03f4536acc324239db9ca508f07',
+  'ReuseAgreed.v1.json': 'c513b9f28c7d9d9fdee07f5d9bf87b2e364cfea63beddcce78eb0b2cd045afb7',
+  'ReuseRejected.v1.json': '10b8cdf2ea77db9c183c7601066596b6a016ae435109df17fac9bea4322278c8',
+  'SandboxDiscarded.v1.json': '457df58d5699ecc0cc4f87eac087c19bb6367adfebff9d878161d747fea8e7cf',
+  'SandboxHandedOn.v1.json': 'f693834c279add50d3f20683bd6e1e636ea7c2cc4c692fd11ad9a93decd54179',
+  'SandboxKept.v1.json': 'cf62af65b497f086ab724b9918fa004c07c8de053f5e11119f33b4e2ae3eb847',
+  'SandboxTakenOver.v1.json': 'c099cbd592d39df54b3d4e6585bcfbea2d826eda76afeb20efdec98c6913cc3c',
   'SecretCreated.v1.json': 'a06c9c5d46456cb473ca21df4c8fffaddda1174cc1a4627060e0afa980a6d4bb',
   'SecretDeleted.v1.json': '3fb8fa7b81cbd58ed9b0dff486d03270867b1666a03219c3afbd5d32fb1bc7cf',
   'SecretReferenced.v1.json': '99fef050f721900e0875242ecfa2c1da16ae69bb1bad0abd03c7ab68f0b1d0cc',
   'SecretRotated.v1.json': 'c0479974a2692d24bf5d1f5371e33aa111e8e9702447fd7b5375af4f1fc02447',
   'TokenCreated.v1.json': '152b42c73dbd6855f69e5c0a5fd7806c71e0030bfc304c5a8388b2f85ff6cf91',
   'TokenRevoked.v1.json': '5c3adc6e51f2251b00ed70596140cb1a22d368b2a3eb2e50242c18b2a37267eb',
+  'WorkspaceRealized.v1.json': '63e7d21b539c81a3f0c73d2c4778369fe91dc8ade7b84715022a0a160efd00fb',
+  'WorkspaceSynced.v1.json': 'e72a01569a938591ec0ea6a200040fb1a731b03f4536acc324239db9ca508f07',
 };
 
 const FIELDS = [

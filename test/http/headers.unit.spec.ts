@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LeaseholdError } from '../../src/errors/catalogue.js';
-import { canonicalJson } from '../../src/http/canonical-json.js';
+import { canonicalJson } from '../../src/commands/canonical-json.js';
 import {
   fingerprintOf,
   headerValues,

@@ -22,31 +22,20 @@ class Watched extends FakeSandboxDriver {
 describe('cleaning up', () => {
   it('asks the driver that the lease was acquired with, with what was stored then', async () => {
     const driver = new Watched();
-    await expect(cleanUp(new DriverRegistry([driver]), lease(active()), 'released')).resolves.toBe('cleaned');
+    await expect(cleanUp(new DriverRegistry([driver]), lease(active()))).resolves.toBe('cleaned');
     const { providerLeaseId, teardown } = ACQUISITION;
     expect(driver.asked).toStrictEqual([
       { companyId: COMPANY, leaseId: LEASE, fence: lease(active()).fence, providerLeaseId, teardown },
     ]);
   });
 
-  it('keeps what a failed lease has where its policy says so, and only then', async () => {
-    const driver = new Watched();
-    const registry = new DriverRegistry([driver]);
-    const keeping = lease(active({ leasePolicy: 'retain_on_failure' }));
-    await expect(cleanUp(registry, keeping, 'failed')).resolves.toBe('kept');
-    expect(driver.asked).toEqual([]);
-    await expect(cleanUp(registry, keeping, 'released')).resolves.toBe('cleaned');
-    await expect(cleanUp(registry, keeping, 'expired')).resolves.toBe('cleaned');
-    await expect(cleanUp(registry, lease(active()), 'failed')).resolves.toBe('cleaned');
-  });
-
   it('that fails is a result', async () => {
     const registry = new DriverRegistry([new Watched(new Error('timed\nout'))]);
-    await expect(cleanUp(registry, lease(active()), 'released')).resolves.toEqual({ failed: 'timed out' });
+    await expect(cleanUp(registry, lease(active()))).resolves.toEqual({ failed: 'timed out' });
   });
 
   it('whose driver is gone from this service is one that fails', async () => {
-    await expect(cleanUp(new DriverRegistry([]), lease(active()), 'released')).resolves.toEqual({
+    await expect(cleanUp(new DriverRegistry([]), lease(active()))).resolves.toEqual({
       failed: 'This service has no sandbox provider "fake".',
     });
   });
@@ -57,7 +46,7 @@ describe('cleaning up', () => {
     ['released', [...active(), endRequested(), released]],
   ])('touches no lease that is not active: %s', async (_status, events) => {
     const driver = new Watched();
-    await expect(cleanUp(new DriverRegistry([driver]), lease(events), 'released')).resolves.toBe('nothing_to_clean');
+    await expect(cleanUp(new DriverRegistry([driver]), lease(events))).resolves.toBe('nothing_to_clean');
     expect(driver.asked).toEqual([]);
   });
 });

@@ -109,10 +109,13 @@ describe('asking for a lease', () => {
   });
 });
 
+const NOTHING_SHARED = { reuse: null, rejections: [], takenOver: null };
+const KEPT = { key: `retained ${ENVIRONMENT}`, until: at(60) };
+
 describe('acquiring', () => {
   const succeeded: AcquireResult = { kind: 'acquired', effectId: EFFECT, acquisition: ACQUISITION };
   const acquire = (change: Partial<LeaseTerms>, result: AcquireResult) => () =>
-    acquireLease(terms(change), ENVIRONMENT_VERSION, result);
+    acquireLease(terms(change), ENVIRONMENT_VERSION, NOTHING_SHARED, result);
 
   it('where the driver gives at once, makes an active lease', () => {
     const { state } = given([]).when(acquire({}, succeeded)).then([requested(), activated()]);
@@ -171,8 +174,8 @@ describe('releasing', () => {
   it('with retain_on_failure, as failed, retains it and cleans nothing up', () => {
     const failure = { outcome: 'failed', reasonCode: 'adapter_or_run_failure', failureReason: 'oom' } as const;
     const { state } = given(active({ leasePolicy: 'retain_on_failure' }))
-      .when(release('failed', 'kept', 'oom'))
-      .then([endRequested(failure), retained]);
+      .when(release('failed', { kept: KEPT }, 'oom'))
+      .then([endRequested(failure), { type: 'SandboxKept', data: KEPT }, retained]);
     expect(state).toMatchObject({ status: 'retained', cleanupStatus: null, ending: failure });
   });
 
@@ -200,7 +203,7 @@ describe('releasing', () => {
     ['released', 'cleaned', {}],
     ['expired', 'nothing_to_clean', {}],
     ['failed', { failed: 'timed out' }, {}],
-    ['failed', 'kept', { leasePolicy: 'retain_on_failure' }],
+    ['failed', { kept: KEPT }, { leasePolicy: 'retain_on_failure' }],
   ])('again does nothing: as %s, %j', (outcome, cleanup, change) => {
     const before = given(active(change));
     const decision = release(outcome, cleanup)(before.state);

@@ -62,7 +62,8 @@ const result: fc.Arbitrary<AcquireResult> = fc.oneof(
 );
 
 const cleanup: fc.Arbitrary<CleanupResult> = fc.oneof(
-  fc.constantFrom<CleanupResult>('cleaned', 'nothing_to_clean', 'kept'),
+  fc.constantFrom<CleanupResult>('cleaned', 'nothing_to_clean'),
+  fc.record({ kept: fc.record({ key: fc.string(), until: fc.constant(at(60)) }) }),
   fc.record({ failed: fc.string() }),
 );
 

@@ -18,6 +18,7 @@ const FIELDS =
   acquiredAt lastUsedAt expiresAt releasedAt failureReason cleanupStatus metadata createdAt updatedAt
   agentId fence reasonCode lastFailure version position`.split(/\s+/);
 
+const NOTHING_SHARED = { reuse: null, rejections: [], takenOver: null };
 const ENDED = ['released', 'expired', 'failed', 'retained'];
 
 interface Step {
@@ -31,7 +32,7 @@ interface Step {
 function decide(command: LeaseCommand, state: LeaseState): Decision<readonly LeaseEvent[]> {
   switch (command.kind) {
     case 'acquire':
-      return acquireLease(command.terms, command.environmentVersion, command.result);
+      return acquireLease(command.terms, command.environmentVersion, NOTHING_SHARED, command.result);
     case 'release':
       return releaseLease(state, command.wish, command.cleanup);
     case 'expire':

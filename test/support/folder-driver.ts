@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError } from '../../src/drivers/driver-error.js';
 import type {
@@ -14,14 +13,16 @@ import type {
   QueuedDriver,
   ReleaseOutcome,
   ReleaseRequest,
+  ResumeRequest,
 } from '../../src/drivers/runtime-driver.js';
 
 /** What a test does at a call of the driver, before or instead of it; it may throw or never return. */
-export type Meanwhile = (call: 'acquire' | 'find' | 'release', leaseId: string, signal: AbortSignal) => Promise<void>;
+export type Meanwhile = (call: 'acquire' | 'find' | 'release' | 'suspend' | 'resume', leaseId: string, signal: AbortSignal) => Promise<void>;
 
 /**
- * A provider whose sandboxes are folders, named by their effect: slow, real outside of the service, and to be looked at by
- * a test. Each line of `made` is one that was made anew.
+ * A provider whose sandboxes are folders, named by the effect that made them: slow, real outside of the service, and to be
+ * looked at by a test. Each line of `made` is one that was made anew. The file `holder` in a sandbox says whose it is; one
+ * without is not fit to be used again.
  */
 export class FolderDriver implements QueuedDriver {
   readonly driver = 'sandbox';
@@ -34,7 +35,7 @@ export class FolderDriver implements QueuedDriver {
     supportsRunExecution: false,
     supportsSavedProbe: true,
     supportsUnsavedProbe: true,
-    supportsReusableLeases: false,
+    supportsReusableLeases: true,
   };
   meanwhile: Meanwhile = () => Promise.resolve();
 
@@ -57,19 +58,42 @@ export class FolderDriver implements QueuedDriver {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    return { providerLeaseId: `folder://${effectId}`, metadata: { folder: effectId }, teardown: { folder: effectId } };
+    await this.hold(effectId, effectId);
+    return acquisitionOf(effectId);
   }
 
   async find({ effectId, leaseId, signal }: EffectRequest): Promise<Acquisition | null> {
     await this.meanwhile('find', leaseId, signal);
-    if (!existsSync(join(this.root, effectId))) return null;
-    return { providerLeaseId: `folder://${effectId}`, metadata: { folder: effectId }, teardown: { folder: effectId } };
+    for (const folder of await readdir(this.root)) {
+      if (folder !== 'made' && (await this.holderOf(folder)) === effectId) return acquisitionOf(folder);
+    }
+    return null;
+  }
+
+  async suspend({ leaseId, signal }: ReleaseRequest): Promise<void> {
+    await this.meanwhile('suspend', leaseId, signal);
+  }
+
+  async resume({ from, leaseId, effectId, signal }: ResumeRequest): Promise<Acquisition | null> {
+    await this.meanwhile('resume', leaseId, signal);
+    const folder = String(from.teardown['folder']);
+    if ((await this.holderOf(folder)) === null) return null;
+    await this.hold(folder, effectId);
+    return acquisitionOf(folder);
   }
 
   async release({ leaseId, teardown, signal }: ReleaseRequest): Promise<ReleaseOutcome> {
     await this.meanwhile('release', leaseId, signal);
     await rm(join(this.root, String(teardown['folder'])), { recursive: true, force: true });
     return 'cleaned';
+  }
+
+  private async hold(folder: string, effectId: string): Promise<void> {
+    await writeFile(join(this.root, folder, 'holder'), effectId);
+  }
+
+  private async holderOf(folder: string): Promise<string | null> {
+    return readFile(join(this.root, folder, 'holder'), 'utf8').catch(() => null);
   }
 
   execute(): Promise<ExecutionResult> {
@@ -79,4 +103,8 @@ export class FolderDriver implements QueuedDriver {
   executionTarget({ environmentId, leaseId }: HeldLease & { readonly environmentId: string }): ExecutionTarget {
     return { kind: 'remote', transport: 'sandbox', providerKey: this.provider, environmentId, leaseId };
   }
+}
+
+function acquisitionOf(folder: string): Acquisition {
+  return { providerLeaseId: `folder://${folder}`, metadata: { folder }, teardown: { folder } };
 }

@@ -77,6 +77,12 @@ export class FakeSandboxDriver implements ImmediateDriver {
     });
   }
 
+  /** What it gave holds nothing, so nothing can be wrong with it. */
+  resume({ config }: AcquireRequest, { providerLeaseId, teardown }: HeldLease): Promise<Acquisition> {
+    const { image, reuseLease } = config as FakeConfig;
+    return Promise.resolve({ providerLeaseId, metadata: { provider: this.provider, image, reuseLease }, teardown });
+  }
+
   release({ teardown }: { readonly teardown: JsonObject }): Promise<ReleaseOutcome> {
     return Promise.resolve(teardown['reuseLease'] === true ? 'nothing_to_clean' : 'cleaned');
   }

@@ -1,11 +1,11 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { newId } from '../../ids/new-id.js';
 import type { CommandContext } from '../../commands/command-context.js';
-import { CommandRunner } from '../../commands/command-runner.js';
+import { CommandRunner, type CommandPlan } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { failureText } from '../../drivers/failure-text.js';
-import type { AcquireRequest, RuntimeDriver } from '../../drivers/runtime-driver.js';
+import type { AcquireRequest, ImmediateDriver } from '../../drivers/runtime-driver.js';
 import { DefaultEnvironment } from '../../environments/default-environment.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
@@ -13,6 +13,7 @@ import type { Environment } from '../../environments/state.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { acquireLease, mayAcquire, type AcquireResult, type LeaseWish } from '../decide.js';
 import { EffectHints } from '../effect-hints.js';
+import { KeptSandboxes, type Takeover } from '../kept-sandboxes.js';
 import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
@@ -28,14 +29,23 @@ export interface AcquiredLease {
  * @throws LeaseholdError as listed at the route
  */
 export class AcquireLease extends Command<AcquiredLease> {
-  /** @param wish its `environmentId` null: the company's local environment, which is made on first use. */
+  /**
+   * @param wish its `environmentId` null: the company's local environment, which is made on first use.
+   * @param resumed the ended lease whose sandbox it is to have, as it is; absent: what its policy gives.
+   */
   constructor(
     readonly companyId: string,
     readonly wish: Omit<LeaseWish, 'environmentId'> & { readonly environmentId: string | null },
     readonly context: CommandContext,
+    readonly resumed: string | null = null,
   ) {
     super();
   }
+}
+
+interface AcquirePlan extends CommandPlan {
+  readonly result: { readonly leaseId: string };
+  readonly environment: Environment;
 }
 
 @CommandHandler(AcquireLease)
@@ -45,39 +55,15 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     private readonly environments: EnvironmentStore,
     private readonly defaultEnvironment: DefaultEnvironment,
     private readonly leases: LeaseStore,
+    private readonly kept: KeptSandboxes,
     private readonly drivers: DriverRegistry,
     private readonly hints: EffectHints,
   ) {}
 
-  async execute({ companyId, wish, context }: AcquireLease): Promise<AcquiredLease> {
+  async execute(command: AcquireLease): Promise<AcquiredLease> {
+    const { companyId, context } = command;
     const leaseId = newId();
-    const outcome = await this.runner.run(companyId, context, async (fresh) => {
-      const environmentId = wish.environmentId ?? (await this.defaultEnvironment.idFor(companyId, context, fresh));
-      const stream = environmentStream(environmentId);
-      const { environments } = this.environments;
-      const { state, version } = await (fresh ? environments.current(stream) : environments.known(stream));
-      const environment = factsOf(mayAcquire(companyId, { ...wish, environmentId }, state));
-      const driver = this.drivers.forConfig(environment.driver, environment.config);
-      const { heartbeatRunId } = wish;
-      const { config } = environment;
-      const result = await tryToAcquire(driver, {
-        companyId,
-        leaseId,
-        effectId: newId(),
-        environmentId,
-        heartbeatRunId,
-        config,
-      });
-      const terms = { ...wish, environmentId, driver: driver.driver, provider: driver.provider };
-      const events = factsOf(acquireLease(terms, version, result));
-      return {
-        writes: [this.leases.write(this.runner, leaseId, { state: null, version: 0 }, events)],
-        // The environment must still be what it was: it may have been archived, deleted or changed meanwhile.
-        guards: [{ stream, version }],
-        result: { leaseId },
-        environment,
-      };
-    });
+    const outcome = await this.runner.run(companyId, context, (fresh) => this.plan(command, leaseId, fresh));
     const { position } = outcome;
     if (outcome.kind === 'done') {
       const lease = this.leases.advance(leaseId, { state: null, version: 0 }, outcome.events);
@@ -87,15 +73,66 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     const lease = await this.leases.asOf(outcome.result.leaseId, position);
     return acquired(await this.environments.environmentAsOf(lease.terms.environmentId, position), lease, position);
   }
+
+  private async plan(command: AcquireLease, leaseId: string, fresh: boolean): Promise<AcquirePlan> {
+    const { companyId, wish, context, resumed } = command;
+    const environmentId = wish.environmentId ?? (await this.defaultEnvironment.idFor(companyId, context, fresh));
+    const stream = environmentStream(environmentId);
+    const { environments } = this.environments;
+    const { state, version } = await (fresh ? environments.current(stream) : environments.known(stream));
+    const environment = factsOf(mayAcquire(companyId, { ...wish, environmentId }, state));
+    const { config } = environment;
+    const driver = this.drivers.forConfig(environment.driver, config);
+    const terms = { ...wish, environmentId, driver: driver.driver, provider: driver.provider };
+    const reuse = await this.kept.reuseOf(companyId, terms, config, driver);
+    const effectId = newId();
+    const { heartbeatRunId } = wish;
+    const request = { companyId, leaseId, effectId, environmentId, heartbeatRunId, config };
+    const { takeover, rejected } = await this.kept.chosen(companyId, reuse, resumed);
+    const tried: Tried =
+      driver.acquiring === 'queued'
+        ? { result: { kind: 'queued', effectId }, takeover }
+        : await tryToAcquire(driver, request, takeover);
+    const refused = takeover !== null && tried.takeover === null ? [{ ...takeover, fields: null }] : [];
+    const rejections = await this.kept.rejections([...rejected, ...refused]);
+    const sharing = {
+      reuse,
+      rejections: rejections.map(({ rejection }) => rejection),
+      takenOver: tried.takeover?.takenOver ?? null,
+    };
+    const events = factsOf(acquireLease(terms, version, sharing, tried.result));
+    return {
+      writes: [
+        this.leases.write(this.runner, leaseId, { state: null, version: 0 }, events),
+        ...(tried.takeover ? [this.kept.handOn(tried.takeover.lease, leaseId)] : []),
+        ...rejections.map(({ write }) => write),
+      ],
+      // The environment must still be what it was: it may have been archived, deleted or changed meanwhile.
+      guards: [{ stream, version }],
+      result: { leaseId },
+      environment,
+    };
+  }
 }
 
-async function tryToAcquire(driver: RuntimeDriver, request: AcquireRequest): Promise<AcquireResult> {
+interface Tried {
+  readonly result: AcquireResult;
+  /** Null where there was nothing to be taken over, or it could not be used. */
+  readonly takeover: Takeover | null;
+}
+
+async function tryToAcquire(
+  driver: ImmediateDriver,
+  request: AcquireRequest,
+  takeover: Takeover | null,
+): Promise<Tried> {
   const { effectId } = request;
-  if (driver.acquiring === 'queued') return { kind: 'queued', effectId };
   try {
-    return { kind: 'acquired', effectId, acquisition: await driver.acquire(request) };
+    const resumed = takeover && (await driver.resume?.(request, takeover.held));
+    if (resumed) return { result: { kind: 'acquired', effectId, acquisition: resumed }, takeover };
+    return { result: { kind: 'acquired', effectId, acquisition: await driver.acquire(request) }, takeover: null };
   } catch (error) {
-    return { kind: 'failed', failureReason: failureText(error) };
+    return { result: { kind: 'failed', failureReason: failureText(error) }, takeover: null };
   }
 }
 

@@ -3,15 +3,14 @@ import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner, type CommandPlan } from '../../commands/command-runner.js';
 import type { Versioned } from '../../commands/state-store.js';
 import { factsOf } from '../../commands/decision.js';
-import { DriverRegistry } from '../../drivers/driver-registry.js';
-import { cleanUp } from '../cleanup.js';
 import { Clock } from '../clock.js';
 import { expireLease, passedDeadline } from '../decide.js';
 import type { Lease } from '../state.js';
 import { EffectHints } from '../effect-hints.js';
+import { KeptSandboxes } from '../kept-sandboxes.js';
 import { LeaseStore } from '../lease-store.js';
 
-/** Ends a lease whose deadline has passed; does nothing to any other. */
+/** Ends a lease whose deadline has passed, and what an ended one has kept for long enough; does nothing to any other. */
 export class ExpireLease extends Command<void> {
   constructor(
     readonly leaseId: string,
@@ -32,7 +31,7 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
   constructor(
     private readonly runner: CommandRunner,
     private readonly leases: LeaseStore,
-    private readonly drivers: DriverRegistry,
+    private readonly kept: KeptSandboxes,
     private readonly clock: Clock,
     private readonly hints: EffectHints,
   ) {}
@@ -43,9 +42,13 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
       const { state, version } = await this.leases.current(leaseId);
       const now = this.clock.now();
       // Asked before anything is taken back: the timer's hint may be older than the lease's last use.
-      if (passedDeadline(state, now) === null) return NOTHING;
-      const events = factsOf(expireLease(state, now, await cleanUp(this.drivers, state, 'expired')));
       const before = { state, version };
+      if (state.kept !== null && state.kept.until <= now) {
+        return { ...NOTHING, writes: [await this.kept.discard(before, 'keeping_time_elapsed')], before };
+      }
+      if (passedDeadline(state, now) === null) return NOTHING;
+      const { cleanup } = await this.kept.atEnd(state, 'expired');
+      const events = factsOf(expireLease(state, now, cleanup));
       return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, before, events)], before };
     });
     if (outcome.kind === 'done' && outcome.plan.before) {

@@ -2,11 +2,10 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
-import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
-import { cleanUp } from '../cleanup.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
 import { EffectHints } from '../effect-hints.js';
+import { KeptSandboxes } from '../kept-sandboxes.js';
 import { LeaseStore } from '../lease-store.js';
 import type { AcquiredLease } from './acquire-lease.js';
 
@@ -27,7 +26,7 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
     private readonly runner: CommandRunner,
     private readonly environments: EnvironmentStore,
     private readonly leases: LeaseStore,
-    private readonly drivers: DriverRegistry,
+    private readonly kept: KeptSandboxes,
     private readonly hints: EffectHints,
   ) {}
 
@@ -36,9 +35,11 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
     const { environmentId } = first.terms;
     const { position } = await this.runner.run(first.companyId, context, async () => {
       const { state, version } = await this.leases.current(leaseId);
-      const events = factsOf(releaseLease(state, wish, await cleanUp(this.drivers, state, wish.outcome)));
-      const writes = events.length > 0 ? [this.leases.write(this.runner, leaseId, { state, version }, events)] : [];
-      return { writes, guards: [], result: {} };
+      const { cleanup, writes } = await this.kept.atEnd(state, wish.outcome);
+      const events = factsOf(releaseLease(state, wish, cleanup));
+      if (events.length === 0) return { writes: [], guards: [], result: {} };
+      const own = this.leases.write(this.runner, leaseId, { state, version }, events);
+      return { writes: [own, ...writes], guards: [], result: {} };
     });
     const [environment, lease] = await Promise.all([
       this.environments.environmentAsOf(environmentId, position),

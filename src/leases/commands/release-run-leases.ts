@@ -2,15 +2,14 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner, type CommandPlan } from '../../commands/command-runner.js';
 import type { Versioned } from '../../commands/state-store.js';
-import { DriverRegistry } from '../../drivers/driver-registry.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import type { ErrorCode } from '../../errors/catalogue.js';
 import type { StreamWrite } from '../../event-log/index.js';
-import { cleanUp } from '../cleanup.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
 import { EffectHints } from '../effect-hints.js';
+import { KeptSandboxes } from '../kept-sandboxes.js';
 import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
@@ -52,7 +51,7 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
     private readonly runner: CommandRunner,
     private readonly environments: EnvironmentStore,
     private readonly leases: LeaseStore,
-    private readonly drivers: DriverRegistry,
+    private readonly kept: KeptSandboxes,
     private readonly hints: EffectHints,
   ) {}
 
@@ -84,13 +83,14 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
     wish: ReleaseWish,
     fresh: boolean,
   ): Promise<ReleasePlan> {
-    const writes: StreamWrite[] = [];
+    const writes = new Map<string, StreamWrite>();
     const environments = new Map<string, Versioned<Environment>>();
     const errors: ReleaseError[] = [];
     const leases: Lease[] = [];
     for (const { state, version } of await this.leases.unfinishedOfRun(companyId, heartbeatRunId)) {
       const leaseId = state.id;
-      const decision = releaseLease(state, wish, await cleanUp(this.drivers, state, wish.outcome));
+      const { cleanup, writes: others } = await this.kept.atEnd(state, wish.outcome);
+      const decision = releaseLease(state, wish, cleanup);
       if (decision.kind === 'refused') {
         errors.push({ leaseId, code: decision.code, detail: decision.detail });
         continue;
@@ -98,14 +98,16 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
       // It is on its way out already.
       if (decision.facts.length === 0) continue;
       const { environmentId } = state.terms;
-      writes.push(this.leases.write(this.runner, leaseId, { state, version }, decision.facts));
+      const own = this.leases.write(this.runner, leaseId, { state, version }, decision.facts);
+      // Two that are retained may want the same older one to make room.
+      for (const write of [own, ...others]) if (!writes.has(write.stream)) writes.set(write.stream, write);
       leases.push(state);
       if (!environments.has(environmentId)) {
         environments.set(environmentId, await this.environments.anyOf(environmentId, fresh));
       }
     }
     return {
-      writes,
+      writes: [...writes.values()],
       // The answer shows the environments: they must be what they are known to be.
       guards: [...environments].map(([id, { version }]) => ({ stream: environmentStream(id), version })),
       leases,

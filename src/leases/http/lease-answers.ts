@@ -6,22 +6,30 @@ import {
   LEASE_POLICIES,
   LEASE_STATUSES,
   REASON_CODES,
+  REJECTION_REASONS,
   WORKSPACE_MODES,
   type CleanupStatus,
   type LeasePolicy,
   type LeaseStatus,
   type ReasonCode,
+  type RejectionReason,
   type WorkspaceMode,
 } from '../lease-names.js';
 import type { LeaseJson } from '../lease-json.js';
 import { FAILURE_CLASSES } from '../../drivers/driver-names.js';
-import type { EffectFailure, JsonObject } from '../state.js';
+import type { EffectFailure, JsonObject, Rejection } from '../state.js';
 
 const UUID = { type: 'string', format: 'uuid' } as const;
 const UUID_OR_NULL = { ...UUID, nullable: true } as const;
 const TEXT_OR_NULL = { type: 'string', nullable: true } as const;
 const TIME = { type: 'string', format: 'date-time' } as const;
 const TIME_OR_NULL = { ...TIME, nullable: true } as const;
+
+export class RejectionAnswer implements Rejection {
+  @ApiProperty(UUID) leaseId!: string;
+  @ApiProperty({ enum: REJECTION_REASONS }) reasonCode!: RejectionReason;
+  @ApiProperty({ type: [String], description: 'What was not the same, such as `config.image`.' }) fields!: readonly string[];
+}
 
 /** The OpenAPI schema of a lease. */
 export class LeaseAnswer implements LeaseJson {
@@ -64,6 +72,11 @@ export class LeaseAnswer implements LeaseJson {
     },
   })
   lastFailure!: EffectFailure | null;
+  @ApiProperty({ ...TIME_OR_NULL, description: 'Until when what it held is kept after its end.' })
+  keptUntil!: string | null;
+  @ApiProperty({ ...UUID_OR_NULL, description: 'The ended lease whose sandbox it has.' }) reusedLeaseId!: string | null;
+  @ApiProperty({ type: [RejectionAnswer], description: 'Ended leases whose sandboxes were not used, and why.' })
+  reuseRejected!: readonly RejectionAnswer[];
   @ApiProperty() version!: number;
   @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
 }
@@ -133,6 +146,9 @@ export const LEASE_EXAMPLE: LeaseAnswer = {
   fence: 813,
   reasonCode: null,
   lastFailure: null,
+  keptUntil: null,
+  reusedLeaseId: null,
+  reuseRejected: [],
   version: 2,
   position: 814,
 };

@@ -17,7 +17,7 @@ import {
   UuidParam,
   type Caller,
 } from '../../http/index.js';
-import { AcquireLease, type AcquiredLease } from '../commands/acquire-lease.js';
+import { AcquireLease } from '../commands/acquire-lease.js';
 import { ReleaseLease } from '../commands/release-lease.js';
 import { ReleaseRunLeases } from '../commands/release-run-leases.js';
 import type { ReleaseWish } from '../decide.js';
@@ -34,6 +34,7 @@ import {
   RELEASED_LEASE_EXAMPLE,
   ReleaseRunLeasesAnswer,
 } from './lease-answers.js';
+import { answered } from './answered.js';
 import { awaitActive, awaitEnd } from './awaited.js';
 import { AcquireLeaseBody, EnvironmentLeasesQuery, LeaseFilterQuery, ReleaseBody } from './lease-bodies.js';
 
@@ -265,22 +266,6 @@ export class LeasesController {
 
 function wishOf(body: ReleaseBody): ReleaseWish {
   return { outcome: body.status ?? 'released', failureReason: body.failureReason ?? null };
-}
-
-function answered(
-  { environment, lease, position }: AcquiredLease,
-  caller: Caller,
-  reply: FastifyReply,
-): AcquireLeaseAnswer {
-  const { executionWorkspaceId, executionWorkspaceMode } = lease.terms;
-  const reached = Math.max(position, lease.position);
-  void reply.header('X-Event-Position', reached);
-  return {
-    environment: visibleEnvironment(environment, caller),
-    lease: leaseJson(lease),
-    leaseContext: { executionWorkspaceId, executionWorkspaceMode },
-    position: reached,
-  };
 }
 
 /** A cursor is the fence of the last lease that was given; callers need not know. */
