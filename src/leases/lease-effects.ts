@@ -56,7 +56,7 @@ export class LeaseEffects {
   /** What the lease was to take over cannot be used: the lease that left it takes it down, and this one gets another. */
   async recordFailedTakeover(leaseId: string, effect: LeaseEffect): Promise<void> {
     const { companyId } = await this.lease(leaseId);
-    await this.runner.run(companyId, contextOf(effect), async () => {
+    const outcome = await this.runner.run(companyId, contextOf(effect), async () => {
       const before = await this.leases.current(leaseId);
       const events = takeoverFailed(before.state, effect.effectId);
       const from = before.state.takenOver;
@@ -64,6 +64,7 @@ export class LeaseEffects {
       const left = await this.kept.discard(await this.leases.current(from.leaseId), 'resume_check_failed');
       return { writes: [this.leases.write(this.runner, leaseId, before, events), left], guards: [], result: {} };
     });
+    if (outcome.kind === 'done') await this.hints.aboutDiscarded(outcome.events);
   }
 }
 

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { EnvironmentsModule } from '../environments/environments.module.js';
 import { Clock } from './clock.js';
 import { AcquireLeaseHandler } from './commands/acquire-lease.js';
+import { ClearLeavingsHandler } from './commands/clear-leavings.js';
 import { DiscardKeptHandler } from './commands/discard-kept.js';
 import { ExpireLeaseHandler } from './commands/expire-lease.js';
 import { ReleaseLeaseHandler } from './commands/release-lease.js';
@@ -35,6 +36,7 @@ import { ListLeasesHandler } from './queries/list-leases.js';
     ExpireLeaseHandler,
     SettleCleanupHandler,
     DiscardKeptHandler,
+    ClearLeavingsHandler,
     EffectHints,
     LeaseEffects,
     LeaseWaiter,

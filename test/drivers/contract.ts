@@ -23,7 +23,8 @@ export const LEASE_FIELDS = [
   ...['id', 'companyId', 'environmentId', 'executionWorkspaceId', 'issueId', 'heartbeatRunId', 'status', 'leasePolicy'],
   ...['provider', 'providerLeaseId', 'acquiredAt', 'lastUsedAt', 'expiresAt', 'releasedAt', 'failureReason'],
   ...['cleanupStatus', 'metadata', 'createdAt', 'updatedAt'],
-  ...['agentId', 'fence', 'reasonCode', 'lastFailure', 'version', 'position'],
+  ...['agentId', 'fence', 'reasonCode', 'lastFailure', 'keptUntil', 'reusedLeaseId', 'reuseRejected'],
+  ...['version', 'position'],
 ].sort();
 
 export const ENVIRONMENT_FIELDS = [

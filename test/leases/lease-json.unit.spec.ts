@@ -59,6 +59,9 @@ describe('a lease in JSON', () => {
       fence: FIRST_POSITION,
       reasonCode: null,
       lastFailure: null,
+      keptUntil: null,
+      reusedLeaseId: null,
+      reuseRejected: [],
       version: 2,
       position: FIRST_POSITION + 1,
     });

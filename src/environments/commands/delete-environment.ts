@@ -1,4 +1,4 @@
-import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
@@ -8,9 +8,10 @@ import { deleteEnvironment } from '../decide.js';
 import { EnvironmentStore } from '../environment-store.js';
 import { environmentStream } from '../events.js';
 import type { Environment } from '../state.js';
+import { ClearLeavings } from './clear-leavings.js';
 import { requireVersion } from './require-version.js';
 
-/** Deletes an environment whose leases are all finished, and the secrets that were made for it. Answers with what it was. */
+/** Deletes an environment whose leases are all finished, with what they have left in it and the secrets that were made for it. Answers with what it was. */
 export class DeleteEnvironment extends Command<Environment> {
   /** @param expectedVersion the version that the caller has read, or null when any will do. */
   constructor(
@@ -29,11 +30,13 @@ export class DeleteEnvironmentHandler implements ICommandHandler<DeleteEnvironme
     private readonly runner: CommandRunner,
     private readonly store: EnvironmentStore,
     private readonly secrets: ConfigSecrets,
+    private readonly commands: CommandBus,
   ) {}
 
   async execute({ environmentId, expectedVersion, context }: DeleteEnvironment): Promise<Environment> {
     const companyId = await this.store.companyOf(environmentId);
     const stream = environmentStream(environmentId);
+    await this.commands.execute(new ClearLeavings(environmentId, context));
     const outcome = await this.runner.run(companyId, context, async () => {
       const basis = await this.store.basis(companyId, environmentId);
       requireVersion(expectedVersion, basis.environment.version);

@@ -68,6 +68,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     if (outcome.kind === 'done') {
       const lease = this.leases.advance(leaseId, { state: null, version: 0 }, outcome.events);
       this.hints.about(lease);
+      await this.hints.aboutDiscarded(outcome.events);
       return acquired(outcome.plan.environment, lease, position);
     }
     const lease = await this.leases.asOf(outcome.result.leaseId, position);

@@ -33,7 +33,7 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
   async execute({ leaseId, wish, context }: ReleaseLease): Promise<AcquiredLease> {
     const { state: first } = await this.leases.current(leaseId);
     const { environmentId } = first.terms;
-    const { position } = await this.runner.run(first.companyId, context, async () => {
+    const outcome = await this.runner.run(first.companyId, context, async () => {
       const { state, version } = await this.leases.current(leaseId);
       const { cleanup, writes } = await this.kept.atEnd(state, wish.outcome);
       const events = factsOf(releaseLease(state, wish, cleanup));
@@ -41,11 +41,13 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
       const own = this.leases.write(this.runner, leaseId, { state, version }, events);
       return { writes: [own, ...writes], guards: [], result: {} };
     });
+    const { position } = outcome;
     const [environment, lease] = await Promise.all([
       this.environments.environmentAsOf(environmentId, position),
       this.leases.asOf(leaseId, position),
     ]);
     this.hints.about(lease);
+    if (outcome.kind === 'done') await this.hints.aboutDiscarded(outcome.events);
     return { environment, lease, position };
   }
 }

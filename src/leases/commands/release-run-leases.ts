@@ -67,6 +67,7 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
         lease: this.leases.advance(lease.id, { state: lease, version: lease.version }, events),
       }));
       for (const { lease } of released) this.hints.about(lease);
+      await this.hints.aboutDiscarded(events);
       return { released, errors: plan.result.errors, position };
     }
     const { leaseIds, errors } = outcome.result;

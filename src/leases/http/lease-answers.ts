@@ -28,7 +28,8 @@ const TIME_OR_NULL = { ...TIME, nullable: true } as const;
 export class RejectionAnswer implements Rejection {
   @ApiProperty(UUID) leaseId!: string;
   @ApiProperty({ enum: REJECTION_REASONS }) reasonCode!: RejectionReason;
-  @ApiProperty({ type: [String], description: 'What was not the same, such as `config.image`.' }) fields!: readonly string[];
+  @ApiProperty({ type: [String], description: 'What was not the same, such as `config.image`.' })
+  fields!: readonly string[];
 }
 
 /** The OpenAPI schema of a lease. */
