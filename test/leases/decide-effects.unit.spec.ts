@@ -5,9 +5,12 @@ import {
   beginAttempt,
   cleanedUp,
   cleanupFailed,
+  discarded,
+  leftBehind,
   provisioned,
   provisioningFailed,
   retryCleanup,
+  takeoverFailed,
   writeOffCleanup,
 } from '../../src/leases/decide-effects.js';
 import type { LeaseEvent } from '../../src/leases/events.js';
@@ -229,5 +232,66 @@ describe('a cleanup', () => {
     given([])
       .when((state) => writeOffCleanup(state, null))
       .then({ refused: 'lease_not_found' });
+  });
+});
+
+describe('what a lease leaves to others', () => {
+  const KEPT = { key: 'reuse 1', until: at(3_600) };
+  const FROM = { leaseId: OTHER, fence: 7, providerLeaseId: 'sandbox://fake/7', teardown: { reuseLease: false } };
+  const kept: LeaseEvent = { type: 'SandboxKept', data: KEPT };
+  const taken: LeaseEvent = { type: 'SandboxTakenOver', data: FROM };
+  const decided = (decide: (state: LeaseState) => readonly LeaseEvent[]) => (state: LeaseState) =>
+    accepted(decide(state));
+
+  it('is kept in the place of its cleanup, and keeps the lease unsettled', () => {
+    const { state } = given([...releasing, cleanupStarted()])
+      .when(decided((before) => leftBehind(before, CLEANUP, KEPT)))
+      .then([kept, released]);
+    expect(state).toMatchObject({ status: 'released', kept: KEPT, effect: null, cleanupStatus: null });
+    expect(state && isSettled(state)).toBe(false);
+  });
+
+  it('is not kept by a worker that is late', () => {
+    given([...releasing, cleanupStarted(), cleaned, released])
+      .when(decided((before) => leftBehind(before, CLEANUP, KEPT)))
+      .then([]);
+  });
+
+  it('settles the lease once it is handed on', () => {
+    const state = lease([...releasing, kept, released, { type: 'SandboxHandedOn', data: { leaseId: OTHER } }]);
+    expect(state.kept).toBeNull();
+    expect(isSettled(state)).toBe(true);
+  });
+
+  it('is to be taken down once it is discarded', () => {
+    const { state } = given([...releasing, kept, released])
+      .when(decided(() => discarded('keeping_time_elapsed', { later: OTHER })))
+      .then([
+        { type: 'SandboxDiscarded', data: { reasonCode: 'keeping_time_elapsed' } },
+        { type: 'CleanupRequested', data: { effectId: OTHER } },
+      ]);
+    expect(state).toMatchObject({ status: 'released', kept: null, cleanupStatus: 'pending' });
+  });
+
+  it('is taken down with the lease that was to have it, however early that ends', () => {
+    const requestedOver = [requested(), taken, asked];
+    given(requestedOver)
+      .when((state) => releaseLease(state, { outcome: 'released', failureReason: null }, { later: CLEANUP }))
+      .then([endRequested(), overtaken(null), cleanupAsked]);
+    given([...requestedOver, started()])
+      .when(decided((state) => provisioningFailed(state, EFFECT, { ...FAILURE, inDoubt: false }, null, CLEANUP)))
+      .then([attemptFailed(false, null), cleanupAsked, failed]);
+  });
+
+  it('that cannot be used is not the lease’s any more, and says so once', () => {
+    const rejected: LeaseEvent = {
+      type: 'ReuseRejected',
+      data: { leaseId: OTHER, reasonCode: 'resume_check_failed', fields: [] },
+    };
+    const { state } = given([requested(), taken, asked, started()])
+      .when(decided((before) => takeoverFailed(before, EFFECT)))
+      .then([rejected])
+      .again.then([]);
+    expect(state).toMatchObject({ takenOver: null, rejections: [rejected.data] });
   });
 });

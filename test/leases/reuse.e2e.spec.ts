@@ -163,7 +163,7 @@ describe.each(['postgres', 'redis'])('sandboxes that outlive their leases, with 
     const first = await release(await tenant.acquire());
     const second = await release(await tenant.acquire());
     expect(second.reusedLeaseId).toBe(first.id);
-    await service.api.expect(200, 'POST', `/api/secrets/${secret.id}/versions`, { value: 'two' });
+    await service.api.expect(200, 'POST', `${path}/${secret.id}/rotate`, { value: 'two' });
     expect(await tenant.acquire()).toMatchObject({
       reusedLeaseId: null,
       reuseRejected: [{ leaseId: second.id, reasonCode: 'fingerprint_changed', fields: ['config.tokenSecretRef'] }],
