@@ -185,12 +185,13 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
     };
   }
   if (state === null) throw brokenHistory(event);
-  return {
-    ...evolved(state, event),
+  const next = evolved(state, event);
+  // Written into the copy that is made anyway: a second one would be most of what a fold costs.
+  return Object.assign(next === state ? { ...next } : next, {
     updatedAt: event.recordedAt,
     version: event.version,
     position: event.position,
-  };
+  });
 }
 
 /** What events that are not recorded yet will make of a lease; its times and positions are not those of the log. */
