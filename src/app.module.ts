@@ -12,6 +12,7 @@ import { ExecutionModule } from './execution/execution.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProbesModule } from './probes/probes.module.js';
 import { ProvisioningModule } from './provisioning/provisioning.module.js';
+import { WorkspacesModule } from './workspaces/workspaces.module.js';
 
 /** The whole service on a database whose migrations have been run. */
 @Module({})
@@ -27,6 +28,7 @@ export class AppModule {
         LeasesModule,
         SecretsModule,
         ExecutionModule,
+        WorkspacesModule,
         ProbesModule,
         ProvisioningModule.on(client),
         OperationsModule,

@@ -17,6 +17,8 @@ export interface CommandPlan {
   readonly alongside?: Alongside | null;
 }
 
+type FirstResult = { readonly fingerprint: string; readonly result: unknown; readonly position: number };
+
 export type CommandOutcome<Plan extends CommandPlan> =
   /** `position` is that of its last event, or of the log's head where it had none. */
   | { readonly kind: 'done'; readonly plan: Plan; readonly events: readonly RecordedEvent[]; readonly position: number }
@@ -52,12 +54,7 @@ export class CommandRunner {
   ): Promise<CommandOutcome<Plan>> {
     const { actor, correlationId } = context;
     const idempotency = this.keyed(context.idempotency);
-    const repeated = (first: { fingerprint: string; result: unknown; position: number }): CommandOutcome<Plan> => {
-      if (first.fingerprint !== idempotency?.fingerprint) {
-        throw new LeaseholdError('idempotency_key_reused', 'This Idempotency-Key came with another command before.');
-      }
-      return { kind: 'repeated', result: first.result as Plan['result'], position: first.position };
-    };
+    const repeated = (first: FirstResult): CommandOutcome<Plan> => repeatedBy(first, idempotency);
 
     if (idempotency) {
       const first = await this.log.read.firstResult(companyId, idempotency.key);
@@ -94,6 +91,19 @@ export class CommandRunner {
     );
   }
 
+  /**
+   * The outcome of the command that came with the same key before; null when it is new. For commands whose effect cannot
+   * wait until they are planned. @throws LeaseholdError idempotency_key_reused
+   */
+  async earlier(
+    companyId: string,
+    context: CommandContext,
+  ): Promise<{ readonly result: object; readonly position: number } | null> {
+    const idempotency = this.keyed(context.idempotency);
+    const first = idempotency && (await this.log.read.firstResult(companyId, idempotency.key));
+    return first && repeatedBy(first, idempotency);
+  }
+
   /** What is kept of a command's digest: whoever reads the table cannot try what the command may have said. */
   private keyed(idempotency: CommandContext['idempotency']): CommandContext['idempotency'] {
     if (!idempotency) return null;
@@ -119,6 +129,17 @@ export class CommandRunner {
       data,
     }));
   }
+}
+
+/** @throws LeaseholdError idempotency_key_reused */
+function repeatedBy(
+  first: FirstResult,
+  idempotency: CommandContext['idempotency'],
+): { kind: 'repeated'; result: object; position: number } {
+  if (first.fingerprint !== idempotency?.fingerprint) {
+    throw new LeaseholdError('idempotency_key_reused', 'This Idempotency-Key came with another command before.');
+  }
+  return { kind: 'repeated', result: first.result as object, position: first.position };
 }
 
 function pause(ms: number): Promise<void> {

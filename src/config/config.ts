@@ -23,6 +23,8 @@ export interface Config {
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
   readonly workspaceRoots: readonly string[];
+  /** Bytes that a workspace may have when it is moved. */
+  readonly syncLimitBytes: number;
   /** URLs of this service to be tried from a host, in their order. */
   readonly runtimeApiCandidates: readonly string[];
   /** Origins of pages elsewhere that may call, such as `https://console.example.org`. */
@@ -125,6 +127,8 @@ export function readConfig(env: Settings): Config {
     reusableSeconds: wholeNumber(env, 'LEASEHOLD_REUSABLE_SECONDS', 3_600, problems),
     max: wholeNumber(env, 'LEASEHOLD_KEPT_MAX', 5, problems),
   };
+  const syncLimitBytes = set(env['LEASEHOLD_SYNC_LIMIT_BYTES']) ?? String(10 * 1024 ** 3);
+  refuse(!/^[1-9]\d{0,14}$/.test(syncLimitBytes), 'LEASEHOLD_SYNC_LIMIT_BYTES must be a number of bytes.');
   const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
   const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '32';
   refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
@@ -140,6 +144,7 @@ export function readConfig(env: Settings): Config {
     secretsKeyPrevious,
     localExecute: localExecute === 'true',
     workspaceRoots,
+    syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,
     allowedOrigins,
     allowedHosts: allowedHosts.map((name) => name.toLowerCase()),

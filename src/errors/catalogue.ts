@@ -148,6 +148,46 @@ export const ERRORS = {
     title: 'The command could not be run to its end.',
     remedy: 'See `reasonCode` and `detail`.',
   },
+  workspace_realization_failed: {
+    status: 502,
+    title: 'The workspace could not be made.',
+    remedy: 'See `reasonCode` and `detail`.',
+  },
+  workspace_sync_failed: {
+    status: 502,
+    title: 'The workspace could not be moved.',
+    remedy: 'See `reasonCode` and `detail`. Moving it again begins anew.',
+  },
+  workspace_not_empty: {
+    status: 409,
+    title: 'There are files in the workspace that this lease has not put there.',
+    remedy: 'Send `replace: true` to have them removed.',
+  },
+  workspace_changed: {
+    status: 409,
+    title: 'What was sent to the workspace cannot be told any more.',
+    remedy: 'Take it as an archive, or sync in again.',
+  },
+  sync_in_progress: {
+    status: 409,
+    title: 'The workspace is being moved already.',
+    remedy: 'Wait until that is done.',
+  },
+  local_path_not_allowed: {
+    status: 403,
+    title: 'The path is not one that this service may use.',
+    remedy: 'Use a folder under one of `LEASEHOLD_WORKSPACE_ROOTS`, or send and take an archive.',
+  },
+  invalid_archive: {
+    status: 400,
+    title: 'The archive is not one of a workspace.',
+    remedy: 'Send a tar archive of files, folders and symlinks, all within it.',
+  },
+  archive_too_large: {
+    status: 413,
+    title: 'The archive is too large.',
+    remedy: 'Send less, or raise `LEASEHOLD_SYNC_LIMIT_BYTES`.',
+  },
   cleanup_not_failed: {
     status: 409,
     title: 'The lease’s cleanup has not failed.',

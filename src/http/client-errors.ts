@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError } from 'fastify';
+import { receivesArchive } from './archive-body.js';
 import { problemHeaders, problemOf, type Failure } from './problem.js';
 import { newRequestId } from './request-id.js';
 
@@ -12,6 +13,8 @@ const answered = new WeakSet<Socket>();
 /** Answers bytes that Node could not read as a request: there is no request then, only the socket. */
 export function answerClientError(error: ConnectionError, socket: Socket): void {
   if (answered.has(socket)) return;
+  // Its reader has limits of its own.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && receivesArchive(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable || hasAnswerUnderWay(socket)) {
     socket.destroy();
     return;

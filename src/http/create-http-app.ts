@@ -2,6 +2,7 @@ import { isatty } from 'node:tty';
 import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { acceptArchives } from './archive-body.js';
 import { HttpAdapter } from './http-adapter.js';
 import { checkInputBeforeValidation } from './input-hygiene.js';
 import { acceptOnlyJson } from './json-body.js';
@@ -17,13 +18,14 @@ export async function createHttpApp(module: Type<unknown> | DynamicModule): Prom
       logLevels: ['warn', 'error'],
       colors: isatty(process.stdout.fd),
     }),
-    // json-body.ts has the only parser.
+    // json-body.ts and archive-body.ts have the only parsers.
     bodyParser: false,
     // What fails to start is told by main.ts, not by aborting the process from inside.
     abortOnError: false,
   });
   const server = app.getHttpAdapter().getInstance();
   acceptOnlyJson(server);
+  acceptArchives(server);
   checkInputBeforeValidation(server);
   app.useGlobalFilters(new ProblemDetailsFilter());
   app.useGlobalPipes(createValidationPipe());

@@ -4,7 +4,7 @@ import { LeaseholdError } from '../errors/catalogue.js';
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * JSON is the only kind of body. It must be UTF-8: a lenient decoder would put U+FFFD in the place of what the caller
+ * JSON is the only kind of body, but for archives (archive-body.ts). It must be UTF-8: a lenient decoder would put U+FFFD in the place of what the caller
  * sent. Keys such as `__proto__` are left to input-hygiene.ts, which names their path.
  */
 export function acceptOnlyJson(

@@ -39,7 +39,7 @@ export interface LeaseJson {
 }
 
 export function leaseJson(lease: Lease): LeaseJson {
-  const { terms } = lease;
+  const { terms, workspaceRealization } = lease;
   const grant = 'grant' in lease ? lease.grant : null;
   const ending = 'ending' in lease ? lease.ending : null;
   const { driver, executionWorkspaceMode } = terms;
@@ -60,7 +60,13 @@ export function leaseJson(lease: Lease): LeaseJson {
     releasedAt: 'endedAt' in lease && lease.status !== 'retained' ? lease.endedAt : null,
     failureReason: ending?.failureReason ?? null,
     cleanupStatus: lease.cleanupStatus,
-    metadata: { ...terms.metadata, ...grant?.metadata, driver, executionWorkspaceMode },
+    metadata: {
+      ...terms.metadata,
+      ...grant?.metadata,
+      ...(workspaceRealization && { workspaceRealization }),
+      driver,
+      executionWorkspaceMode,
+    },
     createdAt: lease.createdAt,
     updatedAt: lease.updatedAt,
     agentId: terms.agentId,

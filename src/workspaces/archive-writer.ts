@@ -1,0 +1,83 @@
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { pack, type Header } from 'tar-stream';
+import { writeTo } from './flow.js';
+
+export type ArchiveItem =
+  /** `content` gives exactly `size` bytes. */
+  | { readonly type: 'file'; readonly mode: number; readonly size: number; readonly content: AsyncIterable<Uint8Array> }
+  | { readonly type: 'symlink'; readonly target: string }
+  | { readonly type: 'directory'; readonly mode: number };
+
+type EntryHeader = Partial<Header> & { readonly name: string };
+
+/** Modification times do not travel. */
+const NO_TIME = new Date(0);
+
+/** Writes a tar archive onto a stream, one entry after the other. */
+export class ArchiveWriter {
+  private readonly pack = pack();
+
+  constructor(private readonly target: Writable) {
+    target.once('close', () => this.pack.destroy());
+    // It is told to whoever waits for an entry.
+    this.pack.on('error', () => undefined);
+    void this.pump();
+  }
+
+  /** @throws Error when the target is closed, or the content is not as long as it was to be */
+  async add(path: string, item: ArchiveItem): Promise<void> {
+    const header: EntryHeader = { name: path, uid: 0, gid: 0, mtime: NO_TIME };
+    if (item.type === 'symlink') return this.put({ ...header, type: 'symlink', linkname: item.target, mode: 0o777 });
+    if (item.type === 'directory') return this.put({ ...header, type: 'directory', mode: item.mode });
+    const { mode, size, content } = item;
+    if (size === 0) return this.put({ ...header, type: 'file', mode, size });
+    await this.putFile({ ...header, type: 'file', mode, size }, content);
+  }
+
+  /** Resolves when all of it has been taken. */
+  async finish(): Promise<void> {
+    const done = finished(this.target, { readable: false });
+    this.pack.finalize();
+    await done;
+  }
+
+  private async put(header: EntryHeader): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.pack.entry(header, (error) => (error ? reject(error) : resolve())).end(null);
+    });
+  }
+
+  private async putFile(header: EntryHeader, content: AsyncIterable<Uint8Array>): Promise<void> {
+    const over = new Promise<void>((resolve, reject) => {
+      const sink = this.pack.entry(header, (error) => (error ? reject(error) : resolve()));
+      sink.on('error', () => undefined);
+      fill(sink, header, content).catch(reject);
+    });
+    await over;
+  }
+
+  private async pump(): Promise<void> {
+    try {
+      for await (const chunk of this.pack as AsyncIterable<Uint8Array>) await writeTo(this.target, chunk);
+      this.target.end();
+    } catch (error) {
+      this.target.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+type Sink = ReturnType<ReturnType<typeof pack>['entry']>;
+
+async function fill(sink: Sink, { name, size = 0 }: EntryHeader, content: AsyncIterable<Uint8Array>): Promise<void> {
+  let left = size;
+  for await (const chunk of content) {
+    left -= chunk.length;
+    if (left < 0) break;
+    if (!sink.write(chunk))
+      await new Promise((resolve) => sink.once('drain', () => resolve(null)).once('close', () => resolve(null)));
+    if (sink.destroyed) throw new Error('The archive was closed.');
+  }
+  if (left !== 0) throw new Error(`${name} is not as long as it was a moment ago.`);
+  sink.end(null);
+}

@@ -1,0 +1,76 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { Readable } from 'node:stream';
+import type { CommandContext } from '../../commands/command-context.js';
+import { CONFIG, type Config } from '../../config/config.js';
+import { LeaseSides, type OpenLease } from '../lease-sides.js';
+import { LocalRepository } from '../local-repository.js';
+import { mustMove } from '../must-move.js';
+import { syncIn, type SyncedIn, type SyncSource } from '../sync-in.js';
+import type { LeftOut } from '../sync-names.js';
+import { WorkspaceRoots } from '../workspace-roots.js';
+
+export interface SyncInWish {
+  readonly from: { readonly localPath: string } | { readonly archive: Readable };
+  readonly includeIgnored: boolean;
+  readonly replace: boolean;
+}
+
+export interface SyncInResult {
+  readonly summary: {
+    readonly strategy: 'git' | 'archive';
+    readonly files: number;
+    readonly symlinks: number;
+    readonly bytes: number;
+    readonly head: string | null;
+    readonly branch: string | null;
+  };
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Makes a lease's workspace what a folder or an archive is. */
+export class SyncWorkspaceIn extends Command<SyncInResult & { readonly position: number }> {
+  constructor(
+    readonly leaseId: string,
+    readonly wish: SyncInWish,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(SyncWorkspaceIn)
+export class SyncWorkspaceInHandler implements ICommandHandler<SyncWorkspaceIn> {
+  private readonly roots: WorkspaceRoots;
+
+  constructor(
+    private readonly sides: LeaseSides,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.roots = new WorkspaceRoots(config.workspaceRoots);
+  }
+
+  execute({ leaseId, wish, context }: SyncWorkspaceIn): Promise<SyncInResult & { readonly position: number }> {
+    return this.sides.use(leaseId, context, 'workspace_sync_failed', async (open) => {
+      mustMove(open.driver);
+      const { base, leftOut, ...counts } = await this.sync(open, wish);
+      const { strategy, head, branch } = base;
+      const summary = { strategy, ...counts, head, branch };
+      const data = { direction: 'in' as const, summary: { ...summary, leftOut: leftOut.length, base } };
+      return { event: { type: 'WorkspaceSynced', data }, result: { summary, leftOut } };
+    });
+  }
+
+  private async sync({ side, lease }: OpenLease, { from, ...wish }: SyncInWish): Promise<SyncedIn> {
+    const options = { ...wish, maxBytes: this.config.syncLimitBytes };
+    if ('archive' in from) return await syncIn(side, lease.id, { kind: 'archive', stream: from.archive }, options);
+    const tree = await this.roots.open(from.localPath);
+    try {
+      const repository = await LocalRepository.open(tree, this.roots);
+      const source: SyncSource = { kind: 'local', tree, repository };
+      return await syncIn(side, lease.id, source, options).finally(() => repository?.close());
+    } finally {
+      await tree.close();
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { Inject } from '@nestjs/common';
+import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import type { CommandContext } from '../../commands/command-context.js';
+import { CONFIG, type Config } from '../../config/config.js';
+import { EventLog } from '../../event-log/index.js';
+import { LeaseSides, type OpenLease } from '../lease-sides.js';
+import { LocalRepository } from '../local-repository.js';
+import { mustMove } from '../must-move.js';
+import type { RunSource } from '../run-tree.js';
+import { Spool } from '../spool.js';
+import type { Conflict, LeftOut, ReturnedCommits } from '../sync-names.js';
+import { syncOut } from '../sync-out.js';
+import { baseOf, dropOthers, readManifest } from '../workspace-base.js';
+import { WorkspaceRoots } from '../workspace-roots.js';
+
+export interface SyncOutCounts {
+  readonly strategy: 'git' | 'archive';
+  readonly added: number;
+  readonly changed: number;
+  readonly deleted: number;
+  readonly bytes: number;
+}
+
+export interface SyncOutResult {
+  readonly summary: SyncOutCounts & { readonly conflicts: number };
+  readonly conflicts: readonly Conflict[];
+  readonly leftOut: readonly LeftOut[];
+  /** Null where the run has made none, or they cannot go anywhere. */
+  readonly commits: ReturnedCommits | null;
+}
+
+/** Brings what the run has changed back into a folder. */
+export class SyncWorkspaceOut extends Command<SyncOutResult & { readonly position: number }> {
+  constructor(
+    readonly leaseId: string,
+    readonly localPath: string,
+    /** Null: as when it was sent. */
+    readonly includeIgnored: boolean | null,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(SyncWorkspaceOut)
+export class SyncWorkspaceOutHandler implements ICommandHandler<SyncWorkspaceOut> {
+  private readonly roots: WorkspaceRoots;
+
+  constructor(
+    private readonly sides: LeaseSides,
+    private readonly log: EventLog,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.roots = new WorkspaceRoots(config.workspaceRoots);
+  }
+
+  execute(command: SyncWorkspaceOut): Promise<SyncOutResult & { readonly position: number }> {
+    const { leaseId, localPath, includeIgnored, context } = command;
+    return this.sides.use(leaseId, context, 'workspace_sync_failed', async (open) => {
+      mustMove(open.driver);
+      const tree = await this.roots.open(localPath);
+      const spool = await Spool.make();
+      try {
+        const source = await runSource(open, this.log, this.config, includeIgnored);
+        const repository = await LocalRepository.open(tree, this.roots);
+        const out = await syncOut(source, tree, repository, spool).finally(() => repository?.close());
+        const { conflicts, leftOut, commits, base, ...counts } = out;
+        const strategy = source.base?.strategy ?? 'archive';
+        const summary = { strategy, ...counts, conflicts: conflicts.length };
+        const recorded = { ...summary, leftOut: leftOut.length, commits, ...(base && { base }) };
+        const data = { direction: 'out' as const, summary: recorded };
+        const result = { summary, conflicts, leftOut, commits };
+        const afterwards = async (): Promise<void> => {
+          if (base) await dropOthers(open.side, leaseId, base);
+        };
+        return { event: { type: 'WorkspaceSynced', data }, result, afterwards };
+      } finally {
+        await spool.close();
+        await tree.close();
+      }
+    });
+  }
+}
+
+/** What is there to be brought back, and what it is compared with. @throws LeaseholdError workspace_changed; DriverError */
+export async function runSource(
+  { side, lease }: OpenLease,
+  log: EventLog,
+  { syncLimitBytes: maxBytes }: Config,
+  includeIgnored: boolean | null,
+): Promise<RunSource> {
+  const base = await baseOf(log, lease.id);
+  const manifest = base ? await readManifest(side, lease.id, base) : new Map();
+  return {
+    side,
+    leaseId: lease.id,
+    base,
+    manifest,
+    includeIgnored: includeIgnored ?? base?.includeIgnored ?? false,
+    maxBytes,
+  };
+}

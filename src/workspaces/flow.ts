@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+
+/** Writes as fast as it is taken. @throws Error when the stream is closed before it has taken it */
+export async function writeTo(stream: Writable, chunk: Uint8Array): Promise<void> {
+  if (stream.destroyed) throw closed();
+  if (stream.write(chunk)) return;
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([
+      once(stream, 'drain', { signal }),
+      once(stream, 'close', { signal }).then(() => {
+        throw closed();
+      }),
+    ]);
+  } finally {
+    over.abort();
+  }
+}
+
+function closed(): Error {
+  return new Error('What it was written to was closed.');
+}
+
+/** Of several things that go on at once and end each other, the failure that came first: the others only follow from it. */
+export class FirstFailure {
+  private first: { readonly error: unknown } | null = null;
+
+  note(error: unknown): void {
+    this.first ??= { error };
+  }
+
+  /** @throws what was noted first */
+  throwIfAny(): void {
+    if (this.first) throw this.first.error;
+  }
+}

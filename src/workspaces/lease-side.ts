@@ -1,0 +1,171 @@
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { DriverError } from '../drivers/driver-error.js';
+import type { ExecuteRequest, ExecutionResult } from '../drivers/runtime-driver.js';
+import { LeaseholdError } from '../errors/catalogue.js';
+import { FirstFailure } from './flow.js';
+import { EXITS } from './remote-scripts.js';
+
+/** `RuntimeDriver.execute`, bound to a lease. All that happens on the lease's side happens through it. */
+export type Execute = (request: Omit<ExecuteRequest, 'lease'>) => Promise<ExecutionResult>;
+
+const ERROR_BYTES = 8_192;
+
+/** Runs scripts where the lease is. */
+export class LeaseSide {
+  /** @param timeoutMs of each script */
+  constructor(
+    private readonly execute: Execute,
+    private readonly timeoutMs: number,
+  ) {}
+
+  /** What a script prints, at most `limit` bytes of it. @throws DriverError, LeaseholdError as {@link failureOf} says */
+  text(
+    script: string,
+    args: readonly string[],
+    { limit = 64 * 1024, cwd = null }: { limit?: number; cwd?: string | null } = {},
+  ): Promise<string> {
+    return this.receive(script, args, null, (output) => textOf(output, limit), cwd);
+  }
+
+  /**
+   * Runs a caller's own command, by the shell. What it prints is nobody's: it may hold anything.
+   * @throws DriverError
+   */
+  async command(command: string): Promise<void> {
+    const { timeoutMs } = this;
+    const signal = new AbortController().signal;
+    const streams = { stdin: null, stdout: nowhere(), stderr: nowhere() };
+    const { exitCode, timedOut } = await this.execute({
+      ...{ command: 'sh', args: ['-c', command], cwd: null, env: {}, timeoutMs, signal },
+      ...streams,
+    });
+    if (timedOut) throw new DriverError('permanent', 'budget_exceeded', 'The command took too long.', true);
+    if (exitCode === 0) return;
+    const end = exitCode === null ? 'was ended by a signal' : `ended with ${exitCode}`;
+    throw new DriverError('permanent', 'driver_failed', `The command ${end}.`, true);
+  }
+
+  /** Runs a script for what it does. */
+  async run(script: string, args: readonly string[], input = ''): Promise<void> {
+    await this.receive(script, args, input === '' ? null : Readable.from([Buffer.from(input)]), (output) =>
+      textOf(output, 0),
+    );
+  }
+
+  /** Gives what a script prints to `consume`, which reads it to its end; what that throws ends the script. */
+  async receive<Result>(
+    script: string,
+    args: readonly string[],
+    input: Readable | null,
+    consume: (output: Readable) => Promise<Result>,
+    cwd: string | null = null,
+  ): Promise<Result> {
+    const over = new AbortController();
+    const output = new PassThrough();
+    output.on('error', () => undefined);
+    const failure = new FirstFailure();
+    const consumed = consume(output).catch((error: unknown) => {
+      failure.note(error);
+      over.abort(error);
+      output.destroy();
+      return null;
+    });
+    try {
+      await this.script(script, args, input, output, over.signal, cwd);
+      output.end();
+    } catch (error) {
+      failure.note(error);
+      output.destroy(new Error('It broke off.'));
+    }
+    const result = await consumed;
+    failure.throwIfAny();
+    return result as Result;
+  }
+
+  /** Gives a script what `produce` writes; whichever of the two fails first ends the other and is thrown. */
+  async send(script: string, args: readonly string[], produce: (input: Writable) => Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const input = new PassThrough();
+    input.on('error', () => undefined);
+    const failure = new FirstFailure();
+    let done = false;
+    const produced = produce(input).then(
+      () => input.end(),
+      (error: unknown) => {
+        // What comes after the script has taken all that it wants is no failure.
+        if (done) return;
+        failure.note(error);
+        over.abort(error);
+        input.destroy();
+      },
+    );
+    try {
+      await this.script(script, args, input, nowhere(), over.signal, null);
+      done = true;
+    } catch (error) {
+      failure.note(error);
+    }
+    input.destroy();
+    await produced;
+    failure.throwIfAny();
+  }
+
+  private async script(
+    script: string,
+    args: readonly string[],
+    stdin: Readable | null,
+    stdout: Writable,
+    signal: AbortSignal,
+    cwd: string | null,
+  ): Promise<void> {
+    let said = Buffer.alloc(0);
+    const stderr = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        said = Buffer.concat([said, chunk]).subarray(-ERROR_BYTES);
+        done();
+      },
+    });
+    const { timeoutMs } = this;
+    const words = ['-c', script, 'leasehold', ...args];
+    const request = { command: 'sh', args: words, cwd, env: { LC_ALL: 'C' }, stdin, stdout, stderr, timeoutMs, signal };
+    const result = await this.execute(request);
+    if (result.exitCode !== 0) throw failureOf(result, said.toString('utf8').trim());
+  }
+}
+
+/** A script that did not do what it was to do, as drivers name it, or as a refusal of the caller's. */
+function failureOf({ exitCode, signal, timedOut }: ExecutionResult, said: string): Error {
+  const last = said.split('\n').at(-1) ?? '';
+  if (timedOut) return new DriverError('transient', 'budget_exceeded', 'The lease’s side took too long.', true);
+  if (exitCode === EXITS.notEmpty) {
+    return new LeaseholdError(
+      'workspace_not_empty',
+      'There are files in the workspace that this lease has not put there.',
+    );
+  }
+  if (exitCode === EXITS.noManifest) {
+    return new LeaseholdError('workspace_changed', 'The record of what was sent is not there any more.');
+  }
+  if (exitCode === EXITS.toolMissing) return new DriverError('config', 'tool_missing', last, false);
+  if (/: not found|command not found/.test(said)) return new DriverError('config', 'tool_missing', last, true);
+  if (/No space left|quota exceeded/i.test(said)) return new DriverError('permanent', 'disk_full', last, true);
+  if (/Permission denied|Read-only file system|Operation not permitted/i.test(said)) {
+    return new DriverError('config', 'workspace_not_writable', last, true);
+  }
+  const end = exitCode === null ? `was ended by ${signal ?? 'nobody knows what'}` : `ended with ${exitCode}`;
+  return new DriverError('permanent', 'driver_failed', `A step on the lease’s side ${end}: ${last}`, true);
+}
+
+async function textOf(output: Readable, limit: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let left = limit;
+  for await (const chunk of output as AsyncIterable<Buffer>) {
+    chunks.push(chunk.subarray(0, Math.max(left, 0)));
+    left -= chunk.length;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}

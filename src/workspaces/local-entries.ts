@@ -1,0 +1,51 @@
+import type { ArchiveEntry } from './archive-reader.js';
+import type { LocalTree } from './local-tree.js';
+import { isGitInternal, isOwn, workspacePath } from './workspace-path.js';
+
+type Leave = (path: string, why: string) => void;
+
+/**
+ * What of a folder travels, in the order of its paths; the content of a file is to be read before the next is asked for.
+ * @param paths those that git names; null: all
+ */
+export async function* localEntries(
+  tree: LocalTree,
+  paths: readonly string[] | null,
+  leave: Leave,
+): AsyncGenerator<ArchiveEntry> {
+  for await (const path of paths ? inOrder(paths) : walk(tree, '', leave)) {
+    if (isOwn(path)) continue;
+    if (workspacePath(path) === null || isGitInternal(path)) {
+      leave(path, 'its name cannot travel');
+      continue;
+    }
+    const { entry } = await tree.look(path);
+    // Deleted, or beyond a symlink.
+    if (entry === null) continue;
+    if (entry.type === 'other') leave(path, 'it is no file, folder or symlink');
+    else if (entry.type === 'symlink') yield { path, item: entry };
+    else if (entry.type === 'file') {
+      const { mode, size } = entry;
+      yield { path, item: { type: 'file', mode, size, content: tree.content(path) } };
+    } else if (paths) leave(path, 'it is a repository of its own');
+    else yield { path, item: entry };
+  }
+}
+
+function* inOrder(paths: readonly string[]): Generator<string> {
+  for (const path of [...paths].sort()) yield path.replace(/\/$/, '');
+}
+
+async function* walk(tree: LocalTree, folder: string, leave: Leave): AsyncGenerator<string> {
+  for (const name of (await tree.names(folder)).sort()) {
+    const path = folder === '' ? name : `${folder}/${name}`;
+    if (isOwn(path)) continue;
+    if (isGitInternal(name)) {
+      leave(path, 'it is a repository’s own folder');
+      continue;
+    }
+    yield path;
+    const { entry } = await tree.look(path);
+    if (entry?.type === 'directory') yield* walk(tree, path, leave);
+  }
+}

@@ -1,0 +1,138 @@
+/*
+ * What runs on the lease's side, in POSIX sh, in the workspace's folder. Each script gets its values as arguments, so that no
+ * value is ever read as a program. What Leasehold keeps there is in .leasehold/sync:
+ *   owner               the lease that has filled the workspace
+ *   <leaseId>/<digest>  the manifest of what was sent to it, by its digest
+ */
+
+/** Exit codes of these scripts, apart from those of the tools. */
+export const EXITS = { toolMissing: 90, notEmpty: 91, noManifest: 92 } as const;
+
+/** In every script: $1 leaseId. */
+const COMMON = `
+set -u
+LEASE=$1; S=.leasehold/sync; D=$S/$LEASE
+# A repository around the workspace is none of its business.
+export GIT_CEILING_DIRECTORIES="\${PWD%/*}"
+need() {
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null 2>&1 || { echo "There is no $tool on the lease's side." >&2; exit ${EXITS.toolMissing}; }
+  done
+}
+own_git() { git -c safe.directory='*' -c gc.auto=0 -c maintenance.auto=false -c protocol.allow=never -c protocol.file.allow=always "$@"; }
+`;
+
+/** Makes $1, the workspace, and says where it is. Not in the workspace: it may not be there yet. */
+export const MAKE_FOLDER = 'mkdir -p -- "$1" && cd -- "$1" && pwd -P';
+
+export const WHERE = 'pwd -P';
+
+/**
+ * Empties the workspace for what is to come. $2 whether it may be emptied of what this lease has not put there,
+ * $3 the tools that will be needed.
+ */
+export const PREPARE = `${COMMON}
+need tar find $3
+[ "$2" = true ] || [ "$(cat $S/owner 2>/dev/null)" = "$LEASE" ] ||
+  [ -z "$(find . -mindepth 1 -maxdepth 1 ! -name .leasehold | head -n 1)" ] || exit ${EXITS.notEmpty}
+mkdir -p "$D" && printf '*\\n' > .leasehold/.gitignore && printf %s "$LEASE" > $S/owner.new && mv -f $S/owner.new $S/owner || exit
+find . -mindepth 1 -path ./.leasehold -prune -o -type d -exec chmod u+rwx {} + &&
+find . -mindepth 1 -maxdepth 1 ! -name .leasehold -exec rm -rf -- {} + && rm -rf "$D" && mkdir -p "$D"
+`;
+
+/** Unpacks the archive on the standard input. */
+export const UNPACK = `${COMMON}
+tar -xpof - || exit
+cat >/dev/null
+`;
+
+/** Makes the workspace a repository. Input: a bundle. $2 object format, $3 head, $4 branch or nothing, $5 the shallow commits. */
+export const RECEIVE_HISTORY = `${COMMON}
+need git
+own_git init -q --template= --object-format="$2" . || exit
+[ -z "$5" ] || printf '%s\\n' "$5" > .git/shallow || exit
+cat > "$D/in.bundle" || exit
+own_git fetch -q --no-tags "$D/in.bundle" refs/leasehold/head:refs/leasehold/base || exit
+rm -f "$D/in.bundle"
+if [ -n "$4" ]; then own_git symbolic-ref HEAD "refs/heads/$4" && own_git update-ref HEAD "$3"
+else own_git update-ref --no-deref HEAD "$3"; fi
+`;
+
+/** The same for a repository without a commit. $2 object format, $3 branch. */
+export const RECEIVE_NO_HISTORY = `${COMMON}
+need git
+own_git init -q --template= --object-format="$2" . && own_git symbolic-ref HEAD "refs/heads/$3"
+`;
+
+/** Once the files are there: what is changed, deleted and untracked shows as such. */
+export const SETTLE_INDEX = `${COMMON}
+own_git rev-parse -q --verify HEAD >/dev/null || exit 0
+own_git reset -q
+`;
+
+/** Keeps the manifest on the standard input. $2 its digest. */
+export const KEEP_MANIFEST = `${COMMON}
+mkdir -p "$D" && cat > "$D/new" && mv -f "$D/new" "$D/$2"
+`;
+
+/** $2 digest. */
+export const READ_MANIFEST = `${COMMON}
+[ -f "$D/$2" ] || exit ${EXITS.noManifest}
+cat "$D/$2"
+`;
+
+/** Removes the manifests but $2. */
+export const DROP_MANIFESTS = `${COMMON}
+for file in "$D"/*; do [ "$file" = "$D/$2" ] || rm -rf "$file"; done
+`;
+
+/**
+ * An archive of the workspace. $2 \`git\` for what git does not ignore, \`git-all\` for that too, else \`all\`. Input: paths that are in it in any case where
+ * they exist, each ended by a NUL. The last entry is always the mark END, which says that none is missing.
+ */
+export const PACK = `${COMMON}
+need tar find xargs sort
+mkdir -p "$D" && : > "$D/end" || exit
+HOW=$2
+if [ "$HOW" != all ]; then
+  need git
+  # The run may have removed the repository.
+  own_git rev-parse --git-dir >/dev/null 2>&1 || HOW=all
+fi
+if [ "$HOW" = git ]; then own_git ls-files -z --cached --others --exclude-standard > "$D/found" || exit
+elif [ "$HOW" = git-all ]; then own_git ls-files -z --cached --others > "$D/found" || exit
+else find . -mindepth 1 -path ./.leasehold -prune -o -print0 > "$D/found" || exit
+fi
+cat >> "$D/found" || exit
+LC_ALL=C xargs -0 sh -c 'for f; do
+  case $f in ./*) ;; *) f=./$f ;; esac
+  f=\${f%/}
+  case $f in ./.leasehold|./.leasehold/*) continue ;; esac
+  if [ -e "$f" ] || [ -L "$f" ]; then printf "%s\\0" "$f"; fi
+done' sh < "$D/found" > "$D/there" && LC_ALL=C sort -zu "$D/there" > "$D/list" || exit
+printf '%s\\0' "./$D/end" >> "$D/list"
+DEREFERENCE=
+case $(tar --version 2>/dev/null) in *GNU*) DEREFERENCE=--hard-dereference ;; esac
+tar --null --no-recursion $DEREFERENCE -cf - -T "$D/list"
+CODE=$?
+rm -f "$D/found" "$D/there" "$D/list" "$D/end"
+exit $CODE
+`;
+
+/** The name of PACK's last entry. */
+export function endMark(leaseId: string): string {
+  return `./.leasehold/sync/${leaseId}/end`;
+}
+
+/** Prints the commit and the branch that the run has come to, a line each; empty where there is none. */
+export const READ_HEAD = `${COMMON}
+need git
+own_git rev-parse -q --verify 'HEAD^{commit}' || echo
+own_git symbolic-ref -q --short HEAD || echo
+`;
+
+/** A bundle of what leads from $2, which may be nothing, to HEAD. */
+export const SEND_HISTORY = `${COMMON}
+need git
+if [ -n "$2" ] && own_git cat-file -e "$2^{commit}" 2>/dev/null; then own_git bundle create -q - HEAD "^$2"; else own_git bundle create -q - HEAD; fi
+`;
