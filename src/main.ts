@@ -23,7 +23,7 @@ async function main(): Promise<void> {
       throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
     });
     await refuseToBeOpen(config, database.client);
-    const app = await createHttpApp(AppModule.on(database.client, config));
+    const app = await createHttpApp(AppModule.on(database.client, config), config.allowedOrigins);
     try {
       if (config.role === 'worker') {
         await app.init();

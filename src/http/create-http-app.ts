@@ -10,8 +10,13 @@ import { setupOpenApi } from './openapi.js';
 import { ProblemDetailsFilter } from './problem-details.filter.js';
 import { createValidationPipe } from './validation.js';
 
-/** The service's HTTP edge around a module. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`. */
-export async function createHttpApp(module: Type<unknown> | DynamicModule): Promise<NestFastifyApplication> {
+/**
+ * The service's HTTP edge around a module. Pages of the allowed origins may call it from a browser. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`.
+ */
+export async function createHttpApp(
+  module: Type<unknown> | DynamicModule,
+  allowedOrigins: readonly string[] = [],
+): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
     logger: new ConsoleLogger({
       prefix: 'Leasehold',
@@ -30,5 +35,24 @@ export async function createHttpApp(module: Type<unknown> | DynamicModule): Prom
   app.useGlobalFilters(new ProblemDetailsFilter());
   app.useGlobalPipes(createValidationPipe());
   setupOpenApi(app);
+  if (allowedOrigins.length > 0) allowPages(app, allowedOrigins);
   return app;
+}
+
+/** Tokens are sent by the pages themselves, so no credentials of the browser are let in. */
+function allowPages(app: NestFastifyApplication, origins: readonly string[]): void {
+  app.enableCors({
+    origin: [...origins],
+    methods: ['GET', 'POST', 'PATCH', 'DELETE'],
+    exposedHeaders: [
+      'Location',
+      'Link',
+      'Retry-After',
+      'X-As-Of',
+      'X-Event-Position',
+      'X-Request-Id',
+      'X-Sync-Summary',
+    ],
+    maxAge: 600,
+  });
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { useSecret } from '../support/secrets-used.js';
 import { ServiceHome } from '../support/service.js';
 
 const CLI = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli.js');
@@ -21,6 +22,8 @@ async function leasehold(...args: string[]): Promise<{ code: number | null; out:
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   await once(child, 'close');
+  const token = /lh_[\w-]{40,}/.exec(out)?.[0];
+  if (token !== undefined) useSecret('token', token);
   return { code: child.exitCode, out, err };
 }
 

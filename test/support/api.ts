@@ -2,6 +2,7 @@ import type { Environment } from '../../src/environments/state.js';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
 import type { ReleaseError } from '../../src/leases/commands/release-run-leases.js';
 import type { Problem } from '../../src/http/problem.js';
+import { useSecret } from './secrets-used.js';
 
 export interface Acquired {
   readonly environment: Environment;
@@ -53,6 +54,8 @@ export class Api {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await response.text();
+    const token = path === '/api/tokens' ? /"value":"(lh_[^"]+)"/.exec(text)?.[1] : undefined;
+    if (token !== undefined) useSecret('token', token);
     return {
       status: response.status,
       headers: response.headers,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { expectNoSecrets } from './secrets-used.js';
 
 export interface Connection {
   host: string;
@@ -22,7 +23,12 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await execute(server, `CREATE DATABASE ${database}`);
   return {
     connection: { ...server, database },
-    drop: () => execute(server, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
+    drop: async () => {
+      const { rows } = await execute(server, `SELECT FROM pg_database WHERE datname = '${database}'`);
+      if (rows.length === 0) return;
+      await expectNoSecrets({ connection: { ...server, database } });
+      await execute(server, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+    },
   };
 }
 
@@ -37,11 +43,11 @@ function testServer(): Connection {
   return JSON.parse(json) as Connection;
 }
 
-async function execute(connection: Connection, sql: string): Promise<void> {
+async function execute(connection: Connection, sql: string): Promise<pg.QueryResult> {
   const client = new pg.Client(connection);
   await client.connect();
   try {
-    await client.query(sql);
+    return await client.query(sql);
   } finally {
     await client.end();
   }

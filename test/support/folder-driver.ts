@@ -17,7 +17,11 @@ import type {
 } from '../../src/drivers/runtime-driver.js';
 
 /** What a test does at a call of the driver, before or instead of it; it may throw or never return. */
-export type Meanwhile = (call: 'acquire' | 'find' | 'release' | 'suspend' | 'resume', leaseId: string, signal: AbortSignal) => Promise<void>;
+export type Meanwhile = (
+  call: 'acquire' | 'find' | 'release' | 'suspend' | 'resume',
+  leaseId: string,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /**
  * A provider whose sandboxes are folders, named by the effect that made them: slow, real outside of the service, and to be

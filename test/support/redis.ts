@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { endsWithUs } from './ends-with-us.js';
 import { freePort } from './free-port.js';
+import { expectNoSecrets } from './secrets-used.js';
 
 /** A real Redis on loopback that keeps nothing; what it forgets when it is restarted is lost. */
 export class TestRedis {
@@ -45,6 +46,7 @@ export class TestRedis {
   }
 
   async stop(): Promise<void> {
+    if (this.server.exitCode === null && this.server.signalCode === null) await expectNoSecrets({ redis: this });
     await end(this.server);
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -5,7 +5,8 @@ import type { Connection } from './database.js';
 
 /** Where a service may have left something. */
 export interface Places {
-  readonly connection: Connection;
+  /** Null where there was none. */
+  readonly connection: Connection | null;
   /** Null where the service had none. */
   readonly dataDir: string | null;
   /** Null where the queue was in Postgres. */
@@ -41,7 +42,7 @@ export async function scanForSecrets(secrets: Readonly<Record<string, string>>, 
   for (const [name, log] of Object.entries(places.logs)) search(`log ${name}`, Buffer.from(log));
   if (places.redis) search('Redis', Buffer.from(await places.redis.dump(), 'latin1'));
   if (places.dataDir !== null) await searchFolder(places.dataDir, search);
-  await searchDatabase(places.connection, search);
+  if (places.connection !== null) await searchDatabase(places.connection, search);
   return finds;
 }
 

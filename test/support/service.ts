@@ -17,6 +17,7 @@ import { PORT } from '../../src/embedded/socket-folder.js';
 import { createHttpApp } from '../../src/http/index.js';
 import { Api } from './api.js';
 import { type Connection, createTestDatabase } from './database.js';
+import { expectNoSecrets } from './secrets-used.js';
 
 export interface Service {
   readonly api: Api;
@@ -34,9 +35,8 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
   const database = await createTestDatabase();
   try {
     await migrate(database.connection);
-    const app = await createHttpApp(
-      AppModule.on(database.connection, readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, ...settings }), drivers),
-    );
+    const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, ...settings });
+    const app = await createHttpApp(AppModule.on(database.connection, config, drivers), config.allowedOrigins);
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
     Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });
@@ -46,7 +46,10 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
       api: new Api(`http://127.0.0.1:${port}`),
       connection: database.connection,
       logged,
-      close: () => app.close().finally(() => database.drop()),
+      close: async () => {
+        await app.close().finally(() => database.drop());
+        await expectNoSecrets({ logs: { service: logged.join('\n') } });
+      },
     };
   } catch (error) {
     await database.drop();
@@ -182,7 +185,13 @@ export class ServiceHome {
   }
 
   async close(): Promise<void> {
-    await this.endAll().finally(() => rm(this.root, { recursive: true, force: true }));
+    try {
+      await this.endAll();
+      const logs = Object.fromEntries(this.processes.map(({ output }, index) => [`service ${index}`, output]));
+      await expectNoSecrets({ dataDir: existsSync(this.dataDir) ? this.dataDir : null, logs });
+    } finally {
+      await rm(this.root, { recursive: true, force: true });
+    }
   }
 
   private get postmasterFile(): string {

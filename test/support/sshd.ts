@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { endsWithUs } from './ends-with-us.js';
 import { freePort } from './free-port.js';
+import { useSecret } from './secrets-used.js';
 
 const run = promisify(execFile);
 
@@ -73,12 +74,15 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
   let said = '';
   server.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   await listening(server, port, () => said);
+  const privateKey = await readFile(clientKey, 'utf8');
+  useSecret('client key', privateKey);
+  useSecret('host key', await readFile(hostKey, 'utf8'));
   const publicHostKey = (await readFile(`${hostKey}.pub`, 'utf8')).split(' ').slice(0, 2).join(' ');
   return {
     host: '127.0.0.1',
     port,
     username,
-    privateKey: await readFile(clientKey, 'utf8'),
+    privateKey,
     knownHosts: `[127.0.0.1]:${port} ${publicHostKey}`,
     workspace,
     stop: async () => {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { runLocally } from '../../src/drivers/local/local-process.js';
+import { OrphanWatch } from '../../src/drivers/local/orphan-watch.js';
 import type {
   AcquireRequest,
   Acquisition,
@@ -54,6 +55,8 @@ export class ProcessDriver implements ImmediateDriver {
     return { providerLeaseId: `process://${leaseId}`, metadata: {}, teardown: {} };
   }
 
+  private readonly watch = new OrphanWatch();
+
   async release({ leaseId }: HeldLease): Promise<ReleaseOutcome> {
     await rm(this.folder(leaseId), { recursive: true, force: true });
     return 'cleaned';
@@ -62,7 +65,12 @@ export class ProcessDriver implements ImmediateDriver {
   execute(request: ExecuteRequest): Promise<ExecutionResult> {
     const cwd = resolve(this.folder(request.lease.leaseId), request.cwd ?? '.');
     const env = { HOME: '/nonexistent', ...request.env, ...(this.path !== null && { PATH: this.path }) };
-    return runLocally({ ...request, cwd, env });
+    return runLocally({ ...request, cwd, env }, this.watch);
+  }
+
+  close(): Promise<void> {
+    this.watch.close();
+    return Promise.resolve();
   }
 
   executionTarget({ environmentId, leaseId }: HeldLease & { readonly environmentId: string }): ExecutionTarget {

@@ -18,7 +18,7 @@ export class AccessGuard implements CanActivate {
     @Inject(SUBJECT_COMPANIES) private readonly subjects: SubjectCompanies,
   ) {}
 
-  /** @throws LeaseholdError unauthenticated, permission_denied, or the not-found of the route's subject */
+  /** @throws LeaseholdError unauthenticated, permission_denied, or the not-found of the route's subject, route_not_found */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
@@ -39,6 +39,10 @@ export class AccessGuard implements CanActivate {
   private async mustSee(caller: Caller, { subject }: Requirement, request: FastifyRequest): Promise<void> {
     if (caller.companies === null) return;
     if (subject === 'service') {
+      // What the service itself has is not theirs to know of, one by one.
+      if (Object.keys(request.params as object).length > 0) {
+        throw new LeaseholdError('route_not_found', 'There is no such thing for this token.');
+      }
       throw new LeaseholdError('permission_denied', 'This needs a token for every company.');
     }
     const { parameter, companyOf, notFound } = this.subjects[subject];

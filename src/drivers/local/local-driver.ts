@@ -12,8 +12,8 @@ import type {
   ProbeResult,
   ReleaseOutcome,
 } from '../runtime-driver.js';
-
 import { runLocally } from './local-process.js';
+import { OrphanWatch } from './orphan-watch.js';
 
 /** The machine that the caller runs on: there is nothing to make and nothing to take back. */
 export class LocalDriver implements ImmediateDriver {
@@ -25,6 +25,7 @@ export class LocalDriver implements ImmediateDriver {
   readonly capabilities: DriverCapabilities;
 
   readonly secretFields = [];
+  private readonly watch = new OrphanWatch();
 
   /** @param mayExecute whether commands may be run on the service's own machine */
   constructor(private readonly mayExecute = false) {
@@ -58,7 +59,7 @@ export class LocalDriver implements ImmediateDriver {
   }
 
   execute(request: ExecuteRequest): Promise<ExecutionResult> {
-    if (this.mayExecute) return runLocally(request);
+    if (this.mayExecute) return runLocally(request, this.watch);
     const message =
       'Local commands are run by the caller: see the execution target. LEASEHOLD_LOCAL_EXECUTE=true lets the service run them.';
     return Promise.reject(new DriverError('config', 'unsupported_operation', message, false));
@@ -66,5 +67,10 @@ export class LocalDriver implements ImmediateDriver {
 
   executionTarget({ environmentId, leaseId }: HeldLease & { readonly environmentId: string }): ExecutionTarget {
     return { kind: 'local', environmentId, leaseId };
+  }
+
+  close(): Promise<void> {
+    this.watch.close();
+    return Promise.resolve();
   }
 }

@@ -3,11 +3,15 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream';
 import { DriverError } from '../driver-error.js';
 import type { ExecuteRequest, ExecutionResult } from '../runtime-driver.js';
+import type { OrphanWatch } from './orphan-watch.js';
 
 const GRACE_MS = 1_000;
 
-/** Runs a program on this machine, in a process group of its own, which is ended with it by its time or its caller. */
-export async function runLocally(request: ExecuteRequest): Promise<ExecutionResult> {
+/**
+ * Runs a program on this machine, in a process group of its own, which is ended with it by its time or its caller, and by
+ * the watch when this process is gone.
+ */
+export async function runLocally(request: ExecuteRequest, watch: OrphanWatch): Promise<ExecutionResult> {
   const { command, args, cwd, env, stdin, stdout, stderr, timeoutMs, signal } = request;
   const { PATH = '/usr/bin:/bin', HOME = '/', LANG = 'C.UTF-8' } = process.env;
   const child = spawn(command, args, {
@@ -16,6 +20,7 @@ export async function runLocally(request: ExecuteRequest): Promise<ExecutionResu
     detached: true,
     ...(cwd !== null && { cwd }),
   });
+  if (child.pid !== undefined) watch.begun(child.pid);
   const ending = { timedOut: false };
   let hardly: NodeJS.Timeout | undefined;
   const kill = (name: NodeJS.Signals): void => {
@@ -53,5 +58,6 @@ export async function runLocally(request: ExecuteRequest): Promise<ExecutionResu
     // The program has ended; a child of it that did not heed SIGTERM has not.
     if (ending.timedOut || signal.aborted) kill('SIGKILL');
     clearTimeout(hardly);
+    if (child.pid !== undefined) watch.ended(child.pid);
   }
 }

@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
+
+/** Keeps the groups that it is told of in its arguments; when nobody tells it anything any more, it ends them. */
+const SCRIPT = `
+while read -r what group; do
+  if [ "$what" = begun ]; then set -- "$@" "$group"; continue; fi
+  for one do shift; [ "$one" = "$group" ] || set -- "$@" "$one"; done
+done
+for group do kill -KILL -- "-$group" 2>/dev/null; done`;
+
+/**
+ * Ends the process groups of commands whose service was killed and could not end them itself: a process beside it that
+ * reads from a pipe which the kernel closes with the service, whatever ends that.
+ */
+export class OrphanWatch {
+  private watcher: ChildProcess | null = null;
+
+  begun(group: number): void {
+    this.tell(`begun ${group}`);
+  }
+
+  ended(group: number): void {
+    this.tell(`ended ${group}`);
+  }
+
+  close(): void {
+    this.watcher?.stdin?.end();
+    this.watcher = null;
+  }
+
+  private tell(line: string): void {
+    this.watcher ??= this.start();
+    this.watcher.stdin?.write(`${line}\n`);
+  }
+
+  private start(): ChildProcess {
+    // Of a session of its own: what ends the service's group, such as Ctrl-C, comes before its time.
+    const watcher = spawn('/bin/sh', ['-c', SCRIPT, 'leasehold-watch'], {
+      env: {},
+      cwd: '/',
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    watcher.on('error', () => undefined);
+    watcher.stdin.on('error', () => undefined);
+    // It is no reason for the service to go on.
+    watcher.unref();
+    if (watcher.stdin instanceof Socket) watcher.stdin.unref();
+    return watcher;
+  }
+}
