@@ -7,7 +7,7 @@ while read -r what group; do
   if [ "$what" = begun ]; then set -- "$@" "$group"; continue; fi
   for one do shift; [ "$one" = "$group" ] || set -- "$@" "$one"; done
 done
-for group do kill -KILL -- "-$group" 2>/dev/null; done`;
+for group do kill -KILL "-$group" 2>/dev/null; done`;
 
 /**
  * Ends the process groups of commands whose service was killed and could not end them itself: a process beside it that
