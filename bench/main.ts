@@ -1,10 +1,12 @@
 import { benchAppend } from './append.js';
 import { benchCycle } from './cycle.js';
+import { benchSsh } from './ssh.js';
 
 /** What can be measured: each prints its report and answers whether every promise in it holds. */
 const BENCHES: Readonly<Record<string, (json: boolean) => Promise<boolean>>> = {
   append: benchAppend,
   cycle: benchCycle,
+  ssh: benchSsh,
 };
 
 const [name = '', ...flags] = process.argv.slice(2);

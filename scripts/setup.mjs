@@ -23,7 +23,11 @@ const LOCKFILE = at('package-lock.json');
 const INSTALL_STAMP = at('node_modules', '.leasehold-install');
 const BUILD_STAMP = at('dist', '.leasehold-build.json');
 const SETUP_LOCK = at('dist', '.leasehold-setup.lock');
-const SOURCES = ['src', 'migrations', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'];
+const SOURCES = [
+  ...['src', 'migrations', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'],
+  // Of the tests, what the measurements use.
+  ...['test/support', 'test/drivers/ssh/host-under-test.ts'],
+];
 
 export async function setUp() {
   requireNode(20, 19);

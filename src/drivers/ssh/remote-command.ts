@@ -71,7 +71,7 @@ export async function runCommand(
   signal: AbortSignal,
 ): Promise<RemoteExit> {
   const mark = newMark();
-  const header = Buffer.from(headerOf(place.cwd, env, [command, ...args]));
+  const header = headerOf(place.cwd, env, [command, ...args]);
   const seconds = Math.ceil(timeoutMs / 1_000) + HOST_GRACE_SECONDS;
   const words = [place.workspace, lease.leaseId, executionId, lease.fence, seconds, header.length, mark].map(String);
   const opened = await connection.exec(scriptCommand(EXECUTE, words), (channel) => {
@@ -81,7 +81,7 @@ export async function runCommand(
     return { channel, exit, outputBegins: begin(channel, mark), answer: begin(channel.stderr, mark) };
   });
   const { channel, exit, outputBegins, answer } = opened;
-  channel.write(header);
+  channel.write(header.text);
   const refused = await Promise.race([answer, exit.then(() => answer)]);
   const failure = failureIn(refused?.line ?? '');
   if (failure) {
@@ -102,15 +102,26 @@ export async function runCommand(
   return result;
 }
 
-/** Sets what the command is to be; `env -i` keeps all from it that was not named. */
-function headerOf(cwd: string, env: Readonly<Record<string, string>>, argv: readonly string[]): string {
+/** A shell reads a line byte by byte, and some change bytes beyond ASCII: longer and other ones are read by a program. */
+const PLAIN_LINE = /^[ -~]{1,4000}\n$/;
+
+/**
+ * Sets what the command is to be; `env -i` keeps all from it that was not named. Its length in bytes is 0 where a shell can
+ * read it by itself.
+ */
+function headerOf(
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  argv: readonly string[],
+): { text: string; length: number } {
   const given = Object.entries(env).map(([name, value]) => quote(`${name}=${value}`));
   // env takes words with a = for variables, so such a program is started by a shell, which does not.
   const program = argv[0]?.includes('=') ? ['sh', '-c', 'exec "$@"', 'sh', ...argv] : argv;
-  return [
+  const text = [
     `cd -- ${quote(cwd)} || fail driver_failed ${quote(`There is no folder ${cwd}.`)}`,
-    `set -- env $SIGNALS -i PATH="$PATH" HOME="\${HOME:-/}" LANG="\${LANG:-C.UTF-8}" ${[...given, ...program.map(quote)].join(' ')}`,
-  ].join('\n');
+    `set -- env $SIGNALS -i PATH="$PATH" HOME="\${HOME:-/}" LANG="\${LANG:-C.UTF-8}" ${[...given, ...program.map(quote)].join(' ')}\n`,
+  ].join('; ');
+  return { text, length: PLAIN_LINE.test(text) ? 0 : Buffer.byteLength(text) };
 }
 
 /** The line that begins with the mark, and what came after it in the same chunk; null when there is none. */

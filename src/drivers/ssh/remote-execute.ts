@@ -15,13 +15,15 @@ echo ended
 
 /**
  * Runs a command for a lease that is live. $3 executionId, $4 fence, $5 seconds after which it is over for sure, $6 length of the header
- * on the standard input, which sets cwd, the words of the environment and the command by `set --`; the rest of the input is the command's.
+ * on the standard input, which sets cwd, the words of the environment and the command by `set --`; 0 where the header is one line that a
+ * shell reads unharmed, which saves a process. The rest of the input is the command's.
  * The first line on the standard error after the mark is \`started\`, or \`failed=<reason> <text>\`; then the output is the command's alone.
  *
  * The command has a session of its own, so that it is ended with all its children; a watch ends it when the connection is gone.
  */
 export const EXECUTE = `${COMMON}
-ID=$3; FENCE=$4; SECONDS_LEFT=$5; LENGTH=$6; HEADER=$(head -c "$6"); MARK=$7
+ID=$3; FENCE=$4; SECONDS_LEFT=$5; LENGTH=$6; MARK=$7
+if [ "$LENGTH" -gt 0 ]; then HEADER=$(head -c "$LENGTH"); else IFS= read -r HEADER; fi
 say() { printf '%s\\n' "$MARK$1" >&2; }
 fail() { say "failed=$1 $2"; exit 0; }
 [ -d "$D" ] || fail stale_fence 'The lease is not on this host, or has ended.'
@@ -46,16 +48,16 @@ PID=$!
 started "$PID"
 printf '%s %s' "$PID" "$STARTED" > "$D/run/$ID"
 unlock
-exec 3<&- </dev/null
+# From here on the streams are the command's alone.
+exec 3<&- </dev/null >/dev/null 2>&1
 (
-  exec >/dev/null 2>&1
   while [ $SECONDS_LEFT -gt 0 ] && kill -0 "$SESSION" && kill -0 "$PID"; do sleep 1; SECONDS_LEFT=$((SECONDS_LEFT - 1)); done
   kill -0 "$PID" && end_session "$D/run/$ID" "$E/run/$ID"
 ) &
 WATCH=$!
 wait "$PID"; CODE=$?
-kill "$WATCH" 2>/dev/null
-# Children that it has left behind are ended with the lease.
-alive "-$PID" $(session_of "$PID") || rm -f "$D/run/$ID" "$E/run/$ID"
+kill "$WATCH"
+# Children that it has left behind are ended with the lease. Looking for them takes as long as all the rest, so nobody waits for it.
+( left_of "$PID" || rm -f "$D/run/$ID" "$E/run/$ID" ) &
 exit $CODE
 `;

@@ -88,6 +88,11 @@ describe('a host over SSH', () => {
     expect(ran.stdout.toString()).toBe([...args, env.SAID].join('\0'));
     expect(ran).toMatchObject({ exitCode: 0, signal: null, timedOut: false });
     expect(ran.stderr.toString()).toBe('');
+    // One at a time: how a command travels depends on what is in it.
+    for (const arg of [...args, 'a; b && c | d > e', '\\n\\\\', ' \t ', 'x'.repeat(5_000)]) {
+      const { stdout } = await execute(lease, { command: 'printf', args: ['%s', arg], env: { ARG: arg } });
+      expect(stdout.toString()).toBe(arg);
+    }
     await driver.release(lease);
   });
 
