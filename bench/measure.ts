@@ -62,14 +62,13 @@ export async function measure(contender: Contender, load: Load): Promise<Measure
   const end = begin + load.durationMs;
   let calls = 0;
   const timed: Timed = async (step, work) => {
+    // From the first call on, whether or not it counts, so that the steps are in their order.
+    const ofStep = steps.get(step) ?? createHistogram();
+    steps.set(step, ofStep);
     const started = performance.now();
     const result = await work();
     const now = performance.now();
-    if (started >= begin && now < end) {
-      const ofStep = steps.get(step) ?? createHistogram();
-      steps.set(step, ofStep);
-      ofStep.record(Math.max(1, Math.round((now - started) * 1e6)));
-    }
+    if (started >= begin && now < end) ofStep.record(Math.max(1, Math.round((now - started) * 1e6)));
     return result;
   };
   const caller = async (): Promise<void> => {
@@ -91,7 +90,9 @@ export async function measure(contender: Contender, load: Load): Promise<Measure
   };
 }
 
+/** NaN where nothing was measured, with which no check holds. */
 function latencyOf(histogram: RecordableHistogram): Latency {
+  if (histogram.count === 0) return { p50Ms: NaN, p99Ms: NaN };
   return { p50Ms: histogram.percentile(50) / 1e6, p99Ms: histogram.percentile(99) / 1e6 };
 }
 

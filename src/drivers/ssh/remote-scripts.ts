@@ -97,7 +97,7 @@ if [ $# -gt 0 ]; then
 fi
 # The lease is put together beside the others, so that the lock is held for a rename alone.
 N=$L/new.$LEASE
-said=$( { rm -rf "$N" && mkdir -p "$N/run" && printf %s "$EFFECT" > "$N/effect" && printf %s "$FENCE" > "$N/fence" &&
+said=$( { { [ ! -e "$N" ] || rm -rf "$N"; } && mkdir -p "$N/run" && printf %s "$EFFECT" > "$N/effect" && printf %s "$FENCE" > "$N/fence" &&
   printf %s "$URL" > "$N/url" && printf live > "$N/state" &&
   { [ "$EXCLUSIVE" != true ] || printf true > "$N/exclusive"; } &&
   # A shell's background commands ignore these two signals; where env can, it undoes that.
@@ -113,7 +113,7 @@ if [ ! -e "$D" ]; then
   said=$(mv "$N" "$D" 2>&1) || { rm -rf "$N"; unwritable "$said"; }
 fi
 unlock
-rm -rf "$N"
+[ ! -e "$N" ] || rm -rf "$N"
 kept "$D/url"; URL=$KEPT
 printf 'ok=%s\\n' "$URL"
 `;
