@@ -87,12 +87,34 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
     workspace,
     stop: async () => {
       if (server.exitCode === null && server.signalCode === null && server.pid !== undefined) {
+        // Each connection has a process in a session of its own.
+        const serving = await descendantsOf(server.pid);
         process.kill(-server.pid, 'SIGKILL');
+        for (const pid of serving) killed(pid);
         await once(server, 'exit');
       }
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function descendantsOf(ancestor: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=,ppid=']);
+  const pairs = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const found = [ancestor];
+  for (const one of found) for (const [pid = 0, parent] of pairs) if (parent === one) found.push(pid);
+  return found.slice(1);
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Without PAM sshd lets nobody into an account that is locked, such as root's on many machines, whatever key he has. */

@@ -34,7 +34,11 @@ export async function runScript(
     channel.stderr.on('data', keep(errors));
     return { exited: ended(channel, signal) };
   });
-  const exit = await exited;
+  const exit = await exited.catch((error: unknown) => {
+    // Our scripts are short: a host that has not answered one in its time is not given the next on the same connection.
+    connection.doubtful = true;
+    throw error;
+  });
   const text = Buffer.concat(output).toString('utf8');
   const start = text.indexOf(`${mark}\n`);
   if (exit.code !== 0 || start === -1) {

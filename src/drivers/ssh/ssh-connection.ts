@@ -28,6 +28,8 @@ const KEEPALIVES_MISSED = 3;
 
 /** One connection to a host, which carries several commands. */
 export class SshConnection {
+  /** Whether something on it went unanswered. */
+  doubtful = false;
   /** Channels that are open or about to be. */
   channels = 0;
   #lost: DriverError | null = null;

@@ -10,6 +10,8 @@ interface Pooled {
   /** Channels that are given to somebody. */
   used: number;
   idle: NodeJS.Timeout | null;
+  /** Nobody gets it any more; it is closed when those who have it are done. */
+  retired: boolean;
 }
 
 /** Connections that are kept open between commands: a new one costs as much as fifty commands. */
@@ -26,7 +28,12 @@ export class SshPool {
     const identity = identityOf(endpoint);
     const pooled = this.placeOn(identity, endpoint);
     try {
-      return await work(await pooled.connecting);
+      const connection = await pooled.connecting;
+      try {
+        return await work(connection);
+      } finally {
+        pooled.retired ||= connection.doubtful;
+      }
     } finally {
       this.giveBack(identity, pooled);
     }
@@ -52,9 +59,9 @@ export class SshPool {
   private placeOn(identity: string, endpoint: SshEndpoint): Pooled {
     const all = this.byIdentity.get(identity) ?? [];
     this.byIdentity.set(identity, all);
-    let pooled = all.find(({ used }) => used < CHANNELS_A_CONNECTION);
+    let pooled = all.find(({ used, retired }) => used < CHANNELS_A_CONNECTION && !retired);
     if (!pooled) {
-      pooled = { connecting: SshConnection.open(endpoint, this.budgetMs), used: 0, idle: null };
+      pooled = { connecting: SshConnection.open(endpoint, this.budgetMs), used: 0, idle: null, retired: false };
       all.push(pooled);
       this.forgetWhenLost(identity, pooled);
     }
@@ -67,10 +74,12 @@ export class SshPool {
   private giveBack(identity: string, pooled: Pooled): void {
     pooled.used -= 1;
     if (pooled.used > 0) return;
-    pooled.idle = setTimeout(() => {
+    const end = (): void => {
       this.forget(identity, pooled);
       void pooled.connecting.then((connection) => connection.close()).catch(() => undefined);
-    }, CLOSED_AFTER_IDLE_MS).unref();
+    };
+    if (pooled.retired) end();
+    else pooled.idle = setTimeout(end, CLOSED_AFTER_IDLE_MS).unref();
   }
 
   private forgetWhenLost(identity: string, pooled: Pooled): void {

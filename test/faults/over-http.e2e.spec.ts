@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { readConfig } from '../../src/config/config.js';
+import type { Problem } from '../../src/http/problem.js';
+import { EffectQueue } from '../../src/provisioning/effect-queue.js';
+import { type Fault, type FaultHost, startFaultHost } from '../support/fault-host.js';
+import { type PoorMachine, withoutTools, workspaceOn } from '../support/faulty-workspace.js';
+import { serve, type Service } from '../support/service.js';
+import { startSshd, type TestSshd } from '../support/sshd.js';
+
+const SETTINGS = {
+  LEASEHOLD_READINESS_BUDGET_MS: '3000',
+  LEASEHOLD_TRANSPORT_BUDGET_MS: '1000',
+  LEASEHOLD_PROVISIONING_RETRY_MS: '[20]',
+  LEASEHOLD_CLEANUP_RETRY_MS: '[20]',
+  LEASEHOLD_RUNTIME_API_CANDIDATES: '["http://127.0.0.1:9"]',
+};
+
+let service: Service;
+let queue: EffectQueue;
+let known: TestSshd;
+beforeAll(async () => {
+  service = await serve(SETTINGS);
+  queue = new EffectQueue(service.connection, readConfig({}), () => undefined);
+  known = await startSshd();
+});
+afterAll(async () => {
+  await known?.stop();
+  await queue?.close();
+  await service?.close();
+});
+
+const toStop: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of toStop.splice(0)) await stop();
+});
+
+const configOf = ({ host, port, username, workspace, privateKey, knownHosts }: TestSshd): Record<string, unknown> => {
+  return { host, port, username, remoteWorkspacePath: workspace, privateKey, knownHosts };
+};
+
+/** Tries to lease such a host. @returns how that ended, once nothing is left to be done about it */
+async function outcome(config: object): Promise<string> {
+  const { api } = service;
+  const companyId = randomUUID();
+  const { id: environmentId } = await api.createEnvironment(companyId, { name: 'Host', driver: 'ssh', config });
+  const path = `/api/companies/${companyId}/leases`;
+  const headers = { Prefer: 'wait=60' };
+  const answer = await api.send<Problem & { leaseId: string; reasonCode: string }>(
+    'POST',
+    path,
+    { environmentId },
+    headers,
+  );
+  expect([answer.status, answer.body.code]).toEqual([502, 'lease_acquire_failed']);
+  const { leaseId, reasonCode } = answer.body;
+  for (;;) {
+    const lease = await api.lease(leaseId);
+    expect(lease).toMatchObject({ status: 'failed', reasonCode });
+    if (![null, 'success', 'irrevocable'].includes(lease.cleanupStatus)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      continue;
+    }
+    while ((await queue.size()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    return `${reasonCode}, cleanup ${lease.cleanupStatus}`;
+  }
+}
+
+describe('over HTTP, a lease of a host', () => {
+  test.each<[Fault, string]>([
+    // Nothing was made, so there is nothing to clean up.
+    ['never_answers', 'host_not_answering, cleanup null'],
+    ['drops_in_auth', 'connection_lost, cleanup null'],
+    // Something may have been made, and the host cannot be asked.
+    ['drops_in_command', 'connection_lost, cleanup irrevocable'],
+    ['silent_in_command', 'budget_exceeded, cleanup irrevocable'],
+  ])(
+    'with the fault %s ends inside its budget: %s',
+    async (fault, expected) => {
+      const host: FaultHost = await startFaultHost(fault);
+      toStop.push(() => host.stop());
+      const { port, knownHosts } = host;
+      expect(await outcome({ ...configOf(known), host: host.host, port, knownHosts })).toBe(expected);
+      await host.abandoned();
+    },
+    60_000,
+  );
+
+  test('with the wrong host key, or a key of ours that it does not know, fails at once', async () => {
+    const stranger = await startSshd();
+    toStop.push(() => stranger.stop());
+    const { knownHosts } = stranger;
+    const wrongHost = knownHosts.replace(`:${stranger.port} `, `:${known.port} `);
+    expect(await outcome({ ...configOf(known), knownHosts: wrongHost })).toBe('host_key_mismatch, cleanup null');
+    const { privateKey } = stranger;
+    expect(await outcome({ ...configOf(known), privateKey })).toBe('authentication_failed, cleanup null');
+  });
+
+  test.each<[string, () => Promise<PoorMachine>, string]>([
+    ['whose disk is full', () => workspaceOn('full_disk'), 'disk_full'],
+    ['whose workspace is read-only', () => workspaceOn('read_only'), 'workspace_not_writable'],
+    ['without curl', () => withoutTools('curl', 'wget'), 'tool_missing'],
+    ['from which the service is not reached', () => withoutTools('none'), 'runtime_api_unreachable'],
+  ])('%s fails with its own code, and nothing is left there', async (_which, make, reasonCode) => {
+    const machine = await make();
+    toStop.push(() => machine.remove());
+    const sshd = await startSshd({ config: machine.config });
+    toStop.unshift(() => sshd.stop());
+    const config = { ...configOf(sshd), remoteWorkspacePath: machine.workspace };
+    expect(await outcome(config)).toContain(`${reasonCode}, cleanup`);
+    const left = await readdir(machine.workspace, { recursive: true });
+    expect(left.filter((name) => !/^\.leasehold(\/(leases|ended)(\/[^/]+)?|\/\.gitignore)?$/.test(name))).toEqual([]);
+  });
+});
+
+test('over HTTP, a host that drops in the middle of a command says so, and the lease can still be released', async () => {
+  const plain = await serve({ ...SETTINGS, LEASEHOLD_RUNTIME_API_CANDIDATES: '' });
+  const sshd = await startSshd();
+  try {
+    const { api } = plain;
+    const companyId = randomUUID();
+    const wish = { name: 'Host', driver: 'ssh', config: configOf(sshd) };
+    const { id: environmentId } = await api.createEnvironment(companyId, wish);
+    const { lease } = await api.acquire(companyId, { environmentId });
+    const path = `/api/environment-leases/${lease.id}`;
+    const cut = api.send<Problem & { reasonCode: string }>('POST', `${path}/execute`, {
+      command: 'sh',
+      args: ['-c', 'touch begun; sleep 60'],
+    });
+    while (!(await readdir(sshd.workspace)).includes('begun')) await new Promise((resolve) => setTimeout(resolve, 20));
+    await sshd.stop();
+    const { status, body } = await cut;
+    expect([status, body.code, body.reasonCode]).toEqual([502, 'execution_failed', 'connection_lost']);
+    const { lease: ended } = await api.release(lease.id);
+    expect(ended).toMatchObject({ status: 'released', lastFailure: { reasonCode: 'host_unreachable' } });
+  } finally {
+    await plain.close();
+    await sshd.stop();
+  }
+}, 60_000);
