@@ -8,6 +8,7 @@ export const MAX_ENTRIES = 500_000;
 /** Why an entry is left out that would be beyond a symlink or a file. */
 export const BEYOND = 'it goes through something that is no folder';
 const MAX_TARGET_BYTES = 4_096;
+const BLOCK_BYTES = 512;
 
 export interface ArchiveLimits {
   /** Bytes of the archive. */
@@ -32,8 +33,10 @@ export async function* archiveEntries(
 ): AsyncGenerator<ArchiveEntry> {
   const archive = extract();
   let bytes = 0;
+  let tail = Buffer.alloc(0);
   const count = (chunk: Buffer): void => {
     bytes += chunk.length;
+    tail = Buffer.concat([tail, chunk.subarray(-BLOCK_BYTES)]).subarray(-BLOCK_BYTES);
     if (bytes > maxBytes)
       archive.destroy(new LeaseholdError('archive_too_large', `It has more than ${maxBytes} bytes.`));
   };
@@ -58,16 +61,30 @@ export async function* archiveEntries(
       entry.resume();
     }
   } catch (error) {
-    if (error instanceof LeaseholdError) throw error;
-    throw new LeaseholdError('invalid_archive', `It is no tar archive: ${error instanceof Error ? error.message : ''}`);
+    throw asProblem(error);
   } finally {
     source.unpipe(archive).off('data', count).off('error', cutOff).off('close', cutOff);
     // An error of a source that nobody reads any more ends nothing.
     source.on('error', () => undefined);
     archive.destroy();
   }
-  if (!marked) throw new LeaseholdError('invalid_archive', 'The archive broke off.');
-  if (bytes === 0) throw new LeaseholdError('invalid_archive', 'The archive is empty: not even its end is there.');
+  // An archive ends with blocks of zeros; one that broke off between two entries would look like a smaller one.
+  const isWhole = tail.length === BLOCK_BYTES && tail.every((byte) => byte === 0);
+  if (!marked || !isWhole) throw new LeaseholdError('invalid_archive', 'The archive broke off: its end is not there.');
+}
+
+/** What is wrong with an archive may be found out by whoever reads a file of it. */
+async function* contentOf(entry: TarEntry): AsyncGenerator<Uint8Array> {
+  try {
+    yield* entry as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw asProblem(error);
+  }
+}
+
+function asProblem(error: unknown): LeaseholdError {
+  if (error instanceof LeaseholdError) return error;
+  return new LeaseholdError('invalid_archive', `It is no tar archive: ${error instanceof Error ? error.message : ''}`);
 }
 
 type TarEntry = AsyncIterable<unknown> & { readonly header: Header };
@@ -84,9 +101,7 @@ function entryOf(entry: TarEntry, places: Places): ArchiveEntry | string | null 
       return places.folder(path) ?? { path, item: { type: 'directory', mode } };
     case 'file':
     case 'contiguous-file':
-      return (
-        places.leaf(path) ?? { path, item: { type: 'file', mode, size, content: entry as AsyncIterable<Uint8Array> } }
-      );
+      return places.leaf(path) ?? { path, item: { type: 'file', mode, size, content: contentOf(entry) } };
     case 'symlink': {
       if (!isTarget(linkname)) return 'it is a symlink without a proper target';
       return places.leaf(path) ?? { path, item: { type: 'symlink', target: linkname } };

@@ -59,6 +59,12 @@ export class WorkspaceService {
     const url = `${this.service.api.url}/api/environment-leases/${leaseId}/sync-in${query}`;
     return fetch(url, { method: 'POST', headers: { 'content-type': 'application/x-tar' }, body: archive });
   }
+
+  async takeArchive(leaseId: string, body: object = {}): Promise<Response> {
+    const url = `${this.service.api.url}/api/environment-leases/${leaseId}/sync-out`;
+    const headers = { 'content-type': 'application/json' };
+    return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  }
 }
 
 const GIT_ENV = {
