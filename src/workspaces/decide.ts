@@ -30,7 +30,8 @@ export type MergeStep =
  */
 export function mergeStep(base: Entry | null, run: Entry | null, here: Entry | null): MergeStep {
   if (sameEntry(base, run) || sameEntry(run, here)) return { kind: 'keep' };
-  // A folder is there for what is in it, which has paths of its own.
+  // A folder is there for what is in it, which has paths of its own; where nothing is here, it is in nobody's way.
+  if (run?.type === 'directory' && here === null) return { kind: 'take' };
   const [before, now] = run?.type === 'directory' ? [base, here] : [withoutFolder(base), withoutFolder(here)];
   if (sameEntry(before, now)) return run === null ? { kind: 'delete' } : { kind: 'take' };
   return { kind: 'conflict', conflict: conflictOf(before, run, now) };
