@@ -166,7 +166,7 @@ export const ERRORS = {
   workspace_changed: {
     status: 409,
     title: 'What was sent to the workspace cannot be told any more.',
-    remedy: 'Take it as an archive, or sync in again.',
+    remedy: 'Take all of it as an archive, or sync in again.',
   },
   sync_in_progress: {
     status: 409,

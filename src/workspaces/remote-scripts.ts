@@ -35,9 +35,10 @@ export const PREPARE = `${COMMON}
 need tar find $3
 [ "$2" = true ] || [ "$(cat $S/owner 2>/dev/null)" = "$LEASE" ] ||
   [ -z "$(find . -mindepth 1 -maxdepth 1 ! -name .leasehold | head -n 1)" ] || exit ${EXITS.notEmpty}
-mkdir -p "$D" && printf '*\\n' > .leasehold/.gitignore && printf %s "$LEASE" > $S/owner.new && mv -f $S/owner.new $S/owner || exit
+# What other leases have sent is no more: none of them may take what comes now for its own.
+rm -rf $S && mkdir -p "$D" && printf '*\\n' > .leasehold/.gitignore && printf %s "$LEASE" > $S/owner || exit
 find . -mindepth 1 -path ./.leasehold -prune -o -type d -exec chmod u+rwx {} + &&
-find . -mindepth 1 -maxdepth 1 ! -name .leasehold -exec rm -rf -- {} + && rm -rf "$D" && mkdir -p "$D"
+find . -mindepth 1 -maxdepth 1 ! -name .leasehold -exec rm -rf -- {} +
 `;
 
 /** Unpacks the archive on the standard input. */

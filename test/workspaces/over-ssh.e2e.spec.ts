@@ -7,6 +7,7 @@ import type { LeaseJson } from '../../src/leases/lease-json.js';
 import { withoutTools } from '../support/faulty-workspace.js';
 import { serve, type Service } from '../support/service.js';
 import { startSshd, type SshdOptions, type TestSshd } from '../support/sshd.js';
+import { contentOfArchive, tar } from './archives.js';
 import { BINARY, makeProject, RUN } from './git-project.js';
 import { contentOf, git } from './workspace-service.js';
 
@@ -32,7 +33,7 @@ class Hosts {
 
   async lease(
     options: SshdOptions & { readonly workspace?: string } = {},
-  ): Promise<{ lease: LeaseJson; remote: string }> {
+  ): Promise<{ lease: LeaseJson; remote: string; another: () => Promise<LeaseJson> }> {
     const { api } = this.service;
     const sshd = await startSshd(options);
     this.#sshds.push(sshd);
@@ -41,7 +42,8 @@ class Hosts {
     const config = { host, port, username, remoteWorkspacePath: remote, knownHosts, privateKey };
     const companyId = randomUUID();
     const { id: environmentId } = await api.createEnvironment(companyId, { name: 'Host', driver: 'ssh', config });
-    return { lease: (await api.acquire(companyId, { environmentId })).lease, remote };
+    const another = async (): Promise<LeaseJson> => (await api.acquire(companyId, { environmentId })).lease;
+    return { lease: await another(), remote, another };
   }
 
   post<Body>({ id }: LeaseJson, what: string, body: object, status = 200): Promise<Body> {
@@ -61,8 +63,8 @@ beforeAll(async () => {
 });
 afterAll(() => hosts?.close());
 
-describe('a git workspace on a host that is reached over SSH', () => {
-  test('goes out, is changed by a command, and comes back; edits made here meanwhile survive, a conflict is told of', async () => {
+describe('a workspace on a host that is reached over SSH', () => {
+  test('of git goes out, is changed by a command, and comes back; edits made here meanwhile survive, a conflict is told of', async () => {
     const folder = await hosts.project();
     const before = await contentOf(folder);
     const { lease, remote } = await hosts.lease();
@@ -98,6 +100,56 @@ describe('a git workspace on a host that is reached over SSH', () => {
     });
   });
 
+  test('a tar stream is sent there and taken back, without any folder of the service’s machine', async () => {
+    const { lease, remote } = await hosts.lease();
+    const at = `${hosts.service.api.url}/api/environment-leases/${lease.id}`;
+    const archive = await tar(
+      { name: 'bin/tool', text: '#!/bin/sh\necho tool\n', mode: 0o755 },
+      { name: 'binary', text: BINARY.toString('latin1') },
+      { name: 'removed', text: 'x' },
+      { name: 'link', type: 'symlink', linkname: 'bin/tool' },
+    );
+    const headers = { 'content-type': 'application/x-tar' };
+    const sent = await fetch(`${at}/sync-in`, { method: 'POST', headers, body: archive });
+    expect([sent.status, await sent.json()]).toMatchObject([200, { summary: { strategy: 'archive', symlinks: 1 } }]);
+    expect(Object.keys(await contentOf(remote))).toEqual(['bin/', 'bin/tool', 'binary', 'link', 'removed']);
+
+    const args = ['-euc', `${RUN}\n./bin/tool > said || echo 'no program any more' > said`];
+    await hosts.post(lease, 'execute', { command: 'sh', args });
+    const taken = await fetch(`${at}/sync-out`, { method: 'POST' });
+    expect([taken.status, taken.headers.get('content-type')]).toEqual([200, 'application/x-tar']);
+    const content = await contentOfArchive(await taken.arrayBuffer());
+    expect(content).toMatchObject({
+      'bin/tool': '644 #!/bin/sh\necho tool\n',
+      link: '-> made',
+      made: '755 made\n',
+      'deep/er/file': '644 x',
+      said: '644 no program any more\n',
+    });
+    expect(content).not.toHaveProperty('removed');
+  });
+
+  test('of a lease is not taken for that of another which has come in its place', async () => {
+    const { lease: first, another } = await hosts.lease();
+    const second = await another();
+    const [mine, theirs] = [await hosts.project(), await hosts.project()];
+    await hosts.post(first, 'sync-in', { localPath: mine });
+    const refused = await hosts.post<object>(second, 'sync-in', { localPath: theirs }, 409);
+    expect(refused).toMatchObject({ code: 'workspace_not_empty' });
+    await hosts.post(second, 'sync-in', { localPath: theirs, replace: true });
+    await hosts.post(second, 'execute', { command: 'sh', args: ['-c', 'echo theirs > README.md'] });
+
+    const before = await contentOf(mine);
+    const gone = await hosts.post<object>(first, 'sync-out', { localPath: mine }, 409);
+    expect(gone).toMatchObject({ code: 'workspace_changed' });
+    expect(await contentOf(mine)).toEqual(before);
+    const at = `${hosts.service.api.url}/api/environment-leases/${first.id}/sync-out`;
+    const whole = await contentOfArchive(await (await fetch(at, { method: 'POST' })).arrayBuffer());
+    expect(whole).toMatchObject({ 'README.md': '644 theirs\n' });
+    await hosts.post(second, 'sync-out', { localPath: theirs });
+    expect(await readFile(join(theirs, 'README.md'), 'utf8')).toBe('theirs\n');
+  });
+
   test('is refused where the host has no git, with its own code, and nothing of it stays', async () => {
     const machine = await withoutTools('git');
     try {
@@ -105,7 +157,8 @@ describe('a git workspace on a host that is reached over SSH', () => {
       const { lease } = await hosts.lease(machine);
       const problem = await hosts.post<object>(lease, 'sync-in', { localPath: folder }, 502);
       expect(problem).toMatchObject({ code: 'workspace_sync_failed', reasonCode: 'tool_missing' });
-      expect((await readdir(machine.workspace)).filter((name) => name !== '.leasehold')).toEqual([]);
+      expect(await readdir(machine.workspace)).toEqual(['.leasehold']);
+      expect(await readdir(join(machine.workspace, '.leasehold'))).not.toContain('sync');
       // The lease is none the worse for it, and what is no repository needs no git.
       const plain = join(hosts.roots, 'plain');
       await mkdir(plain);

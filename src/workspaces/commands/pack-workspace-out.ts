@@ -48,7 +48,8 @@ export class PackWorkspaceOutHandler implements ICommandHandler<PackWorkspaceOut
       const once = { ...context, idempotency: null };
       const packed = await this.sides.use(leaseId, once, 'workspace_sync_failed', async (open) => {
         mustMove(open.driver);
-        const source = await runSource(open, this.log, this.config, includeIgnored);
+        // Whole, it can be had even where what was sent cannot be told any more.
+        const source = await runSource(open, this.log, this.config, includeIgnored, !changesOnly);
         const { file: made, leftOut, ...counts } = await packOut(source, spool, changesOnly);
         file = made;
         const summary = { strategy: source.base?.strategy ?? ('archive' as const), ...counts };

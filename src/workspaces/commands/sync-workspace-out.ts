@@ -2,6 +2,7 @@ import { Inject } from '@nestjs/common';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
+import { LeaseholdError } from '../../errors/catalogue.js';
 import { EventLog } from '../../event-log/index.js';
 import { LeaseSides, type OpenLease } from '../lease-sides.js';
 import { LocalRepository } from '../local-repository.js';
@@ -82,15 +83,25 @@ export class SyncWorkspaceOutHandler implements ICommandHandler<SyncWorkspaceOut
   }
 }
 
-/** What is there to be brought back, and what it is compared with. @throws LeaseholdError workspace_changed; DriverError */
+/**
+ * What is there to be brought back, and what it is compared with.
+ * @param even where that is not known any more: all of it counts as added then
+ * @throws LeaseholdError workspace_changed; DriverError
+ */
 export async function runSource(
   { side, lease }: OpenLease,
   log: EventLog,
   { syncLimitBytes: maxBytes }: Config,
   includeIgnored: boolean | null,
+  even = false,
 ): Promise<RunSource> {
   const base = await baseOf(log, lease.id);
-  const manifest = base ? await readManifest(side, lease.id, base) : new Map();
+  const manifest = base
+    ? await readManifest(side, lease.id, base).catch((error: unknown) => {
+        if (even && error instanceof LeaseholdError) return new Map();
+        throw error;
+      })
+    : new Map();
   return {
     side,
     leaseId: lease.id,
