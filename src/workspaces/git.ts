@@ -13,6 +13,8 @@ export interface GitCall {
   readonly cwd?: string;
 }
 
+/** What a repository holds may be anything that git waits for. */
+const TIMEOUT_MS = 15 * 60_000;
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
 /** What no repository can change, whatever its own configuration says. */
@@ -93,6 +95,8 @@ async function run(
   const child = spawn('git', args, {
     env: { PATH: process.env['PATH'] ?? '', ...ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: TIMEOUT_MS,
+    killSignal: 'SIGKILL',
     ...(cwd !== undefined && { cwd }),
   });
   let said = '';

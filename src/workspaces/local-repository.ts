@@ -1,6 +1,7 @@
+import { constants } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { git, gitOrNull, gitTo, type GitCall } from './git.js';
@@ -34,16 +35,17 @@ export class LocalRepository {
 
   /**
    * Null when the folder is not the top of a repository.
-   * @throws LeaseholdError local_path_not_allowed when a part of it is outside of the roots; GitError
+   * @throws LeaseholdError local_path_not_allowed when git would read something outside of the roots; GitError
    */
   static async open(tree: LocalTree, roots: WorkspaceRoots): Promise<LocalRepository | null> {
     const { entry } = await tree.look('.git');
     if (entry === null || entry.type === 'other') return null;
     const dotGit = entry.type === 'file' ? await linkedFolder(tree) : join(tree.path, '.git');
     const gitDir = await within(roots, dotGit);
-    const common = (await readFile(join(gitDir, 'commondir'), 'utf8').catch(() => '.')).trim();
-    const commonDir = await within(roots, resolve(gitDir, common));
-    for (const folder of new Set([gitDir, commonDir])) await mustStayWithin(roots, folder);
+    await mustStayWithin(roots, gitDir);
+    const commonDir = await within(roots, resolve(gitDir, (await textOf(join(gitDir, 'commondir'))).trim()));
+    await mustStayWithin(roots, commonDir);
+    for (const folder of [gitDir, commonDir]) await mustIncludeNothing(folder);
     const head = await headOf(gitDir, commonDir);
     const own = await mkdtemp(join(tmpdir(), 'leasehold-git-'));
     const repository = new LocalRepository(tree, gitDir, commonDir, own, head);
@@ -130,7 +132,7 @@ export class LocalRepository {
     const { objectFormat, shallow } = this.head;
     await git(['init', '-q', '--template=', '--bare', `--object-format=${objectFormat}`, this.own]);
     await git(['config', 'core.bare', 'false'], { env: { GIT_DIR: this.own } });
-    const exclude = await readFile(join(this.commonDir, 'info', 'exclude'), 'utf8').catch(() => '');
+    const exclude = await textOf(join(this.commonDir, 'info', 'exclude'));
     await mkdir(join(this.own, 'info'), { recursive: true });
     await writeFile(join(this.own, 'info', 'exclude'), exclude);
     if (shallow.length > 0) await writeFile(join(this.own, 'shallow'), `${shallow.join('\n')}\n`);
@@ -150,7 +152,7 @@ async function headOf(gitDir: string, commonDir: string): Promise<Head> {
   const objectFormat = (await gitOrNull([at, 'rev-parse', '--show-object-format'])) ?? 'sha1';
   const commit = await gitOrNull([at, 'rev-parse', '-q', '--verify', 'HEAD^{commit}']);
   const branch = await gitOrNull([at, 'symbolic-ref', '-q', 'HEAD']);
-  const shallow = await readFile(join(commonDir, 'shallow'), 'utf8').catch(() => '');
+  const shallow = await textOf(join(commonDir, 'shallow'));
   return {
     objectFormat,
     commit,
@@ -163,22 +165,43 @@ async function headOf(gitDir: string, commonDir: string): Promise<Head> {
 async function mustStayWithin(roots: WorkspaceRoots, folder: string, seen = new Set<string>()): Promise<void> {
   if (seen.has(folder)) return;
   seen.add(folder);
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (entry.isSymbolicLink()) await within(roots, join(entry.parentPath, entry.name));
+  // What a symlink leads to may be a file.
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isFIFO()) throw refused('There is a pipe in it, which git would wait for.');
+    if (entry.isSymbolicLink()) {
+      await mustStayWithin(roots, await within(roots, join(entry.parentPath, entry.name)), seen);
+    }
   }
   for (const objects of [join(folder, 'objects'), folder]) {
-    const lines = await readFile(join(objects, 'info', 'alternates'), 'utf8').catch(() => '');
+    const lines = await textOf(join(objects, 'info', 'alternates'));
     for (const line of lines.split('\n').filter((text) => text !== '' && !text.startsWith('#'))) {
       await mustStayWithin(roots, await within(roots, resolve(objects, line)), seen);
     }
   }
 }
 
+/** Git would read what a configuration includes, wherever it is. */
+async function mustIncludeNothing(folder: string): Promise<void> {
+  for (const name of ['config', 'config.worktree']) {
+    const asked = ['config', '--file', join(folder, name), '--no-includes', '--get-regexp', '^include(if)?\\.'];
+    if ((await gitOrNull(asked)) !== null) throw refused('Its configuration includes other files.');
+  }
+}
+
+/** Of a file that may be missing; what is no file has none. */
+async function textOf(path: string): Promise<string> {
+  // A pipe would be waited for.
+  return await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NONBLOCK }).catch(() => '');
+}
+
 async function within(roots: WorkspaceRoots, path: string): Promise<string> {
   const real = await roots.resolved(path);
   if (real !== null) return real;
-  throw new LeaseholdError(
-    'local_path_not_allowed',
-    `The repository of this workspace leads out of LEASEHOLD_WORKSPACE_ROOTS, in ${JSON.stringify(dirname(path))}.`,
-  );
+  // Not where to: what it says comes from files that the caller may not be allowed to read.
+  throw refused('It leads out of LEASEHOLD_WORKSPACE_ROOTS.');
+}
+
+function refused(why: string): LeaseholdError {
+  return new LeaseholdError('local_path_not_allowed', `The repository of this workspace is refused: ${why}`);
 }
