@@ -1,6 +1,6 @@
 import { accepted, refused, type Decision } from '../commands/decision.js';
 import type { EnvironmentDriver, EnvironmentStatus } from './driver-names.js';
-import type { EnvironmentEvent, LocalEnvironmentEvent } from './events.js';
+import type { EnvironmentEvent, LocalEnvironmentEvent, ProbeFinding } from './events.js';
 import type { Environment, EnvironmentState, JsonObject, LocalEnvironmentClaim } from './state.js';
 
 /** What a new environment is to be; `config` has been validated and completed by its driver. */
@@ -78,6 +78,11 @@ export function patchEnvironment(
     localEnvironment.push({ type: 'LocalEnvironmentFreed', data: { environmentId } });
   }
   return accepted({ environment: [{ type: 'EnvironmentChanged', data: changes }], localEnvironment });
+}
+
+export function recordProbe(finding: ProbeFinding, state: EnvironmentState): Decision<EnvironmentFacts> {
+  if (state.kind !== 'present') return refused('environment_not_found', 'There is no environment with this id.');
+  return accepted({ environment: [{ type: 'EnvironmentProbed', data: finding }], localEnvironment: [] });
 }
 
 /** @param openLeaseIds leases of this environment that are not finished, read under the environment's lock. */

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { DRIVER_REASONS } from '../drivers/driver-names.js';
 import { defineEvent, type EventOf } from '../event-log/define-event.js';
 import { ENVIRONMENT_DRIVERS, ENVIRONMENT_STATUSES } from './driver-names.js';
 
@@ -11,6 +12,7 @@ const JsonObject = Type.Record(Type.String(), Type.Unknown());
 const Nullable = <T extends Type.TSchema>(schema: T): Type.TUnion<[T, Type.TNull]> => Type.Union([schema, Type.Null()]);
 const Driver = Type.Enum([...ENVIRONMENT_DRIVERS]);
 const Status = Type.Enum([...ENVIRONMENT_STATUSES]);
+const Milliseconds = Type.Integer({ minimum: 0 });
 
 /** Stream `environment-<id>`. Config is complete and validated by the driver; secrets are never in it. */
 export const EnvironmentCreated = defineEvent(
@@ -39,6 +41,20 @@ export const EnvironmentChanged = defineEvent(
   ),
 );
 
+/** Somebody looked whether it can be used, and found this. It changes nothing of the environment. */
+export const EnvironmentProbed = defineEvent(
+  'EnvironmentProbed',
+  Type.Object({
+    driver: Driver,
+    ok: Type.Boolean(),
+    /** Null where it can be used. */
+    reasonCode: Nullable(Type.Enum([...DRIVER_REASONS])),
+    summary: Type.String(),
+    durationMs: Milliseconds,
+    steps: Type.Array(Type.Object({ step: Type.String(), ok: Type.Boolean(), durationMs: Milliseconds })),
+  }),
+);
+
 /** The environment is gone for new leases and from lists; its history stays. */
 export const EnvironmentDeleted = defineEvent('EnvironmentDeleted', Type.Object({}));
 
@@ -56,10 +72,17 @@ export const LocalEnvironmentFreed = defineEvent(
   Type.Object({ environmentId: Type.String({ format: 'uuid' }) }),
 );
 
-export const ENVIRONMENT_EVENTS = [EnvironmentCreated, EnvironmentChanged, EnvironmentDeleted] as const;
+export const ENVIRONMENT_EVENTS = [
+  EnvironmentCreated,
+  EnvironmentChanged,
+  EnvironmentProbed,
+  EnvironmentDeleted,
+] as const;
 export const LOCAL_ENVIRONMENT_EVENTS = [LocalEnvironmentClaimed, LocalEnvironmentFreed] as const;
 
 export type EnvironmentEvent = EventOf<(typeof ENVIRONMENT_EVENTS)[number]>;
+/** What a probe found, as it is recorded. */
+export type ProbeFinding = Extract<EnvironmentEvent, { type: 'EnvironmentProbed' }>['data'];
 export type LocalEnvironmentEvent = EventOf<(typeof LOCAL_ENVIRONMENT_EVENTS)[number]>;
 
 export const ENVIRONMENT_CATEGORY = 'environment';

@@ -17,9 +17,9 @@ export interface Environment {
   /** ISO 8601 times. */
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** How many events it has had. */
+  /** Of its stream, after what changed it last. */
   readonly version: number;
-  /** Log position of its newest event. */
+  /** Log position of what changed it last. */
   readonly position: number;
 }
 
@@ -54,6 +54,9 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
     }
     case 'EnvironmentChanged':
       return { kind: 'present', environment: { ...present(state, event), ...event.data, ...at } };
+    // Its version stays too: a caller who probes before he changes it has still read the newest.
+    case 'EnvironmentProbed':
+      return { kind: 'present', environment: present(state, event) };
     case 'EnvironmentDeleted':
       return { kind: 'deleted', environment: { ...present(state, event), ...at } };
   }

@@ -1,36 +1,59 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { CommandContext } from '../commands/command-context.js';
+import { CommandRunner } from '../commands/command-runner.js';
+import { factsOf } from '../commands/decision.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureText } from '../drivers/failure-text.js';
 import type { JsonObject, ProbeResult } from '../drivers/runtime-driver.js';
+import { recordProbe } from '../environments/decide.js';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
 import { environmentStream } from '../environments/events.js';
 import { LeaseholdError } from '../errors/catalogue.js';
+import { findingOf } from './finding.js';
 
 /** What an environment that is not stored is called (SEED, "Environment"). */
 const UNSAVED = 'unsaved';
 
-/** Asks drivers what they find, within the budget for readiness. Nothing is stored. */
+/** Asks drivers what they find, within the budget for readiness. */
 @Injectable()
 export class Probes {
   constructor(
     private readonly environments: EnvironmentStore,
     private readonly drivers: DriverRegistry,
+    private readonly runner: CommandRunner,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** @throws LeaseholdError environment_not_found, unsupported_environment */
-  async ofEnvironment(environmentId: string): Promise<ProbeResult> {
+  /**
+   * What was found is in the log before it is answered.
+   * @returns with it, its log position
+   * @throws LeaseholdError environment_not_found, unsupported_environment, idempotency_key_reused
+   */
+  async ofEnvironment(
+    environmentId: string,
+    context: CommandContext,
+  ): Promise<{ readonly result: ProbeResult; readonly position: number }> {
     const { state } = await this.environments.environments.current(environmentStream(environmentId));
     if (state.kind !== 'present') {
       throw new LeaseholdError('environment_not_found', 'There is no environment with this id.');
     }
     const { companyId, driver, config } = state.environment;
-    return this.probe(companyId, environmentId, driver, config);
+    const since = performance.now();
+    const result = await this.probe(companyId, environmentId, driver, config);
+    const finding = findingOf(result, Math.round(performance.now() - since));
+    const outcome = await this.runner.run(companyId, context, async () => {
+      const basis = await this.environments.basis(companyId, environmentId);
+      const facts = factsOf(recordProbe(finding, basis.environment.state));
+      const writes = this.environments.writes(this.runner, companyId, environmentId, basis, facts);
+      return { writes, guards: [], result };
+    });
+    const { position } = outcome;
+    return { result: outcome.kind === 'done' ? result : outcome.result, position };
   }
 
-  /** @throws LeaseholdError validation_failed, unsupported_environment */
+  /** Nothing is stored. @throws LeaseholdError validation_failed, unsupported_environment */
   ofConfig(companyId: string, driver: EnvironmentDriver, config: JsonObject): Promise<ProbeResult> {
     return this.probe(companyId, UNSAVED, driver, this.drivers.validConfig(driver, config));
   }

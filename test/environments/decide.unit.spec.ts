@@ -5,6 +5,7 @@ import {
   deleteEnvironment,
   patchedConfig,
   patchEnvironment,
+  recordProbe,
   type EnvironmentPatch,
   type NewEnvironment,
 } from '../../src/environments/decide.js';
@@ -14,10 +15,12 @@ import {
   created,
   deleted,
   ENVIRONMENT,
+  FINDING,
   freed,
   given,
   LOCAL,
   OTHER_ENVIRONMENT,
+  probed,
   SANDBOX,
   together,
   type Basis,
@@ -214,6 +217,21 @@ describe('patching an environment', () => {
       .then({ refused: 'environment_not_found' });
     given([])
       .when(patch({ name: 'Back' }))
+      .then({ refused: 'environment_not_found' });
+  });
+});
+
+describe('recording a probe', () => {
+  const record = ({ environment }: Basis) => together(recordProbe(FINDING, environment));
+
+  it('is done each time, while there is the environment', () => {
+    given([created(SANDBOX)])
+      .when(record)
+      .then([probed])
+      .again.then([probed]);
+    given([]).when(record).then({ refused: 'environment_not_found' });
+    given([created(SANDBOX), deleted])
+      .when(record)
       .then({ refused: 'environment_not_found' });
   });
 });

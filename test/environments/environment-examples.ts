@@ -7,6 +7,7 @@ import {
   localEnvironmentStream,
   type EnvironmentEvent,
   type LocalEnvironmentEvent,
+  type ProbeFinding,
 } from '../../src/environments/events.js';
 import {
   evolveEnvironment,
@@ -82,6 +83,17 @@ export function created(wanted: NewEnvironment): AnyEnvironmentEvent {
 export function changed(data: Extract<EnvironmentEvent, { type: 'EnvironmentChanged' }>['data']): AnyEnvironmentEvent {
   return { type: 'EnvironmentChanged', data };
 }
+
+export const FINDING: ProbeFinding = {
+  driver: 'sandbox',
+  ok: true,
+  reasonCode: null,
+  summary: 'It can be used.',
+  durationMs: 3,
+  steps: [],
+};
+
+export const probed: AnyEnvironmentEvent = { type: 'EnvironmentProbed', data: FINDING };
 
 export const deleted: AnyEnvironmentEvent = { type: 'EnvironmentDeleted', data: {} };
 

@@ -11,6 +11,7 @@ import {
   given,
   LOCAL,
   OTHER_ENVIRONMENT,
+  probed,
   SANDBOX,
   type AnyEnvironmentEvent,
 } from './environment-examples.js';
@@ -56,6 +57,12 @@ describe('the state of an environment', () => {
     });
   });
 
+  it('is the same after it was probed, its version too', () => {
+    expect(after(created(SANDBOX), probed).environment).toStrictEqual({ kind: 'present', environment: asCreated });
+    const { environment } = after(created(SANDBOX), probed, changed({ name: 'Renamed' }));
+    expect(environment).toMatchObject({ environment: { version: 3, position: FIRST_POSITION + 2 } });
+  });
+
   it('is still known after it was deleted, as it was', () => {
     expect(after(created(SANDBOX), changed({ status: 'archived' }), deleted).environment).toStrictEqual({
       kind: 'deleted',
@@ -65,6 +72,7 @@ describe('the state of an environment', () => {
 
   it.each([
     ['changed', changed({ name: 'Nothing' })],
+    ['probed', probed],
     ['deleted', deleted],
   ])('cannot be %s before it was created', (_what, event) => {
     expect(() => after(event)).toThrow(`at position ${FIRST_POSITION} cannot follow what came before it`);

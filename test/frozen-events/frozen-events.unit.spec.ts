@@ -20,6 +20,7 @@ const SEALS: Record<string, string> = {
   'EnvironmentChanged.v1.json': '79dae00e28a7bf8d8106c11147cf65921b7cd8f89ecb76436a49d31f0feb11f6',
   'EnvironmentCreated.v1.json': '4fb4a334086ae478d2396e074ad4e506a6175268d34d725599a0890e8e23bcb9',
   'EnvironmentDeleted.v1.json': 'f606d3ddf80111dd9494f03599e83dd0b53dd9f4e528bd4b6d72292ae5e84e08',
+  'EnvironmentProbed.v1.json': 'f15dd98017770d75a905636cf6b75d974113f31672852f988ac7a751033c22ee',
   'ExecutionFailed.v1.json': '6545b626ac3531f10bf7d7078e42194fa256c427dd7c9c703cb13432bf2ef2fe',
   'ExecutionFinished.v1.json': '2a794e9863d84aa754975da79f02d22a816cf0afa9fe9bf9f86f8415bb839f5d',
   'ExecutionStarted.v1.json': '99aa7fda2e93760dda5afa5fb41ca4874e351ceb97eb5808189ef6d81794bc2b',

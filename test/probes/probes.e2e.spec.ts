@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Environment } from '../../src/environments/state.js';
+import type { ProbeAnswer } from '../../src/probes/http/probes.controller.js';
+import { Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 
 let service: Service;
 let sshd: TestSshd;
+let witness: Witness;
 const companyId = randomUUID();
 
 beforeAll(async () => {
   sshd = await startSshd();
   service = await serve();
+  witness = await Witness.of(service.connection);
 });
 afterAll(async () => {
+  await witness?.close();
   await service?.close();
   await sshd?.stop();
 });
@@ -28,6 +33,7 @@ const probeConfig = (wish: object): Promise<Record<string, unknown>> =>
 test('a config that is not stored is probed, stores nothing, and shows no key', async () => {
   const answer = await probeConfig({ driver: 'ssh', config: config() });
   expect(answer).toMatchObject({ ok: true, driver: 'ssh', details: { reasonCode: null } });
+  expect(await witness.events()).toEqual([]);
   expect(JSON.stringify(answer)).not.toContain('PRIVATE KEY');
   expect(await service.api.expect(200, 'GET', `/api/companies/${companyId}/environments`)).toEqual([]);
   expect(await service.api.expect(200, 'GET', `/api/companies/${companyId}/secrets`)).toMatchObject({ items: [] });
@@ -60,6 +66,33 @@ test('a stored environment is probed with its secret, and its lease tells how to
   expect(await service.api.expect(200, 'GET', `${path}?adapterType=process`)).toBeNull();
   await service.api.release(lease.id);
   expect((await service.api.send('GET', path)).status).toBe(409);
+});
+
+test('what a probe of a stored environment finds is recorded once, without a secret, and changes nothing of it', async () => {
+  const wanted = { name: 'Other', driver: 'ssh', config: { ...config(), knownHosts: null } };
+  const made = await service.api.createEnvironment(companyId, wanted);
+  const head = await witness.head();
+  const headers = { 'idempotency-key': randomUUID() };
+  const probe = () => service.api.send<object>('POST', `/api/environments/${made.id}/probe`, {}, headers);
+  const [first, again] = [await probe(), await probe()];
+  expect(again.body).toEqual(first.body);
+
+  const recorded = await witness.events(head);
+  expect(recorded).toMatchObject([
+    {
+      type: 'EnvironmentProbed',
+      stream: `environment-${made.id}`,
+      actor: 'operator:local',
+      data: { driver: 'ssh', ok: false, reasonCode: 'host_key_mismatch', durationMs: expect.any(Number) },
+    },
+  ]);
+  expect(recorded[0]?.data).toMatchObject({ steps: (first.body as ProbeAnswer).details?.['steps'] });
+  expect(JSON.stringify(recorded)).not.toContain('PRIVATE KEY');
+  expect(first.headers.get('x-event-position')).toBe(String(recorded[0]?.position));
+
+  expect(await service.api.environment(made.id)).toEqual(made);
+  await witness.expectTablesToBeTheFold(await witness.events());
+  await service.api.patchEnvironment(made.id, { name: 'Renamed' }, { 'if-match': `"${made.version}"` });
 });
 
 test('capabilities say what may run where', async () => {

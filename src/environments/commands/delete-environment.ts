@@ -39,7 +39,7 @@ export class DeleteEnvironmentHandler implements ICommandHandler<DeleteEnvironme
     await this.commands.execute(new ClearLeavings(environmentId, context));
     const outcome = await this.runner.run(companyId, context, async () => {
       const basis = await this.store.basis(companyId, environmentId);
-      requireVersion(expectedVersion, basis.environment.version);
+      requireVersion(expectedVersion, basis.environment.state);
       // The leases are this stream's children. One that is acquired between this question and the append makes the
       // append fail, because the write demands that there is none.
       const leases = await this.log.read.openChildren(stream);

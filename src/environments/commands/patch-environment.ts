@@ -39,7 +39,7 @@ export class PatchEnvironmentHandler implements ICommandHandler<PatchEnvironment
     const outcome = await this.runner.run(companyId, context, async () => {
       const basis = await this.store.basis(companyId, environmentId);
       const { state, version } = basis.environment;
-      requireVersion(expectedVersion, version);
+      requireVersion(expectedVersion, state);
       const planned = await this.wholeConfig(state, patch);
       const whole = planned === null ? patch : { ...patch, config: planned.config };
       const facts = factsOf(patchEnvironment(whole, state, basis.claim.state));

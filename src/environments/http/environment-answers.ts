@@ -22,8 +22,8 @@ export class EnvironmentAnswer implements Environment {
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) metadata!: JsonObject | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
-  @ApiProperty({ description: 'How many events it has had; give it as `If-Match`.' }) version!: number;
-  @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
+  @ApiProperty({ description: 'It grows with every change; give it as `If-Match`.' }) version!: number;
+  @ApiProperty({ description: 'Log position of its newest change.' }) position!: number;
   @ApiPropertyOptional({ description: 'There, and true, where the caller may not manage environments.' })
   configRedacted?: boolean;
   @ApiPropertyOptional({ description: 'As `configRedacted`.' }) metadataRedacted?: boolean;

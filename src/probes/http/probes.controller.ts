@@ -1,10 +1,12 @@
-import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsIn, ValidateIf } from 'class-validator';
+import type { FastifyReply } from 'fastify';
+import type { CommandContext } from '../../commands/command-context.js';
 import { DriverRegistry } from '../../drivers/driver-registry.js';
 import type { JsonObject, ProbeResult } from '../../drivers/runtime-driver.js';
 import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../environments/driver-names.js';
-import { ApiAnswer, ApiProblems, ApiRequest, IsJsonObject, Requires, UuidParam } from '../../http/index.js';
+import { ApiAnswer, ApiProblems, ApiRequest, Context, IsJsonObject, Requires, UuidParam } from '../../http/index.js';
 import { capabilitiesOf, type Capabilities } from '../capabilities.js';
 import { Probes } from '../probes.js';
 
@@ -50,17 +52,26 @@ export class ProbesController {
   @Post('environments/:id/probe')
   @HttpCode(200)
   @Requires('environments:manage', 'environment')
-  @ApiOperation({ summary: 'Probe an environment', description: 'A failed probe is an answer too.' })
+  @ApiOperation({
+    summary: 'Probe an environment',
+    description: 'A failed probe is an answer too. What was found is recorded.',
+  })
   @ApiAnswer({ status: 200, description: 'What was found.', type: ProbeAnswer, example: PROBE_EXAMPLE })
-  @ApiProblems('environment_not_found', 'unsupported_environment')
-  probe(@UuidParam('id') environmentId: string): Promise<ProbeResult> {
-    return this.probes.ofEnvironment(environmentId);
+  @ApiProblems('environment_not_found', 'unsupported_environment', 'version_conflict', 'idempotency_key_reused')
+  async probe(
+    @UuidParam('id') environmentId: string,
+    @Context() context: CommandContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ProbeResult> {
+    const { result, position } = await this.probes.ofEnvironment(environmentId, context);
+    void reply.header('X-Event-Position', position);
+    return result;
   }
 
   @Post('companies/:companyId/environments/probe-config')
   @HttpCode(200)
   @Requires('environments:manage', 'company')
-  @ApiOperation({ summary: 'Probe a config that is not stored' })
+  @ApiOperation({ summary: 'Probe a config that is not stored', description: 'Nothing is recorded.' })
   @ApiRequest(ProbeConfigBody, { local: { summary: 'This machine', value: { driver: 'local', config: {} } } })
   @ApiAnswer({ status: 200, description: 'What was found.', type: ProbeAnswer, example: PROBE_EXAMPLE })
   @ApiProblems('unsupported_environment')
