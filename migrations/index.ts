@@ -4,6 +4,7 @@ import { OpenStreamsIndex1700000000002 } from './1700000000002-open-streams-inde
 import { Secrets1700000000003 } from './1700000000003-secrets.js';
 import { Access1700000000004 } from './1700000000004-access.js';
 import { CorrelationKeyMoves1700000000005 } from './1700000000005-correlation-key-moves.js';
+import { ExecutionsUnderWay1700000000006 } from './1700000000006-executions-under-way.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   Secrets1700000000003,
   Access1700000000004,
   CorrelationKeyMoves1700000000005,
+  ExecutionsUnderWay1700000000006,
 ];

@@ -8,10 +8,11 @@ import { failureText } from '../drivers/failure-text.js';
 import type { ExecutionResult, HeldLease } from '../drivers/runtime-driver.js';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { newId } from '../ids/new-id.js';
-import type { LeaseEvent } from '../leases/events.js';
 import { LeaseStore } from '../leases/lease-store.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import type { Lease } from '../leases/state.js';
+import { ExecutionEnds } from './execution-ends.js';
+import { UnderWay } from './under-way.js';
 
 export interface ExecutionWish {
   readonly command: string;
@@ -44,6 +45,8 @@ export class Executions {
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
     private readonly waiter: LeaseWaiter,
+    private readonly underWay: UnderWay,
+    private readonly ends: ExecutionEnds,
   ) {}
 
   /**
@@ -62,18 +65,30 @@ export class Executions {
       const detail = `${driver.displayName}: this service runs no commands there.`;
       throw new LeaseholdError('unsupported_operation', detail, { leaseId });
     }
-    const outcome = await this.runner.run(first.companyId, context, async () => {
-      const before = await this.leases.current(leaseId);
-      const lease = active(before.state);
-      const data = { executionId, command, args: [...args], cwd, timeoutMs };
-      const writes = [this.leases.write(this.runner, leaseId, before, [{ type: 'ExecutionStarted', data }])];
-      return { writes, guards: [], result: { executionId }, lease };
-    });
-    if (outcome.kind === 'done') return { lease: outcome.plan.lease, executionId };
-    throw new LeaseholdError('execution_not_repeatable', 'The command with this key was begun before.', { leaseId });
+    // First, so that there is no moment at which the log has a command that nobody answers for.
+    await this.underWay.enter(executionId, leaseId);
+    try {
+      const outcome = await this.runner.run(first.companyId, context, async () => {
+        const before = await this.leases.current(leaseId);
+        active(before.state);
+        const data = { executionId, command, args: [...args], cwd, timeoutMs };
+        const writes = [this.leases.write(this.runner, leaseId, before, [{ type: 'ExecutionStarted', data }])];
+        return { writes, guards: [], result: { executionId }, before };
+      });
+      if (outcome.kind === 'done') {
+        return { lease: active(this.leases.advance(leaseId, outcome.plan.before, outcome.events)), executionId };
+      }
+      throw new LeaseholdError('execution_not_repeatable', 'The command with this key was begun before.', { leaseId });
+    } catch (error) {
+      this.underWay.leave(executionId);
+      throw error;
+    }
   }
 
-  /** Runs it. The lease's end ends it too. @throws DriverError, or what the signal was aborted with */
+  /**
+   * Runs it. The lease's end ends it too, and so does whoever has taken this process for lost.
+   * @throws DriverError, or what the signal was aborted with
+   */
   async run(
     lease: ActiveLease,
     executionId: string,
@@ -83,12 +98,16 @@ export class Executions {
     caller: AbortSignal,
   ): Promise<Execution> {
     const { id: leaseId, companyId, fence, terms, grant } = lease;
+    const isOver = ({ status, executions }: Lease): boolean => status !== 'active' || !(executionId in executions);
     const { providerLeaseId, teardown } = grant;
     const held: HeldLease = { companyId, leaseId, fence, providerLeaseId, teardown };
     const [over, ended] = [new AbortController(), new AbortController()];
     void this.waiter
-      .until(lease, ({ status }) => status !== 'active', wish.timeoutMs, over.signal)
-      .then(({ status }) => status !== 'active' && ended.abort(new Error('The lease has ended.')))
+      .until(lease, isOver, wish.timeoutMs, over.signal)
+      .then(
+        (now) =>
+          isOver(now) && ended.abort(new Error(now.status === 'active' ? 'It was given up.' : 'The lease has ended.')),
+      )
       .catch(() => undefined);
     const startedAt = performance.now();
     const duration = (): number => Math.round(performance.now() - startedAt);
@@ -105,24 +124,20 @@ export class Executions {
       });
       const facts = { executionId, exitCode, signal: by, timedOut, durationMs: duration() };
       const data = { ...facts, truncated: streams.truncated() };
-      await this.record(leaseId, companyId, { type: 'ExecutionFinished', data }, context);
+      await this.ends.record(leaseId, { type: 'ExecutionFinished', data }, context);
+      this.underWay.settle(executionId);
       return facts;
     } catch (error) {
       const { failureClass, reasonCode } =
         error instanceof DriverError ? error : ({ failureClass: 'permanent', reasonCode: 'driver_failed' } as const);
       const data = { executionId, failureClass, reasonCode, failureReason: failureText(error) };
-      await this.record(leaseId, companyId, { type: 'ExecutionFailed', data }, context);
+      await this.ends.record(leaseId, { type: 'ExecutionFailed', data }, context);
+      this.underWay.settle(executionId);
       throw error;
     } finally {
       over.abort();
+      this.underWay.leave(executionId);
     }
-  }
-
-  private async record(leaseId: string, companyId: string, event: LeaseEvent, context: CommandContext): Promise<void> {
-    await this.runner.run(companyId, { ...context, idempotency: null }, async () => {
-      const before = await this.leases.current(leaseId);
-      return { writes: [this.leases.write(this.runner, leaseId, before, [event])], guards: [], result: {} };
-    });
   }
 }
 

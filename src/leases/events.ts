@@ -197,7 +197,10 @@ export const ExecutionFinished = defineEvent(
   }),
 );
 
-/** It could not be run, was refused by the host (`stale_fence`), or nobody knows how it ended (`connection_lost`). */
+/**
+ * It could not be run, was refused by the host (`stale_fence`), or nobody knows how it ended: the host was lost
+ * (`connection_lost`), or the service's own process that ran it (`process_lost`).
+ */
 export const ExecutionFailed = defineEvent('ExecutionFailed', Type.Object({ executionId: Uuid, ...Failure }));
 
 /** The workspace is there; `record` is the seed's realization record. No secrets. */

@@ -68,7 +68,7 @@ export type AdapterType = (typeof ADAPTER_TYPES)[number];
 /** Adapters that only run on the caller's own machine; the others may also run on `ssh` and `sandbox` (SEED, "Capabilities"). */
 export const LOCAL_ONLY_ADAPTERS: readonly AdapterType[] = ['process', 'http', 'openclaw_gateway'];
 
-/** Why a lease has ended, or is about to. Every ending has one. */
+/** Why a lease or a command has ended, or is about to. Every ending has one. */
 export const REASON_CODES = [
   'released_by_caller',
   'expired_by_caller',
@@ -77,6 +77,7 @@ export const REASON_CODES = [
   'ttl_elapsed',
   'idle_ttl_elapsed',
   'max_ttl_elapsed',
+  'process_lost',
   ...DRIVER_REASONS,
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];

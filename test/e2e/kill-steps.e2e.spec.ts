@@ -160,6 +160,18 @@ describe.each(['postgres', 'redis'])('killed at every step, with the queue on %s
     SLOW,
   );
 
+  test('every command that began has one end', async () => {
+    const idsOf = async (types: RegExp): Promise<string[]> =>
+      (await witness.events())
+        .filter(({ type }) => types.test(type))
+        .map(({ data }) => (data as { executionId: string }).executionId)
+        .sort();
+    const began = await idsOf(/^ExecutionStarted$/);
+    const ended = (): Promise<string[]> => idsOf(/^Execution(Finished|Failed)$/);
+    while ((await ended()).length < began.length) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await ended()).toEqual(began);
+  });
+
   test('after all that, the log is sound and the read models are its fold', async () => {
     const events = await witness.events();
     expectSoundLog(events);
