@@ -7,6 +7,7 @@ import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { createHttpApp } from './http/index.js';
+import { readKeyFile } from './secrets/key-file.js';
 
 /** Also when it comes while the service is still starting: what has been started by then is stopped. A second one kills. */
 const stopRequested = new Promise<void>((resolve) => {
@@ -23,6 +24,8 @@ async function main(): Promise<void> {
       throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
     });
     await refuseToBeOpen(config, database.client);
+    // Nest would tell of it with a stack trace.
+    await readKeyFile(config.dataDir);
     const app = await createHttpApp(AppModule.on(database.client, config), config.allowedOrigins);
     try {
       if (config.role === 'worker') {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../config/config.js';
 import { KEY_PATTERN, randomKey } from './master-key.js';
@@ -13,12 +13,12 @@ function pathOf(dataDir: string): string {
   return join(dataDir, 'secrets.key');
 }
 
-/** The keys of the file, newest first; null where there is no file. @throws ConfigError when the file has none */
+/**
+ * The keys of the file, newest first; null where there is no file.
+ * @throws ConfigError when the file has none, or others than its owner may read or change it
+ */
 export async function readKeyFile(dataDir: string): Promise<readonly string[] | null> {
-  const text = await readFile(pathOf(dataDir), 'utf8').catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return null;
-    throw error;
-  });
+  const text = await readPrivate(pathOf(dataDir));
   if (text === null) return null;
   const keys = text.split('\n').filter((line) => KEY_PATTERN.test(line));
   if (keys.length > 0) return keys.reverse();
@@ -54,6 +54,26 @@ export async function rotateKeyFile(dataDir: string): Promise<void> {
   await readOrMakeKeyFile(dataDir);
   // The line break before it ends a line that a crash cut off.
   await writeSynced(pathOf(dataDir), 'a', `\n${randomKey()}\n`);
+}
+
+/** What the file holds; null where there is none. It is refused rather than put right: who has read it has the keys. */
+async function readPrivate(path: string): Promise<string | null> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
+  });
+  if (file === null) return null;
+  try {
+    const mode = (await file.stat()).mode & 0o777;
+    if ((mode & 0o077) === 0) return await file.readFile('utf8');
+    throw new ConfigError(
+      `${path} has mode ${mode.toString(8).padStart(4, '0')}: others than its owner may use the master keys in it. ` +
+        `Run \`chmod 600 ${path}\`. If somebody may have read it, also replace the key once the service runs: ` +
+        'npm run leasehold -- secrets rotate-master-key',
+    );
+  } finally {
+    await file.close();
+  }
 }
 
 /** Without it a power cut may take the name of a file whose key has sealed something already. */

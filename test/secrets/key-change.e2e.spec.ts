@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -50,6 +50,23 @@ async function sealedBy(key: string): Promise<void> {
     await client.end();
   }
 }
+
+describe('a service whose key file others can read', () => {
+  it('does not start, and says what to do', async () => {
+    const made = await home.start();
+    await made.interrupt();
+    const file = join(home.dataDir, 'secrets.key');
+    await chmod(file, 0o644);
+    const refused = home.spawn();
+    expect(await refused.exited()).toBe(1);
+    expect(refused.output).toContain(`Leasehold does not start.\n${file} has mode 0644`);
+    expect(refused.output).toContain(`chmod 600 ${file}`);
+    expect(refused.output).not.toMatch(/\n\s+at /);
+    await chmod(file, 0o600);
+    const again = await home.start();
+    expect(await again.interrupt()).toBe(0);
+  }, 60_000);
+});
 
 describe('a service whose master key changes', () => {
   it('moves from the key file to a setting and to another, answers repeats, and does not start without the key', async () => {

@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ConfigError } from '../../src/config/config.js';
 import { rotateKeyFile } from '../../src/secrets/key-file.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
 import { MasterKey, randomKey } from '../../src/secrets/master-key.js';
@@ -51,6 +52,30 @@ describe('the key file', () => {
     await open();
     await writeFile(keyFile(), 'not a key\n');
     await expect(open()).rejects.toThrow('holds no key');
+  });
+
+  it.each(['0640', '0604', '0620', '0602'])(
+    'is refused when its mode is %s, and used when it was put right',
+    async (mode) => {
+      const { id } = (await open()).current;
+      await chmod(keyFile(), Number.parseInt(mode, 8));
+      await expect(open()).rejects.toThrow(`${keyFile()} has mode ${mode}`);
+      await expect(open(randomKey())).rejects.toThrow(`chmod 600 ${keyFile()}`);
+      await expect(rotateKeyFile(dataDir)).rejects.toThrow(ConfigError);
+      await chmod(keyFile(), 0o600);
+      expect((await open()).current.id).toBe(id);
+    },
+  );
+
+  it('is made for its owner alone whatever the umask, and keeps its mode when it gets a new key', async () => {
+    const umask = process.umask(0);
+    try {
+      await open();
+    } finally {
+      process.umask(umask);
+    }
+    await rotateKeyFile(dataDir);
+    expect((await stat(keyFile())).mode & 0o777).toBe(0o600);
   });
 
   it('keeps its older keys when it gets a new one, also from two at once', async () => {
