@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { createToken, revokeToken, type WantedToken } from './access/token-changes.js';
 import { tokenJson, type TokenJson } from './access/token-json.js';
 import { allTokens } from './access/token-rows.js';
-import { ConfigError, readConfig } from './config/config.js';
+import { ConfigError, readConfig, type Config } from './config/config.js';
 import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
@@ -12,6 +12,7 @@ import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
 import { isUuid, PERMISSIONS } from './http/index.js';
 import { newId } from './ids/new-id.js';
+import { replaceMasterKey, type Replacement } from './secrets/replace-master-key.js';
 
 /** Documented in the README. */
 const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
@@ -46,13 +47,14 @@ const time = (text: string): Date => {
 };
 
 /** Runs work on the log of the database that the service's settings name; what is told meanwhile goes to stderr. */
-async function onLog(work: (log: EventLog) => Promise<void>): Promise<void> {
-  const database = await connectDatabase(readConfig(process.env), (message) => console.error(message));
+async function onLog(work: (log: EventLog, config: Config) => Promise<void>): Promise<void> {
+  const config = readConfig(process.env);
+  const database = await connectDatabase(config, (message) => console.error(message));
   try {
     await migrate(database.client);
     const pool = createLogPool({ ...database.client, max: 2 });
     const log = new EventLog(pool, database.client, new EventCatalogue(EVENT_DEFINITIONS));
-    await work(log).finally(() => log.close().finally(() => pool.end()));
+    await work(log, config).finally(() => log.close().finally(() => pool.end()));
   } finally {
     await database.leave();
   }
@@ -63,6 +65,15 @@ function lineOf({ id, name, companies, permissions, expiresAt, lastUsedAt, revok
   const state = revokedAt === null ? ended : 'revoked';
   const scope = companies === null ? 'every company' : companies.join(',');
   return [id, state, name, permissions.join(',') || '-', scope, `last used ${lastUsedAt ?? 'never'}`].join('\t');
+}
+
+function replaced({ keyId, sealed, olderKeyIds }: Replacement, { secretsKey }: Config): string {
+  const older = olderKeyIds.join(', ') || 'none';
+  const rest =
+    secretsKey === null
+      ? 'Start the services again. Back up secrets.key in the data folder; older keys stay in it.'
+      : 'Start the services with the same LEASEHOLD_SECRETS_KEY; LEASEHOLD_SECRETS_KEY_PREVIOUS is not needed any more.';
+  return `Every secret is sealed by the master key ${keyId} (${sealed} just now). Not used any more: ${older}.\n${rest}`;
 }
 
 const program = new Command('leasehold').description('Operates a Leasehold service.').exitOverride();
@@ -114,6 +125,29 @@ tokens
     onLog(async (log) => {
       const token = tokenJson(await revokeToken(log, id, { actor: ACTOR, correlationId: newId() }));
       console.log(options.json === true ? JSON.stringify(token) : lineOf(token));
+    }),
+  );
+
+program
+  .command('secrets')
+  .description('Stored values that configs refer to.')
+  .command('rotate-master-key')
+  .description('Have every secret sealed by a new master key')
+  .option('--resume', 'go on with a rotation that was interrupted: make no other key')
+  .option('--json', 'answer in JSON')
+  .addHelpText(
+    'after',
+    `
+Where the key is in secrets.key in the data folder, a new one is made and added to that file. Where it is in
+LEASEHOLD_SECRETS_KEY, set that to the new key and LEASEHOLD_SECRETS_KEY_PREVIOUS to the old one, then run this.
+Services may run meanwhile; start them again afterwards, so that they seal by the new key too.
+Interrupted, it loses nothing: run it again, with --resume to make no other key.`,
+  )
+  .action((options: { readonly resume?: boolean; readonly json?: boolean }) =>
+    onLog(async (log, config) => {
+      const done = await replaceMasterKey(log.pool, config, options.resume === true);
+      if (options.json === true) console.log(JSON.stringify(done));
+      else console.log(replaced(done, config));
     }),
   );
 

@@ -39,6 +39,14 @@ export async function deleteVersions(on: Queryable, secretIds: readonly string[]
   await on.query('DELETE FROM secret_versions WHERE secret_id = ANY ($1::uuid[])', [secretIds]);
 }
 
+/** How many rows each key has sealed. */
+export async function countByKey(on: Queryable): Promise<{ readonly keyId: string; readonly rows: number }[]> {
+  const { rows } = await on.query<{ keyId: string; rows: number }>(
+    'SELECT key_id AS "keyId", count(*)::int AS rows FROM secret_versions GROUP BY key_id ORDER BY key_id',
+  );
+  return rows;
+}
+
 /** Rows that were sealed by one of these keys, locked; those that another process has locked are left to it. */
 export async function lockVersionsUnder(
   client: PoolClient,

@@ -1,12 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { useSecret } from '../support/secrets-used.js';
+import { leasehold as runCli } from '../support/cli.js';
 import { ServiceHome } from '../support/service.js';
-
-const CLI = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli.js');
 
 let home: ServiceHome;
 beforeAll(async () => {
@@ -14,18 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => home?.close());
 
-async function leasehold(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const { PATH = '', HOME = '' } = process.env;
-  const env = { PATH, HOME, LEASEHOLD_DATA_DIR: home.dataDir };
-  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  await once(child, 'close');
-  const token = /lh_[\w-]{40,}/.exec(out)?.[0];
-  if (token !== undefined) useSecret('token', token);
-  return { code: child.exitCode, out, err };
-}
+const leasehold = (...args: string[]) => runCli({ LEASEHOLD_DATA_DIR: home.dataDir }, ...args);
 
 test('the first token is made without a service, and only then may it listen to the network', async () => {
   const refused = home.spawn({ HOST: '0.0.0.0' });
