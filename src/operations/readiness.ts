@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Projections } from '../projections/index.js';
+import { Projections, type ProjectionStatus } from '../projections/index.js';
 
 export interface Check {
   readonly ok: boolean;
@@ -40,13 +40,18 @@ export class ReadinessCheck {
   }
 
   private async projectionsCheck(): Promise<Check> {
-    const statuses = await this.projections.status();
-    const problems = statuses.flatMap(({ name, state, lag }) => {
-      if (state === 'still') return [`${name} has a version that this release cannot feed`];
-      return lag > MAX_LAG ? [`${name} is ${lag} events behind`] : [];
-    });
+    const problems = (await this.projections.status()).flatMap((status) => problemOf(status) ?? []);
     return { ok: problems.length === 0, detail: problems.join('; ') || 'all have caught up' };
   }
+}
+
+function problemOf({ name, state, version, codeVersion, lag, rebuild }: ProjectionStatus): string | null {
+  if (rebuild && version < codeVersion) {
+    const done = `${name} is being rebuilt for this release (${Math.floor(rebuild.progress * 100)} %)`;
+    return rebuild.parked > 0 ? `${done}, which ${rebuild.parked} parked streams may hold up` : done;
+  }
+  if (state === 'still') return `${name} has a version that this release cannot feed`;
+  return lag > MAX_LAG ? `${name} is ${lag} events behind` : null;
 }
 
 async function checked(check: () => Promise<Check>): Promise<Check> {

@@ -39,15 +39,16 @@ const RECHECK_MS = 100;
  *
  * A process feeds the generations whose version its code has. So while a new release builds its own generation, the live
  * one is fed by the old release for as long as that runs, and stands still from then on until the switch. Code that is
- * older than the live generation feeds nothing, and rebuilds only when it is told to.
+ * older than the live generation feeds nothing, and rebuilds only when it is told to. Code that is newer than the live
+ * generation does not read it: its columns may not be there yet, nor what its fold adds.
  */
 export class Projections {
   private readonly definitions: ReadonlyMap<string, Projection<object>>;
   private readonly options: ProjectionsOptions;
   /** What this process feeds, by subscription. */
   private readonly fed = new Set<string>();
-  /** The subscription of each projection's live generation, as last seen. */
-  private live = new Map<string, string>();
+  /** Each projection's live generation, as last seen. */
+  private live = new Map<string, Pick<Generation, 'subscription' | 'version'>>();
   private refreshing: Promise<void> | null = null;
   /** Subscriptions of generations that could not be switched, and when that is tried again. */
   private readonly blocked = new Map<string, number>();
@@ -82,24 +83,34 @@ export class Projections {
   }
 
   /**
-   * Resolves true once a query of the projection sees all events up to the position; false after the time.
+   * Resolves true once a query of the projection sees all events up to the position, in a generation that this code can
+   * read; false after the time.
    * @throws LeaseholdError `projection_not_found`
    */
   async caughtUp(name: string, position: number, timeoutMs: number): Promise<boolean> {
-    this.definition(name);
     const deadline = performance.now() + timeoutMs;
     for (;;) {
-      const live = this.live.get(name);
-      const left = deadline - performance.now();
+      const live = this.isReadable(name) ? this.live.get(name) : undefined;
+      const left = Math.min(deadline - performance.now(), RECHECK_MS);
       // Also true of a generation that has been replaced since: it stood still before its successor reached it.
-      if (live !== undefined && (await this.runner.caughtUp(live, position, Math.min(left, RECHECK_MS)))) return true;
+      if (live !== undefined && (await this.runner.caughtUp(live.subscription, position, left))) return true;
       if (performance.now() >= deadline || this.timer === null) return false;
-      const known = await this.refresh().then(
-        () => this.live.has(name),
+      const readable = await this.refresh().then(
+        () => this.isReadable(name),
         () => false,
       );
-      if (!known) await new Promise((resolve) => setTimeout(resolve, RECHECK_MS));
+      if (!readable) await new Promise((resolve) => setTimeout(resolve, RECHECK_MS));
     }
+  }
+
+  /**
+   * Whether the live generation, as last seen, is not older than this code.
+   * @throws LeaseholdError `projection_not_found`
+   */
+  isReadable(name: string): boolean {
+    const { version } = this.definition(name);
+    const live = this.live.get(name);
+    return live !== undefined && live.version >= version;
   }
 
   /**
@@ -162,7 +173,7 @@ export class Projections {
 
   private async readAndFeed(): Promise<void> {
     const generations = await readGenerations(this.log.pool, [...this.definitions.keys()]);
-    this.live = new Map(generations.filter((g) => g.state === 'live').map((g) => [g.name, g.subscription]));
+    this.live = new Map(generations.filter(({ state }) => state === 'live').map((live) => [live.name, live]));
     if (!this.options.project) return;
     const toFeed = generations.filter(
       ({ name, state, version }) =>
@@ -201,10 +212,10 @@ export class Projections {
   private async trySwitch(turn: OwnerTurn, successor: Parameters<typeof switchOver>[2]): Promise<void> {
     const { name, generation, subscription } = successor.generation;
     const isBlocked = performance.now() < (this.blocked.get(subscription) ?? 0);
-    if (isBlocked || this.live.get(name) === subscription) return;
+    if (isBlocked || this.live.get(name)?.subscription === subscription) return;
     const result = await switchOver(this.log, turn, successor);
     if (result.kind === 'switched') {
-      this.live.set(name, subscription);
+      this.live.set(name, successor.generation);
       this.options.log('info', 'a read model was switched', { projection: name, generation, from: result.from });
     } else if (result.kind === 'blocked') {
       const isNew = !this.blocked.has(subscription);

@@ -22,7 +22,7 @@ export class ReadModelGate implements OnApplicationBootstrap {
 
   /**
    * Waits until the read model has everything that this process has appended or found in the log when it began, and
-   * everything up to `minPosition`.
+   * everything up to `minPosition`, in a version that this release can read.
    * @throws LeaseholdError read_model_behind after five seconds; position_ahead_of_log
    */
   async reached(projection: string, minPosition: number | null): Promise<void> {
@@ -35,6 +35,9 @@ export class ReadModelGate implements OnApplicationBootstrap {
     }
     const position = Math.max(own, minPosition ?? 0);
     if (await this.projections.caughtUp(projection, position, TIMEOUT_MS)) return;
-    throw new LeaseholdError('read_model_behind', `The read model "${projection}" has not reached ${position} yet.`);
+    const why = this.projections.isReadable(projection)
+      ? `has not reached ${position} yet`
+      : 'is still being rebuilt for this release';
+    throw new LeaseholdError('read_model_behind', `The read model "${projection}" ${why}.`);
   }
 }

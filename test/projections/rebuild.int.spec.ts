@@ -234,9 +234,33 @@ describe('a new release', () => {
     expect(await restarted.all.status()).toMatchObject([
       { codeVersion: 1, version: 2, generation: 2, state: 'still', rebuild: null },
     ]);
+    // What is there is not older than its code.
+    expect(restarted.all.isReadable('tallies')).toBe(true);
     // Going back is a decision of the operator's.
     expect(await restarted.all.rebuild('tallies')).toBe(3);
     await until(async () => (await liveGeneration()) === 3);
     expect(await rows()).toEqual(foldAll(TALLIES, await allEvents(writer.log)));
+  });
+
+  it('does not read what an older one has left, however far that has come, until its own is live', async () => {
+    const position = await fill(10, 20);
+    const old = await open();
+    expect(await old.all.caughtUp('tallies', position, 3_000)).toBe(true);
+    let holdUp = true;
+    const held: Projection<NewerTallyRow> = {
+      ...NEWER,
+      fold(row, event) {
+        if (holdUp) throw new Error('not yet');
+        return NEWER.fold(row, event);
+      },
+    };
+    const newer = await open(held, { entity: NewerTallyRow, runner: { retryDelayMs: 10, tries: 1_000_000 } });
+    expect(newer.all.isReadable('tallies')).toBe(false);
+    expect(await newer.all.caughtUp('tallies', position, 300)).toBe(false);
+    expect(await old.all.caughtUp('tallies', position, 3_000)).toBe(true);
+    const waiting = newer.all.caughtUp('tallies', position, 15_000);
+    holdUp = false;
+    expect(await waiting).toBe(true);
+    expect(await liveGeneration()).toBe(2);
   });
 });
