@@ -96,7 +96,6 @@ test(
     ]);
     const [lost, kept] = [await run(victim), await run(alive)];
     await victim.kill();
-    process.kill(lost.pid, 'SIGKILL');
     const [end] = await ended(lost);
     expect(end).toMatchObject({
       type: 'ExecutionFailed',
@@ -114,6 +113,7 @@ test(
     expect(await kept.answer).toMatchObject({ status: 200, body: { signal: 'SIGTERM' } });
     expect(await endsOf(kept)).toMatchObject([{ type: 'ExecutionFinished' }]);
     expect(await endsOf(lost)).toHaveLength(1);
+    expect(isAlive(lost.pid)).toBe(false);
     while ((await witness.query('SELECT FROM executions_under_way')).length > 0) await sleep(50);
     await Promise.all([alive.interrupt(), third.interrupt()]);
   },
