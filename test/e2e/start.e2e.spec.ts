@@ -179,6 +179,8 @@ describe('settings', () => {
       workerLockMs: 10_000,
       workerConcurrency: 32,
       queuePrefix: 'leasehold',
+      keeping: { reusableSeconds: 3_600, retainedSeconds: 86_400, max: 5 },
+      syncLimitBytes: 10 * 1024 ** 3,
     };
     expect(readConfig({})).toEqual(defaults);
     expect(readConfig({ HOST: '', PORT: ' ', LEASEHOLD_DATA_DIR: '', DATABASE_URL: '' })).toEqual(defaults);
