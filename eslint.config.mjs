@@ -45,7 +45,7 @@ const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replac
 const PURE = [
   'src/**/{events,state,decide,decide-effects,decision,deadline,retry-policy}.ts',
   'src/**/*-{json,names}.ts',
-  'src/errors/catalogue.ts',
+  'src/errors/{catalogue,request-errors}.ts',
   'src/event-log/define-event.ts',
 ];
 

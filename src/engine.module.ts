@@ -23,6 +23,7 @@ import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
 import { leaseProjection } from './leases/lease-projection.js';
 import { Projections } from './projections/index.js';
+import { AsOf } from './read-models/as-of.js';
 import { ReadModelGate } from './read-models/read-model-gate.js';
 import { secretProjection } from './secrets/secret-projection.js';
 import { SECRET_EXPORTS, SECRET_PROVIDERS } from './secrets/secret-providers.js';
@@ -82,6 +83,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         },
         CommandRunner,
         ReadModelGate,
+        AsOf,
         ...SECRET_PROVIDERS,
       ],
       exports: [
@@ -92,6 +94,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         DriverRegistry,
         CommandRunner,
         ReadModelGate,
+        AsOf,
         ...SECRET_EXPORTS,
       ],
     };

@@ -56,6 +56,12 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     ).state;
   }
 
+  /** The states of several streams as they were at a position, by stream; the initial one for a stream that was not there. */
+  async manyAsOf(streams: readonly string[], position: number): Promise<(stream: string) => State> {
+    const events = await this.log.read.streamsUpTo(streams, position);
+    return (stream) => this.apply({ state: this.fold.initial, version: 0 }, events.get(stream) ?? []).state;
+  }
+
   /** The state as it was after a number of events of the stream. */
   async atVersion(stream: string, version: number): Promise<State> {
     const events = await this.log.read.stream(stream);

@@ -1,73 +1,11 @@
+import { REQUEST_ERRORS } from './request-errors.js';
+
 /**
  * Every error that a caller can meet: its stable `code`, the HTTP status that it travels with, a title that is the same
  * every time, and what to do about it. Codes are contracts: they are added, never renamed.
  */
 export const ERRORS = {
-  validation_failed: {
-    status: 400,
-    title: 'The request is not valid.',
-    remedy: 'Correct the fields named in `errors`.',
-  },
-  malformed_json: {
-    status: 400,
-    title: 'The body is not JSON.',
-    remedy: 'Send one JSON object, encoded as UTF-8.',
-  },
-  malformed_request: {
-    status: 400,
-    title: 'The request is not proper HTTP.',
-    remedy: 'See `detail`.',
-  },
-  payload_too_large: {
-    status: 413,
-    title: 'The body is too large.',
-    remedy: 'Send at most 1 MiB.',
-  },
-  unsupported_media_type: {
-    status: 415,
-    title: 'The body has a media type that is not supported.',
-    remedy: 'Send `Content-Type: application/json`.',
-  },
-  uri_too_long: {
-    status: 414,
-    title: 'The address is too long.',
-    remedy: 'Send a shorter path and query.',
-  },
-  headers_too_large: {
-    status: 431,
-    title: 'The headers are too large.',
-    remedy: 'Send at most 16 KiB of request line and headers.',
-  },
-  request_timeout: {
-    status: 408,
-    title: 'The request did not arrive in time.',
-    remedy: 'Send the whole request within 30 seconds.',
-  },
-  route_not_found: {
-    status: 404,
-    title: 'There is no such route.',
-    remedy: 'See /api/docs for the routes.',
-  },
-  unauthenticated: {
-    status: 401,
-    title: 'The request has no token that is valid.',
-    remedy: 'Send `Authorization: Bearer lh_…` with a token that is neither revoked nor expired.',
-  },
-  permission_denied: {
-    status: 403,
-    title: 'The token does not allow this.',
-    remedy: 'Use a token with the permission named in `detail`.',
-  },
-  foreign_host: {
-    status: 403,
-    title: 'The request was sent to a name that is not this service’s.',
-    remedy: 'Use its own address, or name the host in `LEASEHOLD_ALLOWED_HOSTS`.',
-  },
-  foreign_origin: {
-    status: 403,
-    title: 'The request comes from a page of another site.',
-    remedy: 'Name the origin in `LEASEHOLD_ALLOWED_ORIGINS` if it is yours.',
-  },
+  ...REQUEST_ERRORS,
   company_not_found: {
     status: 404,
     title: 'There is no such company.',
@@ -217,6 +155,16 @@ export const ERRORS = {
     status: 409,
     title: 'The idempotency key was used for another command.',
     remedy: 'Use a new key for a new command.',
+  },
+  at_in_future: {
+    status: 400,
+    title: 'That moment has not been yet.',
+    remedy: 'Use a position that the log has reached, or a time that has passed.',
+  },
+  at_before_log: {
+    status: 400,
+    title: 'That moment was before the log began.',
+    remedy: 'Use a later one: the first position is 1.',
   },
   position_ahead_of_log: {
     status: 400,

@@ -104,6 +104,47 @@ export class LogReader {
     return rows[0]?.position ?? 0;
   }
 
+  /**
+   * The position of the newest event that was recorded at a time (ISO 8601) or before it; 0 when there is none, null when
+   * the time has not passed yet. Times never fall along the log, so that it is a search by halves.
+   */
+  async positionAt(time: string): Promise<number | null> {
+    const { rows } = await this.pool.query<{ position: number; passed: boolean }>({
+      name: 'position_at',
+      text: `WITH RECURSIVE search(low, high) AS (
+          SELECT 0::bigint, coalesce((SELECT max(position) FROM events), 0)
+          UNION ALL
+          SELECT CASE WHEN e.recorded_at <= $1 THEN e.position ELSE low END,
+                 CASE WHEN e.recorded_at <= $1 THEN high ELSE e.position - 1 END
+            FROM search JOIN events e ON e.position = (low + high + 1) / 2
+           WHERE low < high)
+        SELECT low AS position, $1 < date_trunc('milliseconds', clock_timestamp()) AS passed FROM search WHERE low = high`,
+      values: [time],
+    });
+    const [found] = rows;
+    if (!found) throw new Error('The log has a gap.');
+    return found.passed ? found.position : null;
+  }
+
+  /** The events of streams up to and with a position, by stream; each stream's in their order. */
+  async streamsUpTo(streams: readonly string[], position: number): Promise<Map<string, RecordedEvent[]>> {
+    const { rows } = await this.pool.query<RecordedEvent>({
+      name: 'streams_up_to',
+      // OFFSET 0: as in `readOpenStreams`.
+      text: `SELECT ${COLUMNS} FROM unnest($1::text[]) AS wanted(in_stream)
+        CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND position <= $2 OFFSET 0) e
+        ORDER BY stream, version`,
+      values: [streams, position],
+    });
+    const byStream = new Map<string, RecordedEvent[]>();
+    for (const row of rows) {
+      const events = byStream.get(row.stream) ?? [];
+      byStream.set(row.stream, events);
+      events.push(this.catalogue.decode(row));
+    }
+    return byStream;
+  }
+
   /** What a command with this key answered first, if there was one. */
   async firstResult(companyId: string, key: string): Promise<FirstResult | null> {
     const { rows } = await this.pool.query<FirstResult>({

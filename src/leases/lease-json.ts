@@ -60,13 +60,13 @@ export function leaseJson(lease: Lease): LeaseJson {
     releasedAt: 'endedAt' in lease && lease.status !== 'retained' ? lease.endedAt : null,
     failureReason: ending?.failureReason ?? null,
     cleanupStatus: lease.cleanupStatus,
-    metadata: {
+    metadata: ordered({
       ...terms.metadata,
       ...grant?.metadata,
       ...(workspaceRealization && { workspaceRealization }),
       driver,
       executionWorkspaceMode,
-    },
+    }),
     createdAt: lease.createdAt,
     updatedAt: lease.updatedAt,
     agentId: terms.agentId,
@@ -79,4 +79,12 @@ export function leaseJson(lease: Lease): LeaseJson {
     version: lease.version,
     position: lease.position,
   };
+}
+
+/** With the names of every object sorted: the log does not keep their order, and an answer is the same whenever it is given. */
+function ordered<Value>(value: Value): Value {
+  if (Array.isArray(value)) return value.map(ordered) as Value;
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([name, inner]): [string, unknown] => [name, ordered(inner as unknown)]);
+  return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1))) as Value;
 }

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional, IsString, Length, Matches, MaxLength, ValidateIf } from 'class-validator';
-import { IsJsonObject } from '../../http/index.js';
+import { AtQuery, IsJsonObject } from '../../http/index.js';
 import {
   ENVIRONMENT_DRIVERS,
   ENVIRONMENT_STATUSES,
@@ -88,7 +88,7 @@ export class PatchEnvironmentBody {
   metadata?: JsonObject | null;
 }
 
-export class EnvironmentFilterQuery {
+export class EnvironmentFilterQuery extends AtQuery {
   @ApiPropertyOptional({ enum: ENVIRONMENT_STATUSES })
   @IsOptional()
   @IsIn(ENVIRONMENT_STATUSES)

@@ -7,14 +7,17 @@ import {
   ApiAnswer,
   ApiProblems,
   ApiRequest,
+  AtQuery,
   Context,
   From,
   IfMatch,
   MinPosition,
+  positionAsked,
   Requires,
   UuidParam,
   type Caller,
 } from '../../http/index.js';
+import { AsOf } from '../../read-models/as-of.js';
 import { CreateEnvironment } from '../commands/create-environment.js';
 import { DeleteEnvironment } from '../commands/delete-environment.js';
 import { PatchEnvironment } from '../commands/patch-environment.js';
@@ -32,6 +35,7 @@ export class EnvironmentsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly asOf: AsOf,
   ) {}
 
   @Post('companies/:companyId/environments')
@@ -69,14 +73,16 @@ export class EnvironmentsController {
     isArray: true,
     example: [ENVIRONMENT_EXAMPLE],
   })
-  @ApiProblems('read_model_behind', 'position_ahead_of_log')
+  @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
   async list(
     @UuidParam('companyId') companyId: string,
-    @Query() filter: EnvironmentFilterQuery,
+    @Query() { at: moment, ...filter }: EnvironmentFilterQuery,
     @MinPosition() minPosition: number | null,
     @From() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EnvironmentAnswer[]> {
-    const environments = await this.queries.execute(new ListEnvironments(companyId, filter, minPosition));
+    const at = await positionAsked(moment, this.asOf, reply);
+    const environments = await this.queries.execute(new ListEnvironments(companyId, filter, minPosition, at));
     return environments.map((environment) => visibleEnvironment(environment, caller));
   }
 
@@ -84,13 +90,16 @@ export class EnvironmentsController {
   @Requires(null, 'environment')
   @ApiOperation({ summary: 'Get an environment' })
   @ApiAnswer({ status: 200, description: 'The environment.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
-  @ApiProblems('environment_not_found', 'read_model_behind', 'position_ahead_of_log')
+  @ApiProblems('environment_not_found', 'read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
   async get(
     @UuidParam('id') id: string,
+    @Query() query: AtQuery,
     @MinPosition() minPosition: number | null,
     @From() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EnvironmentAnswer> {
-    return visibleEnvironment(await this.queries.execute(new GetEnvironment(id, minPosition)), caller);
+    const at = await positionAsked(query.at, this.asOf, reply);
+    return visibleEnvironment(await this.queries.execute(new GetEnvironment(id, minPosition, at)), caller);
   }
 
   @Patch('environments/:id')

@@ -1,7 +1,7 @@
 import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsJsonObject, IsUuid } from '../../http/index.js';
+import { AtQuery, IsJsonObject, IsUuid } from '../../http/index.js';
 import {
   ADAPTER_TYPES,
   LEASE_POLICIES,
@@ -124,7 +124,7 @@ export class ReleaseBody {
 const asArray = ({ value }: { value: unknown }): unknown =>
   value === undefined || Array.isArray(value) ? value : [value];
 
-class PageQuery {
+class PageQuery extends AtQuery {
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Leases in one answer.' })
   @IsOptional()
   @Type(() => Number)

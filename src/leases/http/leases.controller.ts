@@ -9,14 +9,17 @@ import {
   ApiAnswer,
   ApiProblems,
   ApiRequest,
+  AtQuery,
   Context,
   From,
   MinPosition,
+  positionAsked,
   PreferWait,
   Requires,
   UuidParam,
   type Caller,
 } from '../../http/index.js';
+import { AsOf } from '../../read-models/as-of.js';
 import { AcquireLease } from '../commands/acquire-lease.js';
 import { ReleaseLease } from '../commands/release-lease.js';
 import { ReleaseRunLeases } from '../commands/release-run-leases.js';
@@ -65,6 +68,7 @@ export class LeasesController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly waiter: LeaseWaiter,
+    private readonly asOf: AsOf,
   ) {}
 
   @Post('companies/:companyId/leases')
@@ -145,17 +149,20 @@ export class LeasesController {
     type: LeasePageAnswer,
     example: { items: [LEASE_EXAMPLE], nextCursor: null },
   })
-  @ApiProblems('read_model_behind', 'position_ahead_of_log')
+  @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
   async list(
     @UuidParam('companyId') companyId: string,
-    @Query() { limit = PAGE_SIZE, cursor, status, ...filter }: LeaseFilterQuery,
+    @Query() { limit = PAGE_SIZE, cursor, status, at: moment, ...filter }: LeaseFilterQuery,
     @MinPosition() minPosition: number | null,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LeasePageAnswer> {
+    const at = await positionAsked(moment, this.asOf, reply);
     const query = new ListLeases(
       { ...filter, companyId, ...(status && { statuses: status }) },
       limit,
       beforeFence(cursor),
       minPosition,
+      at,
     );
     const page = await this.queries.execute(query);
     return { items: page.leases.map(leaseJson), nextCursor: cursorAfter(page) };
@@ -169,19 +176,21 @@ export class LeasesController {
       'Newest first, of a deleted environment too. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on.',
   })
   @ApiAnswer({ status: 200, description: 'A bare array.', type: LeaseAnswer, isArray: true, example: [LEASE_EXAMPLE] })
-  @ApiProblems('read_model_behind', 'position_ahead_of_log')
+  @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
   async listOfEnvironment(
     @UuidParam('id') environmentId: string,
-    @Query() { limit = ENVIRONMENT_PAGE_SIZE, cursor, status }: EnvironmentLeasesQuery,
+    @Query() { limit = ENVIRONMENT_PAGE_SIZE, cursor, status, at: moment }: EnvironmentLeasesQuery,
     @MinPosition() minPosition: number | null,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LeaseJson[]> {
+    const at = await positionAsked(moment, this.asOf, reply);
     const filter = { environmentId, ...(status && { statuses: status }) };
-    const page = await this.queries.execute(new ListLeases(filter, limit, beforeFence(cursor), minPosition));
+    const page = await this.queries.execute(new ListLeases(filter, limit, beforeFence(cursor), minPosition, at));
     const next = cursorAfter(page);
     if (next !== null) {
       const parameters = new URLSearchParams({ limit: String(limit), cursor: next });
       for (const one of status ?? []) parameters.append('status', one);
+      if (at !== null) parameters.append('at', String(at));
       void reply.header('Link', `</api/environments/${environmentId}/leases?${parameters.toString()}>; rel="next"`);
     }
     return page.leases.map(leaseJson);
@@ -191,9 +200,15 @@ export class LeasesController {
   @Requires([...SEES_LEASES, 'leases:acquire'], 'lease')
   @ApiOperation({ summary: 'Get a lease' })
   @ApiAnswer({ status: 200, description: 'The lease.', type: LeaseAnswer, example: LEASE_EXAMPLE })
-  @ApiProblems('lease_not_found', 'read_model_behind', 'position_ahead_of_log')
-  async get(@UuidParam('leaseId') leaseId: string, @MinPosition() minPosition: number | null): Promise<LeaseJson> {
-    return leaseJson(await this.queries.execute(new GetLease(leaseId, minPosition)));
+  @ApiProblems('lease_not_found', 'read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
+  async get(
+    @UuidParam('leaseId') leaseId: string,
+    @Query() query: AtQuery,
+    @MinPosition() minPosition: number | null,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<LeaseJson> {
+    const at = await positionAsked(query.at, this.asOf, reply);
+    return leaseJson(await this.queries.execute(new GetLease(leaseId, minPosition, at)));
   }
 
   @Post('environment-leases/:leaseId/release')

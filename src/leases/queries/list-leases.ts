@@ -3,8 +3,10 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { In, LessThan, Repository } from 'typeorm';
 import { ReadModelGate } from '../../read-models/read-model-gate.js';
 import type { LeaseStatus } from '../lease-names.js';
+import { leaseStream } from '../events.js';
 import { leaseProjection } from '../lease-projection.js';
 import { LeaseRow } from '../lease-row.js';
+import { LeaseStore } from '../lease-store.js';
 import type { Lease } from '../state.js';
 
 export interface LeaseFilter {
@@ -22,14 +24,21 @@ export interface LeasePage {
   readonly nextBeforeFence: number | null;
 }
 
+/** Rows that are looked at in one step where many may not match. */
+const AS_OF_AT_ONCE = 1_000;
+
 /** Leases that match a filter, newest first. */
 export class ListLeases extends Query<LeasePage> {
-  /** @param beforeFence only leases older than this fence; null: from the newest. */
+  /**
+   * @param beforeFence only leases older than this fence; null: from the newest.
+   * @param at as they were at this position of the log; null: as they are
+   */
   constructor(
     readonly filter: LeaseFilter,
     readonly limit: number,
     readonly beforeFence: number | null,
     readonly minPosition: number | null,
+    readonly at: number | null = null,
   ) {
     super();
   }
@@ -40,9 +49,11 @@ export class ListLeasesHandler implements IQueryHandler<ListLeases> {
   constructor(
     @InjectRepository(LeaseRow) private readonly rows: Repository<LeaseRow>,
     private readonly gate: ReadModelGate,
+    private readonly leases: LeaseStore,
   ) {}
 
-  async execute({ filter, limit, beforeFence, minPosition }: ListLeases): Promise<LeasePage> {
+  async execute({ filter, limit, beforeFence, minPosition, at }: ListLeases): Promise<LeasePage> {
+    if (at !== null) return this.asOf(filter, limit, beforeFence, at);
     await this.gate.reached(leaseProjection.name, minPosition);
     const { statuses, ...equal } = filter;
     const rows = await this.rows.find({
@@ -54,7 +65,46 @@ export class ListLeasesHandler implements IQueryHandler<ListLeases> {
       order: { fence: 'DESC' },
       take: limit + 1,
     });
-    const leases = rows.slice(0, limit).map((row) => row.lease);
-    return { leases, nextBeforeFence: rows.length > limit ? (leases.at(-1)?.fence ?? null) : null };
+    return pageOf(
+      rows.map((row) => row.lease),
+      limit,
+    );
   }
+
+  /**
+   * A lease's status is all of a filter that changes, so that the rows say which leases come into question, in which order.
+   * Those that have changed since are folded as far as they had come.
+   */
+  private async asOf(
+    { statuses, ...equal }: LeaseFilter,
+    limit: number,
+    beforeFence: number | null,
+    at: number,
+  ): Promise<LeasePage> {
+    await this.gate.reached(leaseProjection.name, at);
+    const found: Lease[] = [];
+    const take = statuses ? AS_OF_AT_ONCE : limit + 1;
+    for (let before = Math.min(beforeFence ?? at + 1, at + 1); ;) {
+      const rows = await this.rows.find({
+        where: { ...equal, fence: LessThan(before) },
+        order: { fence: 'DESC' },
+        take,
+      });
+      const changed = rows.filter(({ lease }) => lease.position > at).map(({ id }) => leaseStream(id));
+      const stateOf = await this.leases.leases.manyAsOf(changed, at);
+      for (const { id, lease } of rows) {
+        const then = lease.position > at ? stateOf(leaseStream(id)) : lease;
+        if (then && (statuses?.includes(then.status) ?? true)) found.push(then);
+      }
+      const last = rows.at(-1);
+      if (!last || rows.length < take || found.length > limit) return pageOf(found.slice(0, limit + 1), limit);
+      before = last.fence;
+    }
+  }
+}
+
+/** @param leases one more than fit where there are more */
+function pageOf(leases: readonly Lease[], limit: number): LeasePage {
+  const page = leases.slice(0, limit);
+  return { leases: page, nextBeforeFence: leases.length > limit ? (page.at(-1)?.fence ?? null) : null };
 }

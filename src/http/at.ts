@@ -1,0 +1,60 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { IsOptional, registerDecorator } from 'class-validator';
+
+/** A moment of the log: a position, or a time (ISO 8601, UTC). */
+type Moment = { readonly position: number } | { readonly time: string };
+
+const POSITION = /^(?:pos:)?(\d{1,15})$/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
+
+/** Null for what is neither a position nor a time with an offset from UTC. */
+function parseMoment(text: unknown): Moment | null {
+  if (typeof text !== 'string') return null;
+  const position = POSITION.exec(text)?.[1];
+  if (position !== undefined) return { position: Number(position) };
+  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? null : { time: new Date(time).toISOString() };
+}
+
+/** For the query of a read that can be had as it was. */
+export class AtQuery {
+  @IsMoment()
+  at?: string;
+}
+
+/** The position that a read is asked for as of, which its answer says; null: as it is now. */
+export async function positionAsked(
+  at: string | undefined,
+  log: { position(moment: Moment): Promise<number> },
+  reply: FastifyReply,
+): Promise<number | null> {
+  const moment = at === undefined ? null : parseMoment(at);
+  if (moment === null) return null;
+  const position = await log.position(moment);
+  void reply.header('X-As-Of', position);
+  return position;
+}
+
+function IsMoment(): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({
+      type: 'string',
+      description: 'The answer as it was: a position of the log (`812` or `pos:812`) or an ISO 8601 time.',
+      example: 'pos:812',
+    }),
+    IsOptional(),
+    (target: object, key: string | symbol) =>
+      registerDecorator({
+        name: 'isMoment',
+        target: target.constructor,
+        propertyName: key.toString(),
+        validator: {
+          validate: (value: unknown) => parseMoment(value) !== null,
+          defaultMessage: () =>
+            '$property must be a position, such as 812 or pos:812, or an ISO 8601 time with its zone',
+        },
+      }),
+  );
+}
