@@ -109,7 +109,6 @@ const steps = fc.array(fc.tuple(fc.constantFrom(...WEIGHTED), fc.nat(999)), { mi
 describe('whatever was done, in whatever order', () => {
   test('a read as of a position gives the answer that the read gave then, byte for byte, after a rebuild too', async () => {
     const answers = new Map<string, string>();
-    const positions: number[] = [];
     const stories: Story[] = [];
     await fc.assert(
       fc.asyncProperty(steps, async (commands) => {
@@ -120,8 +119,9 @@ describe('whatever was done, in whatever order', () => {
           const paths = story.paths();
           const texts = await Promise.all(paths.map((path) => read(path, null)));
           const position = await head();
-          positions.push(position);
-          paths.forEach((path, index) => answers.set(`${position} ${path}`, texts[index]?.text ?? ''));
+          // An empty log has no moment.
+          if (position > 0)
+            paths.forEach((path, index) => answers.set(`${position} ${path}`, texts[index]?.text ?? ''));
         }
       }),
       { numRuns: 4, endOnFailure: true },
