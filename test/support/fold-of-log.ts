@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../../src/database/data-source.js';
@@ -11,6 +12,8 @@ import type { Connection } from './database.js';
 import { openLog, type OpenLog } from './event-log.js';
 
 const CATALOGUE = new EventCatalogue(EVENT_DEFINITIONS);
+
+const ATTEMPTS = 100;
 
 /** The service's database, seen from outside the service: its log, and the tables that queries read. */
 export class Witness {
@@ -38,7 +41,7 @@ export class Witness {
     return this.source.query(sql);
   }
 
-  /** The tables hold exactly what the log folds to. Ask only when the read models have caught up and nothing is written. */
+  /** The tables come to hold exactly what the log folds to. Ask only when nothing is written any more. */
   async expectTablesToBeTheFold(events: readonly RecordedEvent[]): Promise<void> {
     await this.expectTableToBeTheFold(leaseProjection, events);
     await this.expectTableToBeTheFold(environmentProjection, events);
@@ -54,8 +57,17 @@ export class Witness {
     projection: Projection<Row>,
     events: readonly RecordedEvent[],
   ): Promise<void> {
-    const rows = await this.source.getRepository<Row>(projection.entity).find();
-    expect(new Map(rows.map((row) => [row.id, { ...row }]))).toEqual(foldAll(projection, events));
+    const wanted = foldAll(projection, events);
+    for (let attempt = 1; ; attempt += 1) {
+      const rows = await this.source.getRepository<Row>(projection.entity).find();
+      const table = new Map(rows.map((row) => [row.id, { ...row }]));
+      // A read model that nobody has asked may be a moment behind.
+      if (attempt === ATTEMPTS || isDeepStrictEqual(table, wanted)) {
+        expect(table).toEqual(wanted);
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 }
 
