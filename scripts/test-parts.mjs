@@ -13,6 +13,7 @@ const PARTS = {
   'redis-server': 'redis-server',
   git: 'git',
   curl: 'curl',
+  bwrap: 'bubblewrap',
 };
 
 /** Asked by a package's scripts whether they may start its service. */

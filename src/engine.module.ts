@@ -17,6 +17,7 @@ import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { SECRET_READER, type SecretReader } from './drivers/secret-reader.js';
 import { SshDriver } from './drivers/ssh/ssh-driver.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
+import { BubblewrapDriver } from './drivers/sandbox/bubblewrap/bubblewrap-driver.js';
 import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
@@ -76,6 +77,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
             new DriverRegistry([
               new LocalDriver(config.localExecute),
               new FakeSandboxDriver(),
+              new BubblewrapDriver(config.dataDir),
               new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
               ...drivers,
             ]),

@@ -12,6 +12,8 @@ export const DRIVER_REASONS = [
   'workspace_not_writable',
   'disk_full',
   'tool_missing',
+  'isolation_unavailable',
+  'limit_exceeded',
   'runtime_api_unreachable',
   'secret_unavailable',
   'stale_fence',

@@ -125,6 +125,8 @@ interface AnyDriver {
   readonly provider: string | null;
   readonly displayName: string;
   readonly description: string;
+  /** Why it cannot be used on this machine, and what to do about it; absent or null where it can. */
+  readonly unavailable?: string | null;
   readonly capabilities: DriverCapabilities;
   /**
    * Fields of the config that are secrets going in. A stored config has null in their place and, beside it, a SecretRef in

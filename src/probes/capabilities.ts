@@ -50,13 +50,13 @@ export function capabilitiesOf(drivers: readonly RuntimeDriver[]): Capabilities 
     })),
     drivers: byDriver(() => true),
     sandboxProviders: Object.fromEntries(
-      providers.map(({ key, driver: { capabilities, displayName, description } }) => [
+      providers.map(({ key, driver: { capabilities, displayName, description, unavailable = null } }) => [
         key,
         {
-          status: 'supported' as const,
+          status: word(unavailable === null),
           ...capabilities,
           displayName,
-          description,
+          description: unavailable === null ? description : `${description} ${unavailable}`,
           source: 'builtin' as const,
           pluginKey: null,
           pluginId: null,

@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { pipeline, type Readable } from 'node:stream';
+import type { DriverError } from '../../driver-error.js';
+import type { ExecutionResult } from '../../runtime-driver.js';
+import type { BubblewrapConfig } from './bubblewrap-config.js';
+import { CommandOutput } from './command-output.js';
+import { LimitWatch } from './limit-watch.js';
+import { endSandbox, type RunningSandbox } from './running-sandbox.js';
+import type { SandboxCommand } from './sandbox-command.js';
+import { signalName } from './signal-names.js';
+
+const IN_FOLDER = 'cd -- "$1" || exit 126; shift; exec "$@"';
+
+/** The words that run a command in its folder. */
+export function freshCommand({ cwd, argv }: SandboxCommand): string[] {
+  return ['/bin/sh', '-c', IN_FOLDER, 'sh', cwd, ...argv];
+}
+
+/**
+ * Follows the one command that a sandbox was made for. What is left of it at its end goes with the sandbox.
+ * A command that itself ends with 128 and more cannot be told from one that a signal has ended: bwrap says no more.
+ * @throws DriverError limit_exceeded; what the signal was aborted with
+ */
+export async function followFresh(
+  sandbox: RunningSandbox,
+  files: string,
+  config: BubblewrapConfig,
+  { stdin, stdout, stderr, timeoutMs, signal }: SandboxCommand,
+): Promise<ExecutionResult> {
+  const { child, init } = sandbox;
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
+  let [timedOut, why]: [boolean, DriverError | null] = [false, null];
+  const end = (): void => void endSandbox(sandbox);
+  const tooMuch = (error: DriverError): void => {
+    why = error;
+    end();
+  };
+  const timer = setTimeout(() => {
+    timedOut = true;
+    end();
+  }, timeoutMs);
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  const watch = new LimitWatch(init, files, config, tooMuch);
+  watch.start();
+  const output = new CommandOutput([stdout, stderr], config.outputBytes, tooMuch);
+  flow(child.stdout, (data, taken) => output.write(0, data, taken));
+  flow(child.stderr, (data, taken) => output.write(1, data, taken));
+  if (stdin) pipeline(stdin, child.stdin, () => undefined);
+  else child.stdin.end();
+  try {
+    const [code, by] = await closed;
+    signal.throwIfAborted();
+    if (why) throw why as DriverError;
+    if (code === null || code <= 128) return { exitCode: code, signal: by, timedOut };
+    return { exitCode: null, signal: signalName(code - 128), timedOut };
+  } finally {
+    clearTimeout(timer);
+    watch.stop();
+    signal.removeEventListener('abort', end);
+    stdin?.destroy();
+    await endSandbox(sandbox);
+  }
+}
+
+function flow(source: Readable, take: (data: Buffer, taken: () => void) => void): void {
+  source.on('data', (data: Buffer) => {
+    source.pause();
+    take(data, () => source.resume());
+  });
+}

@@ -1,0 +1,130 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { DriverError } from '../../driver-error.js';
+import type { SandboxLimits } from './bubblewrap-config.js';
+import { limitExceeded } from './command-output.js';
+import type { ProcessId } from './processes.js';
+
+const run = promisify(execFile);
+
+const MEMORY_EVERY_MS = 100;
+const DISK_EVERY_MS = 500;
+/** Measuring takes at most this share of the time, however many files there are. */
+const DISK_SHARE = 0.2;
+const MIB = 1024 ** 2;
+const KIB = 1024;
+const PAGE_BYTES = 4_096;
+
+/**
+ * Looks, while something runs in a sandbox, at what the kernel's limits do not bound: the memory of all its processes together with
+ * the files it keeps in memory, and the disk that its folders take. What is more than may be, it reports once.
+ */
+export class LimitWatch {
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private watching = false;
+  /** The least disk that was ever in use here, and what was free on it then. Null until it was looked at. */
+  private least: { readonly used: number; readonly free: number } | null = null;
+
+  /**
+   * @param files the sandbox's folder on disk
+   * @param over called when a limit is exceeded
+   */
+  constructor(
+    private readonly init: ProcessId,
+    private readonly files: string,
+    private readonly limits: SandboxLimits,
+    private readonly over: (why: DriverError) => void,
+  ) {}
+
+  start(): void {
+    this.watching = true;
+    this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
+    this.after(this.least === null ? 0 : DISK_EVERY_MS, () => this.lookAtDisk());
+  }
+
+  stop(): void {
+    this.watching = false;
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+  }
+
+  private after(ms: number, look: () => Promise<void>): void {
+    if (!this.watching) return;
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      // What cannot be looked at is on its way out.
+      look().catch(() => undefined);
+    }, ms).unref();
+    this.timers.add(timer);
+  }
+
+  private exceeded(limit: 'memoryMb' | 'diskMb'): void {
+    if (!this.watching) return;
+    this.stop();
+    this.over(limitExceeded(`The sandbox used more than ${limit}, ${this.limits[limit]}; all in it was ended.`));
+  }
+
+  private async lookAtMemory(): Promise<void> {
+    const most = this.limits.memoryMb * MIB;
+    // Pages that processes share are counted for each of them by the first sum, which costs little, and once by the second.
+    const isTooMuch = (await this.memoryBytes(resident)) > most && (await this.memoryBytes(proportional)) > most;
+    if (isTooMuch) this.exceeded('memoryMb');
+    else this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
+  }
+
+  /** What was there before the command began is no fault of its; it may be about to remove it. */
+  private async lookAtDisk(): Promise<void> {
+    const startedAt = performance.now();
+    const { bavail, bsize } = await statfs(this.files);
+    const free = bavail * bsize;
+    const measured = await diskBytes(this.files);
+    // A folder that is closed to its own owner can be measured by root only; to others, what is gone from the disk tells.
+    const hidden = measured.whole || this.least === null ? 0 : this.least.used + this.least.free - free;
+    const used = Math.max(measured.bytes, hidden);
+    if (this.least === null || used < this.least.used) this.least = { used, free };
+    if (used > this.limits.diskMb * MIB && used > this.least.used) {
+      this.exceeded('diskMb');
+      return;
+    }
+    const took = performance.now() - startedAt;
+    this.after(Math.max(DISK_EVERY_MS, took / DISK_SHARE), () => this.lookAtDisk());
+  }
+
+  /** Of all its processes, by the sandbox's own /proc, which has no others; and of the files it keeps in memory. */
+  private async memoryBytes(measure: (folder: string) => Promise<number>): Promise<number> {
+    const root = `/proc/${this.init.pid}/root`;
+    const proc = join(root, 'proc');
+    const folders = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).map((name) => join(proc, name));
+    const sizes = await Promise.all([
+      // One that has ended meanwhile has none.
+      ...folders.map((folder) => measure(folder).catch(() => 0)),
+      ...['tmp', 'dev/shm'].map(async (folder) => {
+        const { blocks, bfree, bsize } = await statfs(join(root, folder));
+        return (blocks - bfree) * bsize;
+      }),
+    ]);
+    return sizes.reduce((sum, bytes) => sum + bytes, 0);
+  }
+}
+
+async function resident(folder: string): Promise<number> {
+  const [, pages = '0'] = (await readFile(join(folder, 'statm'), 'utf8')).split(' ');
+  return Number(pages) * PAGE_BYTES;
+}
+
+async function proportional(folder: string): Promise<number> {
+  const rollup = await readFile(join(folder, 'smaps_rollup'), 'utf8');
+  const shares = [...rollup.matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+) kB$/gm)].map(([, kib]) => Number(kib) * KIB);
+  return shares.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** What `du` finds, and whether it could look everywhere. */
+async function diskBytes(files: string): Promise<{ bytes: number; whole: boolean }> {
+  const args = ['-s', '-x', '-B1', '--', files];
+  return run('du', args).then(
+    ({ stdout }) => ({ bytes: Number.parseInt(stdout, 10), whole: true }),
+    (error: { stdout: string }) => ({ bytes: Number.parseInt(error.stdout, 10) || 0, whole: false }),
+  );
+}

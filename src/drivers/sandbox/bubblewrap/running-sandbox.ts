@@ -1,0 +1,87 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { DriverError } from '../../driver-error.js';
+import { failureText } from '../../failure-text.js';
+import { endProcess, processOf, type ProcessId } from './processes.js';
+import { SANDBOX_UID } from './sandbox-folders.js';
+import type { SandboxTools } from './sandbox-tools.js';
+
+/** Where root's sandboxes find their folders: bound there in a mount namespace of their own. */
+const ROOTS_PLACE = '/tmp';
+
+/**
+ * Root does not make sandboxes as root. bwrap and all in it get a uid that nobody has, whose processes the kernel counts, as it
+ * does not root's, and to whom nothing on the machine belongs; and because that uid may not get to the data folder,
+ * the lease's folders are bound where it may: in a mount namespace that goes with the sandbox.
+ */
+const AS_ROOT = `mount --bind -- "$1" ${ROOTS_PLACE} && shift &&
+exec setpriv --reuid=${SANDBOX_UID} --regid=${SANDBOX_UID} --clear-groups --inh-caps=-all -- env -i "$@"`;
+
+/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there, and what it tells. */
+const STDIO = ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] as const;
+const [ARGUMENTS_FD, INFO_FD] = [3, 4];
+
+/** A bwrap that runs. */
+export interface RunningSandbox {
+  readonly child: ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable };
+  /** The first process in it, as this machine counts: with it all others end. */
+  readonly init: ProcessId;
+}
+
+/** Where the folder `files` is for bwrap. */
+export function placeOf(files: string, { asRoot }: SandboxTools): string {
+  return asRoot ? ROOTS_PLACE : files;
+}
+
+/**
+ * Starts bwrap. It dies with this process.
+ * @param files the folder that its arguments name by {@link placeOf}
+ * @throws DriverError isolation_unavailable, tool_missing
+ */
+export async function startSandbox(
+  tools: SandboxTools,
+  files: string,
+  args: readonly string[],
+  command: readonly string[],
+): Promise<RunningSandbox> {
+  const { bwrap, asRoot } = tools;
+  const words = [bwrap, '--args', String(ARGUMENTS_FD), '--info-fd', String(INFO_FD), '--', ...command];
+  const [file = '', ...rest] = asRoot
+    ? [asRoot.unshare, '--mount', '--propagation', 'private', '--', asRoot.sh, '-c', AS_ROOT, 'sh', files, ...words]
+    : words;
+  // Nothing of the service's environment: what the first process was given can be read inside.
+  const child = spawn(file, rest, { env: {}, stdio: [...STDIO] }) as unknown as RunningSandbox['child'];
+  const [given, told] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[INFO_FD] as Readable];
+  for (const stream of [given, child.stdin]) stream.on('error', () => undefined);
+  given.end(args.map((word) => `${word}\0`).join(''));
+  const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
+  failed.catch(() => undefined);
+  const info = await Promise.race([text(told), failed.catch(() => '')]);
+  const pid = Number(/"child-pid": (\d+)/.exec(info)?.[1] ?? Number.NaN);
+  const init = Number.isNaN(pid) ? null : await processOf(pid);
+  if (init) return { child, init };
+  child.kill('SIGKILL');
+  const [said] = await Promise.all([text(child.stderr), text(child.stdout)]);
+  throw unavailable(said.trim().split('\n').at(-1) ?? '');
+}
+
+/** Ends it and all in it; resolves when they are gone. */
+export async function endSandbox({ child, init }: RunningSandbox): Promise<void> {
+  await endProcess(init);
+  child.kill('SIGKILL');
+}
+
+/** What bwrap says when it cannot, and what can be done about it. */
+export function unavailable(said: string): DriverError {
+  const why = failureText(said === '' ? 'bwrap ended without a word' : said);
+  if (/unknown option/i.test(said)) {
+    const message = `bwrap is too old here (${why}): version 0.8 or a newer one is needed.`;
+    return new DriverError('config', 'tool_missing', message, false);
+  }
+  const message =
+    `bwrap cannot isolate anything here (${why}). It needs user namespaces: see the settings user.max_user_namespaces, ` +
+    'kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns of sysctl; in a container, its seccomp profile.';
+  return new DriverError('config', 'isolation_unavailable', message, false);
+}

@@ -1,0 +1,201 @@
+import { chmod, chown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { endProcess, type ProcessId } from './processes.js';
+
+const run = promisify(execFile);
+
+/** Who holds a sandbox. `left`: its lease has ended and left it to another. `ended`: it is being taken down. */
+export interface Holder {
+  readonly state: 'lease' | 'left' | 'ended';
+  readonly fence: number;
+  readonly leaseId: string;
+  readonly effectId: string;
+}
+
+type Owner = Omit<Holder, 'state'>;
+
+/** A number that no account has: systemd's list of ranges leaves it free. */
+export const SANDBOX_UID = 60_600;
+
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const RECORD = new RegExp(`^(lease|left|ended)\\.(\\d+)\\.(${UUID})\\.(${UUID})$`);
+const INIT = /^init\.(\d+)\.(\d+)$/;
+/** Marks of sandboxes that are gone keep a late worker from making them again; after this nobody is that late. */
+const MARKS_KEPT_MS = 24 * 3_600_000;
+
+const ACCOUNTS = {
+  passwd: 'sandbox:x:1000:1000:sandbox:/home/sandbox:/bin/sh\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n',
+  group: 'sandbox:x:1000:\nnogroup:x:65534:\n',
+};
+
+/**
+ * The sandboxes' folders, `<data>/sandboxes/<name>`:
+ *   lease.<fence>.<leaseId>.<effectId>   the record of who holds it; an empty file, for its name is what is compared and set
+ *   init.<pid>.<start>                   the first process of each sandbox that runs in it, whichever service has started it
+ *   files/{workspace,home,etc}           all of it that can be seen from inside
+ * Processes of the service on one data folder change a record by renaming it: of two who would, one finds it gone.
+ */
+export class SandboxFolders {
+  private readonly root: string;
+
+  constructor(
+    dataDir: string,
+    private readonly asRoot: boolean,
+  ) {
+    this.root = join(dataDir, 'sandboxes');
+  }
+
+  path(name: string): string {
+    if (!new RegExp(`^${UUID}$`).test(name)) throw new Error(`${name} is not the name of a sandbox.`);
+    return join(this.root, name);
+  }
+
+  files(name: string): string {
+    return join(this.path(name), 'files');
+  }
+
+  /** Makes a sandbox's folders, or those that are missing still. @returns false when it has been taken down already */
+  async make(name: string, owner: Owner): Promise<boolean> {
+    const files = this.files(name);
+    await mkdir(join(this.root, '.gone'), { recursive: true, mode: 0o700 });
+    for (const folder of ['workspace', 'home']) {
+      await mkdir(join(files, folder), { recursive: true });
+      if (this.asRoot) await chown(join(files, folder), SANDBOX_UID, SANDBOX_UID);
+    }
+    await mkdir(join(files, 'etc'), { recursive: true });
+    for (const [file, text] of Object.entries(ACCOUNTS)) {
+      await writeFile(join(files, 'etc', file), text);
+      await chmod(join(files, 'etc', file), 0o644);
+    }
+    // Whatever the service's umask is; nobody else gets as far as here, for the folder above is closed.
+    for (const folder of [files, join(files, 'etc')]) await chmod(folder, 0o755);
+    const holder = await this.holder(name);
+    if (holder === null) await (await open(this.record(name, { state: 'lease', ...owner }), 'a')).close();
+    // Looked at last: a release marks it first and looks for the folder then, so one of the two sees the other.
+    if (await exists(this.mark(name))) {
+      await this.remove(name);
+      return false;
+    }
+    return holder === null || (holder.state === 'lease' && holder.leaseId === owner.leaseId);
+  }
+
+  async holder(name: string): Promise<Holder | null> {
+    const names = await readdir(this.path(name)).catch(noneIfMissing);
+    for (const entry of names) {
+      const [, state, fence, leaseId = '', effectId = ''] = RECORD.exec(entry) ?? [];
+      if (state !== undefined) return { state: state as Holder['state'], fence: Number(fence), leaseId, effectId };
+    }
+    return null;
+  }
+
+  /** The name of what an effect has made or taken over; null when there is nothing. */
+  async findByEffect(effectId: string): Promise<string | null> {
+    if (await exists(this.path(effectId))) {
+      const holder = await this.holder(effectId);
+      return holder === null || holder.effectId === effectId ? effectId : null;
+    }
+    const names = await readdir(this.root).catch(noneIfMissing);
+    for (const name of names.filter((entry) => !entry.startsWith('.'))) {
+      if ((await this.holder(name))?.effectId === effectId) return name;
+    }
+    return null;
+  }
+
+  /** Changes who holds it. @returns false when it was not as expected any more */
+  async change(name: string, from: Holder, to: Holder): Promise<boolean> {
+    return rename(this.record(name, from), this.record(name, to)).then(
+      () => true,
+      (error: unknown) => {
+        if (isMissing(error)) return false;
+        throw error;
+      },
+    );
+  }
+
+  /** Whether the sandbox's own folders are there, as the service has made them. */
+  async isWhole(name: string): Promise<boolean> {
+    const files = this.files(name);
+    const found = await Promise.all(['workspace', 'home', 'etc/passwd'].map((entry) => exists(join(files, entry))));
+    return found.every(Boolean);
+  }
+
+  /** Tells every process of the service of a sandbox that runs. */
+  async noteInit(name: string, init: ProcessId): Promise<void> {
+    await (await open(this.init(name, init), 'a')).close();
+  }
+
+  async forgetInit(name: string, init: ProcessId): Promise<void> {
+    await rm(this.init(name, init), { force: true });
+  }
+
+  /** Ends all that runs in a sandbox, whoever has started it; resolves when it is gone. */
+  async endProcesses(name: string): Promise<void> {
+    for (const entry of await readdir(this.path(name)).catch(noneIfMissing)) {
+      const [, pid, startedAt = ''] = INIT.exec(entry) ?? [];
+      if (pid === undefined) continue;
+      const init = { pid: Number(pid), startedAt };
+      await endProcess(init);
+      await this.forgetInit(name, init);
+    }
+  }
+
+  /** Says that it is gone for good, so that nobody makes it again. */
+  async markGone(name: string): Promise<void> {
+    await mkdir(dirname(this.mark(name)), { recursive: true, mode: 0o700 });
+    await (await open(this.mark(name), 'w')).close();
+    await this.forgetOldMarks();
+  }
+
+  /** Takes all of it away. What is in it may be deeper than a path is long, and closed to its own owner. */
+  async remove(name: string): Promise<void> {
+    await this.endProcesses(name);
+    const path = this.path(name);
+    if (!(await exists(path))) return;
+    await run('chmod', ['-R', 'u+rwX', '--', this.files(name)]).catch(() => undefined);
+    await run('rm', ['-rf', '--', this.files(name)]);
+    await rm(path, { recursive: true, force: true });
+  }
+
+  private async forgetOldMarks(): Promise<void> {
+    const folder = join(this.root, '.gone');
+    const newest = join(folder, 'looked-through');
+    const last = await stat(newest).catch(() => null);
+    if (last && Date.now() - last.mtimeMs < MARKS_KEPT_MS) return;
+    await writeFile(newest, '');
+    for (const entry of await readdir(folder)) {
+      const mark = join(folder, entry);
+      const found = await stat(mark).catch(() => null);
+      if (found && Date.now() - found.mtimeMs > MARKS_KEPT_MS) await rm(mark, { force: true });
+    }
+  }
+
+  private record(name: string, { state, fence, leaseId, effectId }: Holder): string {
+    return join(this.path(name), `${state}.${fence}.${leaseId}.${effectId}`);
+  }
+
+  private init(name: string, { pid, startedAt }: ProcessId): string {
+    return join(this.path(name), `init.${pid}.${startedAt}`);
+  }
+
+  private mark(name: string): string {
+    return join(this.root, '.gone', name);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function noneIfMissing(error: unknown): string[] {
+  if (isMissing(error)) return [];
+  throw error;
+}

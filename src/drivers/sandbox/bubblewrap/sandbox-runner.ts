@@ -1,0 +1,103 @@
+import { text } from 'node:stream/consumers';
+import type { ExecutionResult } from '../../runtime-driver.js';
+import type { BubblewrapConfig } from './bubblewrap-config.js';
+import { WINDOW } from './command-input.js';
+import { followFresh, freshCommand } from './fresh-sandbox.js';
+import { HeldSandbox } from './held-sandbox.js';
+import { HeldSandboxes } from './held-sandboxes.js';
+import { endSandbox, placeOf, startSandbox, unavailable, type RunningSandbox } from './running-sandbox.js';
+import { limitArguments, namespaceArguments, sandboxArguments } from './sandbox-arguments.js';
+import type { SandboxCommand } from './sandbox-command.js';
+import type { SandboxFolders } from './sandbox-folders.js';
+import type { SandboxTools } from './sandbox-tools.js';
+import { SUPERVISOR, SYSTEM_CALLS } from './supervisor-program.js';
+
+/** Runs commands in sandboxes: in held ones where a supervisor can run, else each in one of its own. */
+export class SandboxRunner {
+  private readonly held = new HeldSandboxes();
+  private readonly supervisor: readonly string[] | null;
+  private works = false;
+
+  constructor(
+    private readonly tools: SandboxTools,
+    private readonly folders: SandboxFolders,
+  ) {
+    const calls = SYSTEM_CALLS[process.arch];
+    this.supervisor =
+      tools.perl && calls ? ['/usr/bin/perl', '-e', SUPERVISOR, ...[...calls, WINDOW].map(String)] : null;
+  }
+
+  get holdsCommands(): boolean {
+    return this.supervisor !== null;
+  }
+
+  /** Makes a sandbox and ends it, until that has worked once. @throws DriverError tool_missing, isolation_unavailable */
+  async tryOut(): Promise<void> {
+    if (this.works) return;
+    const args = [...namespaceArguments(false), '--size', '4096', '--tmpfs', '/tmp'];
+    const { child } = await startSandbox(this.tools, '/usr', args, ['/usr/bin/env', 'true']);
+    const [said] = await Promise.all([text(child.stderr), text(child.stdout)]);
+    if (child.exitCode === null) await new Promise((resolve) => child.once('close', resolve));
+    if (child.exitCode !== 0) throw unavailable(said.trim().split('\n').at(-1) ?? '');
+    this.works = true;
+  }
+
+  /**
+   * @param isHolder throws when the lease does not hold the sandbox any more
+   * @throws DriverError stale_fence, limit_exceeded, connection_lost; what the command's signal was aborted with
+   */
+  async run(
+    name: string,
+    config: BubblewrapConfig,
+    isHolder: () => Promise<void>,
+    command: SandboxCommand,
+  ): Promise<ExecutionResult> {
+    await isHolder();
+    const files = this.folders.files(name);
+    const { supervisor } = this;
+    if (supervisor === null) {
+      const limits = [...limitArguments(config), `--cpu=${config.cpuSeconds}:${config.cpuSeconds + 1}`];
+      const words = [this.tools.prlimit, ...limits, '--', ...freshCommand(command)];
+      const sandbox = await this.start(name, config, isHolder, words, command.env);
+      return followFresh(sandbox, files, config, command).finally(() => this.folders.forgetInit(name, sandbox.init));
+    }
+    const start = async (gone: () => void): Promise<HeldSandbox> => {
+      const words = [this.tools.prlimit, ...limitArguments(config), '--', ...supervisor];
+      const sandbox = await this.start(name, config, isHolder, words, {});
+      return new HeldSandbox(sandbox, files, config, () => {
+        void this.folders.forgetInit(name, sandbox.init);
+        gone();
+      });
+    };
+    return this.held.use(name, start, (sandbox) => sandbox.run(command));
+  }
+
+  async close(): Promise<void> {
+    await this.held.close();
+  }
+
+  private async start(
+    name: string,
+    config: BubblewrapConfig,
+    isHolder: () => Promise<void>,
+    words: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<RunningSandbox> {
+    const files = this.folders.files(name);
+    const args = [
+      ...sandboxArguments(config, placeOf(files, this.tools)),
+      ...Object.entries(env).flatMap(([key, value]) => ['--setenv', key, value]),
+    ];
+    const sandbox = await startSandbox(this.tools, files, args, words);
+    try {
+      // Told first, looked at then: who takes the sandbox away looks for its processes after he has changed its holder.
+      await this.folders.noteInit(name, sandbox.init);
+      await isHolder();
+      return sandbox;
+    } catch (error) {
+      await endSandbox(sandbox);
+      await this.folders.forgetInit(name, sandbox.init);
+      throw error;
+    }
+  }
+}
