@@ -7,7 +7,7 @@ import { CommandOutput } from './command-output.js';
 import { LimitWatch } from './limit-watch.js';
 import { endSandbox, type RunningSandbox } from './running-sandbox.js';
 import type { SandboxCommand } from './sandbox-command.js';
-import { signalName } from './signal-names.js';
+import { signalName } from './signal-name.js';
 
 const IN_FOLDER = 'cd -- "$1" || exit 126; shift; exec "$@"';
 
@@ -29,14 +29,14 @@ export async function followFresh(
 ): Promise<ExecutionResult> {
   const { child, init } = sandbox;
   const closed = once(child, 'close') as Promise<[number | null, string | null]>;
-  let [timedOut, why]: [boolean, DriverError | null] = [false, null];
+  const ending: { timedOut: boolean; why: DriverError | null } = { timedOut: false, why: null };
   const end = (): void => void endSandbox(sandbox);
   const tooMuch = (error: DriverError): void => {
-    why = error;
+    ending.why = error;
     end();
   };
   const timer = setTimeout(() => {
-    timedOut = true;
+    ending.timedOut = true;
     end();
   }, timeoutMs);
   signal.addEventListener('abort', end, { once: true });
@@ -51,7 +51,8 @@ export async function followFresh(
   try {
     const [code, by] = await closed;
     signal.throwIfAborted();
-    if (why) throw why as DriverError;
+    const { timedOut, why } = ending;
+    if (why) throw why;
     if (code === null || code <= 128) return { exitCode: code, signal: by, timedOut };
     return { exitCode: null, signal: signalName(code - 128), timedOut };
   } finally {

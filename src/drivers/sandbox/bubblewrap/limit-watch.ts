@@ -125,6 +125,6 @@ async function diskBytes(files: string): Promise<{ bytes: number; whole: boolean
   const args = ['-s', '-x', '-B1', '--', files];
   return run('du', args).then(
     ({ stdout }) => ({ bytes: Number.parseInt(stdout, 10), whole: true }),
-    (error: { stdout: string }) => ({ bytes: Number.parseInt(error.stdout, 10) || 0, whole: false }),
+    (error: unknown) => ({ bytes: Number.parseInt((error as { stdout: string }).stdout, 10) || 0, whole: false }),
   );
 }

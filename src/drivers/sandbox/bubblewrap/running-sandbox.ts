@@ -19,15 +19,17 @@ const ROOTS_PLACE = '/tmp';
 const AS_ROOT = `mount --bind -- "$1" ${ROOTS_PLACE} && shift &&
 exec setpriv --reuid=${SANDBOX_UID} --regid=${SANDBOX_UID} --clear-groups --inh-caps=-all -- env -i "$@"`;
 
-/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there, and what it tells. */
-const STDIO = ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'] as const;
-const [ARGUMENTS_FD, INFO_FD] = [3, 4];
+/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells; what it waits for. */
+const STDIO = Array.from({ length: 6 }, () => 'pipe' as const);
+const [ARGUMENTS_FD, INFO_FD, BLOCK_FD] = [3, 4, 5];
 
 /** A bwrap that runs. */
 export interface RunningSandbox {
   readonly child: ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable };
   /** The first process in it, as this machine counts: with it all others end. */
   readonly init: ProcessId;
+  /** Lets its command begin. */
+  begin(): void;
 }
 
 /** Where the folder `files` is for bwrap. */
@@ -36,7 +38,7 @@ export function placeOf(files: string, { asRoot }: SandboxTools): string {
 }
 
 /**
- * Starts bwrap. It dies with this process.
+ * Starts bwrap, which waits before it lets anything run. It dies with this process.
  * @param files the folder that its arguments name by {@link placeOf}
  * @throws DriverError isolation_unavailable, tool_missing
  */
@@ -47,21 +49,23 @@ export async function startSandbox(
   command: readonly string[],
 ): Promise<RunningSandbox> {
   const { bwrap, asRoot } = tools;
-  const words = [bwrap, '--args', String(ARGUMENTS_FD), '--info-fd', String(INFO_FD), '--', ...command];
+  const descriptors = ['--args', ARGUMENTS_FD, '--info-fd', INFO_FD, '--block-fd', BLOCK_FD].map(String);
+  const words = [bwrap, ...descriptors, '--', ...command];
   const [file = '', ...rest] = asRoot
     ? [asRoot.unshare, '--mount', '--propagation', 'private', '--', asRoot.sh, '-c', AS_ROOT, 'sh', files, ...words]
     : words;
   // Nothing of the service's environment: what the first process was given can be read inside.
-  const child = spawn(file, rest, { env: {}, stdio: [...STDIO] }) as unknown as RunningSandbox['child'];
-  const [given, told] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[INFO_FD] as Readable];
-  for (const stream of [given, child.stdin]) stream.on('error', () => undefined);
+  const child = spawn(file, rest, { env: {}, stdio: STDIO }) as unknown as RunningSandbox['child'];
+  const [given, gate] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[BLOCK_FD] as Writable];
+  const told = child.stdio[INFO_FD] as Readable;
+  for (const stream of [given, gate, child.stdin]) stream.on('error', () => undefined);
   given.end(args.map((word) => `${word}\0`).join(''));
   const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => undefined);
   const info = await Promise.race([text(told), failed.catch(() => '')]);
   const pid = Number(/"child-pid": (\d+)/.exec(info)?.[1] ?? Number.NaN);
   const init = Number.isNaN(pid) ? null : await processOf(pid);
-  if (init) return { child, init };
+  if (init) return { child, init, begin: () => void gate.end('.') };
   child.kill('SIGKILL');
   const [said] = await Promise.all([text(child.stderr), text(child.stdout)]);
   throw unavailable(said.trim().split('\n').at(-1) ?? '');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { ExecutionResult } from '../../runtime-driver.js';
 import type { BubblewrapConfig } from './bubblewrap-config.js';
@@ -35,9 +36,10 @@ export class SandboxRunner {
   async tryOut(): Promise<void> {
     if (this.works) return;
     const args = [...namespaceArguments(false), '--size', '4096', '--tmpfs', '/tmp'];
-    const { child } = await startSandbox(this.tools, '/usr', args, ['/usr/bin/env', 'true']);
-    const [said] = await Promise.all([text(child.stderr), text(child.stdout)]);
-    if (child.exitCode === null) await new Promise((resolve) => child.once('close', resolve));
+    const { child, begin } = await startSandbox(this.tools, '/usr', args, ['/usr/bin/env', 'true']);
+    const closed = once(child, 'close');
+    begin();
+    const [said] = await Promise.all([text(child.stderr), text(child.stdout), closed]);
     if (child.exitCode !== 0) throw unavailable(said.trim().split('\n').at(-1) ?? '');
     this.works = true;
   }
@@ -93,6 +95,7 @@ export class SandboxRunner {
       // Told first, looked at then: who takes the sandbox away looks for its processes after he has changed its holder.
       await this.folders.noteInit(name, sandbox.init);
       await isHolder();
+      sandbox.begin();
       return sandbox;
     } catch (error) {
       await endSandbox(sandbox);
