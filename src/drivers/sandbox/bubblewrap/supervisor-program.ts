@@ -121,7 +121,7 @@ sub receive {
   my ($type, $id, $data) = @_;
   return start($id, $data) if $type eq 'S';
   my $command = $commands{$id} or return;
-  if ($type eq 'I') { $command->{input} .= $data; $command->{ended} = 1 if $data eq '' }
+  if ($type eq 'I') { take($id, $command, $data) }
   elsif ($type eq 'A') { my ($stream, $bytes) = unpack('CN', $data); $command->{credit}[$stream] += $bytes }
   elsif ($type eq 'K') { kill 'TERM', $command->{pid} if $command->{status} }
 }
@@ -134,10 +134,20 @@ sub feed {
     return if $! == 4;
     # Nobody reads it any more, but whoever sends it is to come to its end.
     $written = length $command->{input};
-    $command->{deaf} = 1;
+    $command->{in} = undef;
   }
   substr($command->{input}, 0, $written, '');
-  send_frame('A', $id, pack('N', $written)) if $written;
+  send_frame('A', $id, pack('N', $written));
+  $command->{in} = undef if $command->{ended} && !length $command->{input};
+}
+
+# An empty one is the last.
+sub take {
+  my ($id, $command, $data) = @_;
+  if (!$command->{in}) { send_frame('A', $id, pack('N', length $data)) }
+  elsif (length $data) { $command->{input} .= $data }
+  elsif (length $command->{input}) { $command->{ended} = 1 }
+  else { $command->{in} = undef }
 }
 
 sub drain {
@@ -171,11 +181,6 @@ for (;;) {
   for my $id (keys %commands) {
     my $command = $commands{$id};
     feed($id, $command) if $command->{in} && length $command->{input} && vec($writable, fileno $command->{in}, 1);
-    if ($command->{deaf} && length $command->{input}) {
-      send_frame('A', $id, pack('N', length $command->{input}));
-      $command->{input} = '';
-    }
-    $command->{in} = undef if $command->{in} && ($command->{deaf} || $command->{ended} && !length $command->{input});
     for my $stream (0, 1) {
       next if !$command->{out}[$stream] || $command->{credit}[$stream] <= 0;
       drain($id, $command, $stream, vec($readable, fileno $command->{out}[$stream], 1));
