@@ -16,15 +16,14 @@ export class CommandOutput {
 
   /** @param taken called when there is room for as much again */
   write(stream: 0 | 1, data: Buffer, taken: () => void): void {
-    if (this.left < 0) return;
-    this.left -= data.length;
-    if (this.left < 0) {
-      this.over(limitExceeded(`The command printed more than outputBytes, ${this.outputBytes}, and was ended.`));
-      return;
-    }
     const target = this.targets[stream];
-    // Whoever does not listen any more does not hold the command up.
-    if (target.destroyed || target.writableEnded) taken();
+    const had = this.left;
+    this.left -= data.length;
+    if (had >= 0 && this.left < 0) {
+      this.over(limitExceeded(`The command printed more than outputBytes, ${this.outputBytes}, and was ended.`));
+    }
+    // Whoever does not listen any more does not hold the command up, nor does what is too much hold up its end.
+    if (this.left < 0 || target.destroyed || target.writableEnded) taken();
     else target.write(data, () => taken());
   }
 }

@@ -33,11 +33,15 @@ export class HeldSandbox {
   private why: Error | null = null;
   private said = '';
 
-  /** @param gone called once, when it has ended, whatever ended it */
+  /**
+   * @param unusable called as soon as it cannot be used any more
+   * @param gone called when nothing is left of it
+   */
   constructor(
     private readonly sandbox: RunningSandbox,
     files: string,
     private readonly config: BubblewrapConfig,
+    private readonly unusable: () => void,
     private readonly gone: () => void,
   ) {
     const late = setTimeout(() => this.break(lost('it did not begin')), START_WITHIN_MS);
@@ -118,7 +122,7 @@ export class HeldSandbox {
 
   /** Ends it and all in it; resolves when nothing is left. */
   async end(): Promise<void> {
-    this.why ??= lost('it was ended');
+    this.giveUp(lost('it was ended'));
     await endSandbox(this.sandbox);
   }
 
@@ -161,15 +165,20 @@ export class HeldSandbox {
   }
 
   private break(why: Error): void {
-    this.why ??= why;
+    this.giveUp(why);
     void endSandbox(this.sandbox);
+  }
+
+  private giveUp(why: Error): Error {
+    if (this.why === null) this.unusable();
+    return (this.why ??= why);
   }
 
   private close(): void {
     this.watch.stop();
-    this.why ??= lost(this.said === '' ? 'it ended' : failureText(this.said.trim()));
-    this.failed(this.why);
-    for (const command of [...this.commands.values()]) command.settle(this.why);
+    const why = this.giveUp(lost(this.said === '' ? 'it ended' : failureText(this.said.trim())));
+    this.failed(why);
+    for (const command of [...this.commands.values()]) command.settle(why);
     // Its streams close a moment before its processes are gone.
     void endSandbox(this.sandbox).then(() => this.gone());
   }

@@ -16,7 +16,7 @@ export class HeldSandboxes {
   /** Does something in a sandbox; `start` makes it where it is not held. */
   async use<T>(
     name: string,
-    start: (gone: () => void) => Promise<HeldSandbox>,
+    start: (lost: () => void) => Promise<HeldSandbox>,
     work: (sandbox: HeldSandbox) => Promise<T>,
   ): Promise<T> {
     const held = this.byName.get(name) ?? this.begin(name, start);
@@ -36,7 +36,7 @@ export class HeldSandboxes {
     await Promise.all([...this.byName].map(([name, held]) => this.end(name, held)));
   }
 
-  private begin(name: string, start: (gone: () => void) => Promise<HeldSandbox>): Held {
+  private begin(name: string, start: (lost: () => void) => Promise<HeldSandbox>): Held {
     const held: Held = { starting: start(() => this.forget(name, held)), used: 0, idle: null };
     this.byName.set(name, held);
     held.starting.catch(() => this.forget(name, held));

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { DriverError } from '../../driver-error.js';
@@ -29,7 +28,7 @@ export interface RunningSandbox {
   /** The first process in it, as this machine counts: with it all others end. */
   readonly init: ProcessId;
   /** Lets its command begin. */
-  begin(): void;
+  readonly begin: () => void;
 }
 
 /** Where the folder `files` is for bwrap. */
@@ -58,16 +57,17 @@ export async function startSandbox(
   const child = spawn(file, rest, { env: {}, stdio: STDIO }) as unknown as RunningSandbox['child'];
   const [given, gate] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[BLOCK_FD] as Writable];
   const told = child.stdio[INFO_FD] as Readable;
-  for (const stream of [given, gate, child.stdin]) stream.on('error', () => undefined);
+  // A stream that breaks off ends with its process, which is what counts.
+  for (const stream of child.stdio) stream?.on('error', () => undefined);
   given.end(args.map((word) => `${word}\0`).join(''));
-  const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
-  failed.catch(() => undefined);
-  const info = await Promise.race([text(told), failed.catch(() => '')]);
+  const failed = new Promise<string>((resolve) => child.once('error', () => resolve('')));
+  const info = await Promise.race([text(told).catch(() => ''), failed]);
   const pid = Number(/"child-pid": (\d+)/.exec(info)?.[1] ?? Number.NaN);
   const init = Number.isNaN(pid) ? null : await processOf(pid);
   if (init) return { child, init, begin: () => void gate.end('.') };
   child.kill('SIGKILL');
-  const [said] = await Promise.all([text(child.stderr), text(child.stdout)]);
+  const said = await text(child.stderr).catch(() => '');
+
   throw unavailable(said.trim().split('\n').at(-1) ?? '');
 }
 

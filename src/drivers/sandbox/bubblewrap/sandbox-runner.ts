@@ -63,13 +63,10 @@ export class SandboxRunner {
       const sandbox = await this.start(name, config, isHolder, words, command.env);
       return followFresh(sandbox, files, config, command).finally(() => this.folders.forgetInit(name, sandbox.init));
     }
-    const start = async (gone: () => void): Promise<HeldSandbox> => {
+    const start = async (lost: () => void): Promise<HeldSandbox> => {
       const words = [this.tools.prlimit, ...limitArguments(config), '--', ...supervisor];
       const sandbox = await this.start(name, config, isHolder, words, {});
-      return new HeldSandbox(sandbox, files, config, () => {
-        void this.folders.forgetInit(name, sandbox.init);
-        gone();
-      });
+      return new HeldSandbox(sandbox, files, config, lost, () => void this.folders.forgetInit(name, sandbox.init));
     };
     return this.held.use(name, start, (sandbox) => sandbox.run(command));
   }

@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '../../support/database.js';
+import { SandboxesUnderTest, type Lease } from './sandbox-under-test.js';
+
+const run = promisify(execFile);
+const SECRET = 'planted-secret-of-the-host-7f3a';
+
+/** Tried from inside, in a held sandbox and in one of a command's own. */
+describe.each([
+  { name: 'in a held sandbox', perl: true },
+  { name: 'in a sandbox of its own', perl: false },
+])('isolation, tried $name', ({ perl }) => {
+  let sandboxes: SandboxesUnderTest;
+  let lease: Lease;
+  let other: Lease;
+  beforeAll(async () => {
+    process.env['LEASEHOLD_TEST_PLANTED'] = SECRET;
+    sandboxes = await SandboxesUnderTest.start({ perl });
+    [lease, other] = await Promise.all([sandboxes.acquire(), sandboxes.acquire()]);
+  });
+  afterAll(async () => {
+    delete process.env['LEASEHOLD_TEST_PLANTED'];
+    try {
+      for (const one of [lease, other]) if (one) await sandboxes.driver.release(one);
+    } finally {
+      await sandboxes?.stop();
+    }
+  });
+
+  /** What a script finds; it is to end well, so that a script that does not run finds nothing. */
+  async function inside(script: string): Promise<string> {
+    const { exitCode, stdout, stderr } = await sandboxes.sh(lease, `${script}\necho reached-the-end`);
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/reached-the-end\n$/)]);
+    return stdout + stderr;
+  }
+
+  test('no variable of the host is to be found, not in the first process either', async () => {
+    const found = await inside('env; cat /proc/[0-9]*/environ | tr "\\0" "\\n"');
+    expect(found).not.toContain(SECRET);
+    expect(found).toContain('PATH=/usr/local/sbin');
+    expect(await inside('wc -c < /proc/1/environ')).toMatch(/^0\n/);
+    expect(await inside('cat /proc/[0-9]*/cmdline')).not.toContain(sandboxes.dataDir);
+  });
+
+  test('/etc/shadow and what else the host keeps to itself is not there', async () => {
+    for (const path of ['/etc/shadow', '/etc/ssh', '/root', '/var/lib', '/sys', '/boot', '/home/*/.ssh', '/run/*']) {
+      expect([path, await inside(`ls -d ${path}`)]).toEqual([path, expect.stringContaining('No such file')]);
+    }
+    expect(await inside('cat /etc/passwd')).not.toContain('root');
+    expect(await inside('ls /')).toMatch(/^(bin|dev|etc|home|lib\w*|proc|run|sbin|tmp|usr|var|workspace|\n)+reached/);
+  });
+
+  test('the data folder, the other lease in it and the files of this one’s record are not there', async () => {
+    await sandboxes.sh(other, `echo ${SECRET} > secret`);
+    await writeFile(join(sandboxes.dataDir, 'secret'), SECRET);
+    const found = await inside(
+      `ls -d ${sandboxes.dataDir}; ls -aR /tmp /workspace /home /run; ls /workspace/..; grep -rs ${SECRET} /workspace /tmp /home /run /etc /var`,
+    );
+    expect(found).toContain('No such file');
+    expect(found).not.toContain(SECRET);
+    expect(found).not.toContain(`lease.${lease.fence}`);
+    expect(await inside('touch /workspace/../escaped || true; ls /')).not.toMatch(/^escaped$/m);
+  });
+
+  test('Postgres’s socket cannot be reached', async () => {
+    const database: TestDatabase = await createTestDatabase();
+    try {
+      const { host, port } = database.connection;
+      const socket = `${host}/.s.PGSQL.${port}`;
+      await run('test', ['-S', socket]);
+      const connect = `use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0); print connect(S, pack_sockaddr_un("${socket}")) ? "in" : "out"`;
+      expect(await inside(`perl -e '${connect}'`)).toMatch(/^out/);
+    } finally {
+      await database.drop();
+    }
+  });
+
+  test('processes of the host and of the other lease are neither seen nor reached', async () => {
+    const theirs = sandboxes.sh(other, 'sleep 1.5; echo whole');
+    const found = await inside('ps -e -o args=');
+    expect(found).not.toMatch(/jest|node|postgres/);
+    await sandboxes.sh(lease, 'kill -9 1; kill -9 -1').catch(() => undefined);
+    expect((await theirs).stdout).toBe('whole\n');
+  });
+
+  test('there is no network, and the host’s loopback is not its own', async () => {
+    const server: Server = createServer((socket) => socket.on('error', () => undefined).end(SECRET)).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const connect = (address: string, to: number): string =>
+        `use Socket; socket(S, PF_INET, SOCK_STREAM, 0); print connect(S, pack_sockaddr_in(${to}, inet_aton("${address}"))) ? "in" : "out"`;
+      expect(await inside(`perl -e '${connect('127.0.0.1', port)}'`)).toMatch(/^out/);
+      expect(await inside(`perl -e '${connect('192.0.2.1', 80)}'`)).toMatch(/^out/);
+      expect(await inside('cat /proc/net/dev')).not.toMatch(/eth|ens|wlan|docker/);
+      expect(await inside('cat /proc/net/tcp | wc -l')).toMatch(/^1\n/);
+
+      const open = await sandboxes.acquire({ network: true });
+      const reached = await sandboxes.sh(open, `perl -e '${connect('127.0.0.1', port)}'`);
+      await sandboxes.driver.release(open);
+      expect(reached.stdout).toBe('in');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('nobody in it is anybody: no capability, no setuid program, no namespace of its own, no device', async () => {
+    expect(await inside('id -u; id -g; grep -E "Cap(Prm|Eff|Bnd)|NoNewPrivs" /proc/self/status')).toMatch(
+      /^1000\n1000\nCapPrm:\t0+\nCapEff:\t0+\nCapBnd:\t0+\nNoNewPrivs:\t1\n/,
+    );
+    await inside('cp /usr/bin/id own-id; chmod 6755 own-id; ./own-id -u | grep -qx 1000');
+    await inside(
+      'for one in /usr/bin/su /usr/bin/passwd /usr/bin/mount; do [ ! -u $one ] || timeout 2 $one -c id root </dev/null; done; true',
+    );
+    expect(await inside('su -c id root </dev/null')).not.toContain('uid=0');
+    expect(await inside('unshare -U true; unshare -r true; mount -t tmpfs none /tmp')).toMatch(
+      /unshare failed[^]*unshare failed/,
+    );
+    expect(await inside('mknod disk b 254 0; ls /dev')).not.toMatch(/vda|sda|kmsg|mem\b/);
+  });
+
+  test('what it did not bring it cannot change', async () => {
+    const paths = [
+      '/usr/bin/x',
+      '/etc/x',
+      '/x',
+      '/dev/x',
+      '/proc/sys/kernel/hostname',
+      '/proc/sysrq-trigger',
+      '/run/x',
+    ];
+    for (const path of paths) {
+      expect([path, await inside(`(echo x > ${path}) || echo refused`)]).toEqual([
+        path,
+        expect.stringContaining('refused'),
+      ]);
+    }
+    // The program of the first process is the host’s own bwrap.
+    expect(await inside('(: >> /proc/1/exe) || echo refused')).toContain('refused');
+    const hostname = await readFile('/proc/sys/kernel/hostname', 'utf8');
+    expect(await inside('cat /proc/sys/kernel/hostname')).not.toContain(hostname.trim());
+  });
+
+  test('a symlink out of the workspace leads nowhere for the host’s own cleaning up', async () => {
+    const outside = join(sandboxes.dataDir, 'outside');
+    await mkdir(outside);
+    await writeFile(join(outside, 'file'), 'kept', { mode: 0o600 });
+    const mine = await sandboxes.acquire();
+    await sandboxes.sh(
+      mine,
+      `ln -s ${outside} link; mkdir -p closed/in; chmod 000 closed; ` +
+        `perl -e 'for (1..300) { mkdir "d" x 200; chdir "d" x 200 }'; true`,
+    );
+    expect(await sandboxes.driver.release(mine)).toBe('cleaned');
+    expect(await readFile(join(outside, 'file'), 'utf8')).toBe('kept');
+  });
+});
