@@ -25,8 +25,10 @@ const [ARGUMENTS_FD, INFO_FD, BLOCK_FD] = [3, 4, 5];
 /** A bwrap that runs. */
 export interface RunningSandbox {
   readonly child: ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable };
-  /** The first process in it, as this machine counts: with it all others end. */
+  /** The first process in it, as this machine counts: with it all others in it end. */
   readonly init: ProcessId;
+  /** That one, and bwrap outside. */
+  readonly processes: readonly ProcessId[];
   /** Lets its command begin. */
   readonly begin: () => void;
 }
@@ -59,12 +61,18 @@ export async function startSandbox(
   const told = child.stdio[INFO_FD] as Readable;
   // A stream that breaks off ends with its process, which is what counts.
   for (const stream of child.stdio) stream?.on('error', () => undefined);
+  // Node would throw away what nobody reads by the time it ends.
+  const keep = (): void => undefined;
+  child.stderr.on('readable', keep);
   given.end(args.map((word) => `${word}\0`).join(''));
   const failed = new Promise<string>((resolve) => child.once('error', () => resolve('')));
   const info = await Promise.race([text(told).catch(() => ''), failed]);
   const pid = Number(/"child-pid": (\d+)/.exec(info)?.[1] ?? Number.NaN);
-  const init = Number.isNaN(pid) ? null : await processOf(pid);
-  if (init) return { child, init, begin: () => void gate.end('.') };
+  const [init, outer] = await Promise.all([pid, child.pid ?? Number.NaN].map(processOf));
+  if (init && outer) {
+    child.stderr.off('readable', keep);
+    return { child, init, processes: [init, outer], begin: () => void gate.end('.') };
+  }
   child.kill('SIGKILL');
   const said = await text(child.stderr).catch(() => '');
 
@@ -72,9 +80,8 @@ export async function startSandbox(
 }
 
 /** Ends it and all in it; resolves when they are gone. */
-export async function endSandbox({ child, init }: RunningSandbox): Promise<void> {
-  await endProcess(init);
-  child.kill('SIGKILL');
+export async function endSandbox({ processes }: RunningSandbox): Promise<void> {
+  for (const one of processes) await endProcess(one);
 }
 
 /** What bwrap says when it cannot, and what can be done about it. */

@@ -21,7 +21,7 @@ export const SANDBOX_UID = 60_600;
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const RECORD = new RegExp(`^(lease|left|ended)\\.(\\d+)\\.(${UUID})\\.(${UUID})$`);
-const INIT = /^init\.(\d+)\.(\d+)$/;
+const PROCESS = /^process\.(\d+)\.(\d+)$/;
 /** Marks of sandboxes that are gone keep a late worker from making them again; after this nobody is that late. */
 const MARKS_KEPT_MS = 24 * 3_600_000;
 
@@ -33,7 +33,7 @@ const ACCOUNTS = {
 /**
  * The sandboxes' folders, `<data>/sandboxes/<name>`:
  *   lease.<fence>.<leaseId>.<effectId>   the record of who holds it; an empty file, for its name is what is compared and set
- *   init.<pid>.<start>                   the first process of each sandbox that runs in it, whichever service has started it
+ *   process.<pid>.<start>                what runs round it, whichever process of the service has started it
  *   files/{workspace,home,etc}           all of it that can be seen from inside
  * Processes of the service on one data folder change a record by renaming it: of two who would, one finds it gone.
  */
@@ -121,23 +121,23 @@ export class SandboxFolders {
     return found.every(Boolean);
   }
 
-  /** Tells every process of the service of a sandbox that runs. */
-  async noteInit(name: string, init: ProcessId): Promise<void> {
-    await (await open(this.init(name, init), 'a')).close();
+  /** Tells every process of the service what runs. */
+  async noteProcesses(name: string, processes: readonly ProcessId[]): Promise<void> {
+    for (const one of processes) await (await open(this.process(name, one), 'a')).close();
   }
 
-  async forgetInit(name: string, init: ProcessId): Promise<void> {
-    await rm(this.init(name, init), { force: true });
+  async forgetProcesses(name: string, processes: readonly ProcessId[]): Promise<void> {
+    for (const one of processes) await rm(this.process(name, one), { force: true });
   }
 
   /** Ends all that runs in a sandbox, whoever has started it; resolves when it is gone. */
   async endProcesses(name: string): Promise<void> {
     for (const entry of await readdir(this.path(name)).catch(noneIfMissing)) {
-      const [, pid, startedAt = ''] = INIT.exec(entry) ?? [];
+      const [, pid, startedAt = ''] = PROCESS.exec(entry) ?? [];
       if (pid === undefined) continue;
-      const init = { pid: Number(pid), startedAt };
-      await endProcess(init);
-      await this.forgetInit(name, init);
+      const one = { pid: Number(pid), startedAt };
+      await endProcess(one);
+      await this.forgetProcesses(name, [one]);
     }
   }
 
@@ -155,7 +155,8 @@ export class SandboxFolders {
     if (!(await exists(path))) return;
     await run('chmod', ['-R', 'u+rwX', '--', this.files(name)]).catch(() => undefined);
     await run('rm', ['-rf', '--', this.files(name)]);
-    await rm(path, { recursive: true, force: true });
+    // Whoever starts a sandbox at this moment notes it, finds that the lease is over, and ends it himself.
+    await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 });
   }
 
   private async forgetOldMarks(): Promise<void> {
@@ -175,8 +176,8 @@ export class SandboxFolders {
     return join(this.path(name), `${state}.${fence}.${leaseId}.${effectId}`);
   }
 
-  private init(name: string, { pid, startedAt }: ProcessId): string {
-    return join(this.path(name), `init.${pid}.${startedAt}`);
+  private process(name: string, { pid, startedAt }: ProcessId): string {
+    return join(this.path(name), `process.${pid}.${startedAt}`);
   }
 
   private mark(name: string): string {

@@ -61,12 +61,20 @@ export class SandboxRunner {
       const limits = [...limitArguments(config), `--cpu=${config.cpuSeconds}:${config.cpuSeconds + 1}`];
       const words = [this.tools.prlimit, ...limits, '--', ...freshCommand(command)];
       const sandbox = await this.start(name, config, isHolder, words, command.env);
-      return followFresh(sandbox, files, config, command).finally(() => this.folders.forgetInit(name, sandbox.init));
+      return followFresh(sandbox, files, config, command).finally(() =>
+        this.folders.forgetProcesses(name, sandbox.processes),
+      );
     }
     const start = async (lost: () => void): Promise<HeldSandbox> => {
       const words = [this.tools.prlimit, ...limitArguments(config), '--', ...supervisor];
       const sandbox = await this.start(name, config, isHolder, words, {});
-      return new HeldSandbox(sandbox, files, config, lost, () => void this.folders.forgetInit(name, sandbox.init));
+      return new HeldSandbox(
+        sandbox,
+        files,
+        config,
+        lost,
+        () => void this.folders.forgetProcesses(name, sandbox.processes),
+      );
     };
     return this.held.use(name, start, (sandbox) => sandbox.run(command));
   }
@@ -87,16 +95,21 @@ export class SandboxRunner {
       ...sandboxArguments(config, placeOf(files, this.tools)),
       ...Object.entries(env).flatMap(([key, value]) => ['--setenv', key, value]),
     ];
-    const sandbox = await startSandbox(this.tools, files, args, words);
+    let sandbox: RunningSandbox | null = null;
     try {
+      sandbox = await startSandbox(this.tools, files, args, words);
       // Told first, looked at then: who takes the sandbox away looks for its processes after he has changed its holder.
-      await this.folders.noteInit(name, sandbox.init);
+      await this.folders.noteProcesses(name, sandbox.processes);
       await isHolder();
       sandbox.begin();
       return sandbox;
     } catch (error) {
-      await endSandbox(sandbox);
-      await this.folders.forgetInit(name, sandbox.init);
+      if (sandbox) {
+        await endSandbox(sandbox);
+        await this.folders.forgetProcesses(name, sandbox.processes);
+      }
+      // Where the folder was taken away meanwhile, that is why.
+      await isHolder();
       throw error;
     }
   }
