@@ -5,6 +5,7 @@ import type { Acquired } from '../support/api.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 import { startSshd } from '../support/sshd.js';
 import { serve, type Service } from '../support/service.js';
+import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
 import { expectNoneActive, expectWholeEnvironment, expectWholeLease, type DriverCase } from './contract.js';
 
 const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
@@ -46,8 +47,34 @@ const DRIVERS: readonly DriverCase[] = [
     },
   },
   {
+    name: 'bubblewrap sandbox',
+    driver: 'sandbox',
+    isQueued: true,
+    async setUp() {
+      const sandboxes = await SandboxesUnderTest.start();
+      const settings = { LEASEHOLD_DATA_DIR: sandboxes.dataDir };
+      return {
+        config: { provider: 'bubblewrap', memoryMb: 512 },
+        settings,
+        stop: () => sandboxes.stop({ leasesAreLive: true }),
+      };
+    },
+    config: {},
+    otherConfig: { memoryMb: 256, network: true },
+    cleanupStatus: 'success',
+    expectLease(lease, environment) {
+      expect(lease.provider).toBe('bubblewrap');
+      expect(lease.providerLeaseId).toMatch(new RegExp(`^sandbox://bubblewrap/${UUID}$`));
+      expect(lease.metadata).toEqual({
+        ...environment.config,
+        ...{ driver: 'sandbox', executionWorkspaceMode: null, image: null, remoteCwd: '/workspace' },
+      });
+    },
+  },
+  {
     name: 'SSH host',
     driver: 'ssh',
+    isQueued: true,
     async setUp() {
       const sshd = await startSshd();
       const { host, port, username, workspace: remoteWorkspacePath, knownHosts, privateKey } = sshd;
@@ -80,7 +107,7 @@ const DRIVERS: readonly DriverCase[] = [
 const CASES = DRIVERS.flatMap((driver) =>
   (['postgres', 'redis'] as const)
     // Only what is queued meets the queue.
-    .filter((queue) => driver.driver === 'ssh' || queue === 'postgres')
+    .filter((queue) => driver.isQueued || queue === 'postgres')
     .map((queue) => ({ ...driver, queue })),
 );
 
@@ -91,7 +118,7 @@ describe.each(CASES)('the driver contract: $name, with the queue on $queue', (dr
   beforeAll(async () => {
     if (driver.queue === 'redis') redis = await startRedis();
     host = (await driver.setUp?.()) ?? null;
-    service = await serve(redis ? { REDIS_URL: redis.url } : {});
+    service = await serve({ ...host?.settings, ...(redis && { REDIS_URL: redis.url }) });
   });
   afterAll(async () => {
     await service?.close();

@@ -7,8 +7,14 @@ import type { Api } from '../support/api.js';
 export interface DriverCase {
   readonly name: string;
   readonly driver: Environment['driver'];
-  /** What it needs besides the service, started once for its suite; `config` is its environment's. */
-  setUp?(): Promise<{ readonly config: Readonly<Record<string, unknown>>; stop(): Promise<void> }>;
+  /** Whether its leases are acquired through the queue. */
+  readonly isQueued?: boolean;
+  /** What it needs besides the service, started once for its suite; `config` is its environment's, `settings` the service's. */
+  setUp?(): Promise<{
+    readonly config: Readonly<Record<string, unknown>>;
+    readonly settings?: Readonly<Record<string, string>>;
+    stop(): Promise<void>;
+  }>;
   readonly config: Readonly<Record<string, unknown>>;
   /** What it leaves to be cleaned up: the `cleanupStatus` of a lease that was released. */
   readonly cleanupStatus: LeaseJson['cleanupStatus'];

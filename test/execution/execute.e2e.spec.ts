@@ -3,31 +3,42 @@ import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExecutionAnswer } from '../../src/execution/http/execute-bodies.js';
+import { SandboxesUnderTest } from '../drivers/bubblewrap/sandbox-under-test.js';
 import { serve, type Service } from '../support/service.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 
 const run = promisify(execFile);
 
-describe.each(['local', 'ssh'] as const)('executing in a lease of driver %s', (driver) => {
+describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of driver %s', (driver) => {
   let service: Service;
   let sshd: TestSshd;
+  let sandboxes: SandboxesUnderTest;
   let leaseId: string;
 
   beforeAll(async () => {
     sshd = await startSshd();
-    service = await serve({ LEASEHOLD_LOCAL_EXECUTE: 'true', LEASEHOLD_EXECUTION_BUDGET_MS: '60000' });
+    sandboxes = await SandboxesUnderTest.start();
+    service = await serve({
+      LEASEHOLD_LOCAL_EXECUTE: 'true',
+      LEASEHOLD_EXECUTION_BUDGET_MS: '60000',
+      LEASEHOLD_DATA_DIR: sandboxes.dataDir,
+    });
     leaseId = await acquire();
   });
   afterAll(async () => {
     await service?.close();
+    await sandboxes?.stop({ leasesAreLive: true });
     await sshd?.stop();
   });
 
   async function acquire(): Promise<string> {
     const companyId = randomUUID();
     const { host, port, username, workspace, privateKey, knownHosts } = sshd;
-    const config =
-      driver === 'ssh' ? { host, port, username, remoteWorkspacePath: workspace, privateKey, knownHosts } : {};
+    const config = {
+      local: {},
+      ssh: { host, port, username, remoteWorkspacePath: workspace, privateKey, knownHosts },
+      sandbox: { provider: 'bubblewrap' },
+    }[driver];
     const { id: environmentId } = await service.api.createEnvironment(companyId, { name: 'Host', driver, config });
     return (await service.api.acquire(companyId, { environmentId })).lease.id;
   }

@@ -42,15 +42,23 @@ export class SandboxesUnderTest {
     return new SandboxesUnderTest(dataDir, SandboxesUnderTest.driverOn(dataDir, tools));
   }
 
+  /** Looks at the sandboxes of a service that has a data folder of its own. */
+  static on(dataDir: string): SandboxesUnderTest {
+    return new SandboxesUnderTest(dataDir, SandboxesUnderTest.driverOn(dataDir));
+  }
+
   static driverOn(dataDir: string, tools: Partial<SandboxTools> = {}): BubblewrapDriver {
     const found = findTools(process.env['PATH'] ?? '');
     return new BubblewrapDriver(dataDir, 'missing' in found ? found : { ...found, ...tools });
   }
 
-  /** Ends what the driver holds; then nothing of the sandboxes may be left. @throws Error that says what is */
-  async stop(): Promise<void> {
+  /**
+   * Ends what the driver holds; then nothing of the sandboxes may be left, but the folders of leases that have not ended.
+   * @throws Error that says what is
+   */
+  async stop({ leasesAreLive = false } = {}): Promise<void> {
     await this.driver.close();
-    const left = await this.leftovers();
+    const left = await (leasesAreLive ? this.processes() : this.leftovers());
     await run('rm', ['-rf', '--', this.dataDir]);
     if (left.length > 0) throw new Error(`The sandboxes have left ${left.join(', ')}.`);
   }
