@@ -1,12 +1,14 @@
 import { benchAppend } from './append.js';
 import { benchCycle } from './cycle.js';
 import { benchSsh } from './ssh.js';
+import { benchSandbox } from './sandbox.js';
 
 /** What can be measured: each prints its report and answers whether every promise in it holds. */
 const BENCHES: Readonly<Record<string, (json: boolean) => Promise<boolean>>> = {
   append: benchAppend,
   cycle: benchCycle,
   ssh: benchSsh,
+  sandbox: benchSandbox,
 };
 
 const [name = '', ...flags] = process.argv.slice(2);

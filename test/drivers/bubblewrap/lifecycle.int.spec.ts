@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { BubblewrapDriver } from '../../../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
+import { markOf } from '../../../src/drivers/sandbox/bubblewrap/running-sandbox.js';
 import { findTools } from '../../../src/drivers/sandbox/bubblewrap/sandbox-tools.js';
 import type { ResumeRequest } from '../../../src/drivers/runtime-driver.js';
 import { leaseOf, NEVER, SandboxesUnderTest, type Lease } from './sandbox-under-test.js';
@@ -184,6 +188,24 @@ test('after the service has ended, the next one makes the sandbox again, with it
   const folder = await readdir(join(sandboxes.dataDir, 'sandboxes', lease.effect.effectId));
   expect(folder.filter((name) => name.startsWith('process.'))).toEqual([]);
   expect((await sandboxes.sh(lease, 'cat file')).stdout).toBe('kept\n');
+});
+
+test('a first process that its bwrap has left waiting is ended by the next service, and no other', async () => {
+  const lease = await acquired();
+  await sandboxes.sh(lease, 'true');
+  // Held up between the two steps, bwrap is killed as its service's death would.
+  const args = ['--hostname', markOf(sandboxes.dataDir), '--args', '3', '--info-fd', '4', '--block-fd', '5'];
+  const stdio = Array.from({ length: 6 }, () => 'pipe' as const);
+  const bwrap = spawn('bwrap', [...args, 'true'], { stdio });
+  (bwrap.stdio[3] as Writable).end(['--unshare-user', '--unshare-pid', '--unshare-uts', '--ro-bind', '/', '/'].join('\0') + '\0');
+  await once(bwrap.stdio[4] as Readable, 'data');
+  const before = await sandboxes.processes();
+  bwrap.kill('SIGKILL');
+  await once(bwrap, 'exit');
+  expect((await sandboxes.processes()).length).toBe(before.length - 1);
+  await SandboxesUnderTest.driverOn(sandboxes.dataDir).close();
+  expect((await sandboxes.processes()).length).toBe(before.length - 2);
+  expect(await sandboxes.sh(lease, 'true')).toMatchObject({ exitCode: 0 });
 });
 
 describe('where it cannot be had', () => {

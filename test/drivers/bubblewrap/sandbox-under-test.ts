@@ -13,6 +13,7 @@ import type {
   HeldLease,
 } from '../../../src/drivers/runtime-driver.js';
 import { BubblewrapDriver } from '../../../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
+import { markOf } from '../../../src/drivers/sandbox/bubblewrap/running-sandbox.js';
 import { findTools, type SandboxTools } from '../../../src/drivers/sandbox/bubblewrap/sandbox-tools.js';
 import { newId } from '../../../src/ids/new-id.js';
 
@@ -75,8 +76,9 @@ export class SandboxesUnderTest {
     const found = await Promise.all(
       pids.map(async (pid) => {
         const mounts = await readFile(join('/proc', pid, 'mountinfo'), 'utf8').catch(() => '');
-        if (!mounts.includes(`${this.dataDir}/sandboxes`)) return [];
         const words = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
+        const isOurs = mounts.includes(`${this.dataDir}/sandboxes`) || words.includes(markOf(this.dataDir));
+        if (!isOurs) return [];
         return [`${pid} ${words.replaceAll('\0', ' ').slice(0, 80)}`];
       }),
     );

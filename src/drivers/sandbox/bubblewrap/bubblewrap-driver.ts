@@ -42,7 +42,7 @@ export class BubblewrapDriver implements QueuedDriver {
   constructor(dataDir: string, tools = findTools(process.env['PATH'] ?? '')) {
     this.unavailable = 'missing' in tools ? tools.missing : null;
     this.folders = new SandboxFolders(dataDir, !('missing' in tools) && tools.asRoot !== null);
-    this.runner = 'missing' in tools ? null : new SandboxRunner(tools, this.folders);
+    this.runner = 'missing' in tools ? null : new SandboxRunner(tools, this.folders, dataDir);
     this.capabilities = {
       supportsRunExecution: this.runner !== null,
       supportsSavedProbe: true,

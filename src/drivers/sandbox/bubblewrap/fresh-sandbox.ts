@@ -9,11 +9,16 @@ import { endSandbox, type RunningSandbox } from './running-sandbox.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import { signalName } from './signal-name.js';
 
-const IN_FOLDER = 'cd -- "$1" || exit 126; shift; exec "$@"';
+/** A shell's read takes no more of its input than the line. Without one, nobody is there any more who wants the command. */
+const WHEN_TOLD = 'read -r told && [ "$told" = go ] || exit 126';
+export const TOLD = 'go\n';
 
-/** The words that run a command in its folder. */
+/** Does nothing, when told. */
+export const TRIAL = ['/bin/sh', '-c', WHEN_TOLD];
+
+/** The words that run a command in its folder, when told. */
 export function freshCommand({ cwd, argv }: SandboxCommand): string[] {
-  return ['/bin/sh', '-c', IN_FOLDER, 'sh', cwd, ...argv];
+  return ['/bin/sh', '-c', `${WHEN_TOLD}; cd -- "$1" || exit 126; shift; exec "$@"`, 'sh', cwd, ...argv];
 }
 
 /**
@@ -46,6 +51,7 @@ export async function followFresh(
   const output = new CommandOutput([stdout, stderr], config.outputBytes, tooMuch);
   flow(child.stdout, (data, taken) => output.write(0, data, taken));
   flow(child.stderr, (data, taken) => output.write(1, data, taken));
+  child.stdin.write(TOLD);
   if (stdin) pipeline(stdin, child.stdin, () => undefined);
   else child.stdin.end();
   try {

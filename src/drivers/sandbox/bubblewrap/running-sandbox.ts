@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { DriverError } from '../../driver-error.js';
@@ -18,9 +20,9 @@ const ROOTS_PLACE = '/tmp';
 const AS_ROOT = `mount --bind -- "$1" ${ROOTS_PLACE} && shift &&
 exec setpriv --reuid=${SANDBOX_UID} --regid=${SANDBOX_UID} --clear-groups --inh-caps=-all -- env -i "$@"`;
 
-/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells; what it waits for. */
-const STDIO = Array.from({ length: 6 }, () => 'pipe' as const);
-const [ARGUMENTS_FD, INFO_FD, BLOCK_FD] = [3, 4, 5];
+/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells. */
+const STDIO = Array.from({ length: 5 }, () => 'pipe' as const);
+const [ARGUMENTS_FD, INFO_FD] = [3, 4];
 
 /** A bwrap that runs. */
 export interface RunningSandbox {
@@ -29,8 +31,6 @@ export interface RunningSandbox {
   readonly init: ProcessId;
   /** That one, and bwrap outside. */
   readonly processes: readonly ProcessId[];
-  /** Lets its command begin. */
-  readonly begin: () => void;
 }
 
 /** Where the folder `files` is for bwrap. */
@@ -39,26 +39,26 @@ export function placeOf(files: string, { asRoot }: SandboxTools): string {
 }
 
 /**
- * Starts bwrap, which waits before it lets anything run. It dies with this process.
+ * Starts bwrap. It dies with this process; a command that is not to begin without it waits for its input.
+ * @param mark see {@link markOf}
  * @param files the folder that its arguments name by {@link placeOf}
  * @throws DriverError isolation_unavailable, tool_missing
  */
 export async function startSandbox(
   tools: SandboxTools,
+  mark: string,
   files: string,
   args: readonly string[],
   command: readonly string[],
 ): Promise<RunningSandbox> {
   const { bwrap, asRoot } = tools;
-  const descriptors = ['--args', ARGUMENTS_FD, '--info-fd', INFO_FD, '--block-fd', BLOCK_FD].map(String);
-  const words = [bwrap, ...descriptors, '--', ...command];
+  const words = [bwrap, ...mainArguments(mark), '--', ...command];
   const [file = '', ...rest] = asRoot
     ? [asRoot.unshare, '--mount', '--propagation', 'private', '--', asRoot.sh, '-c', AS_ROOT, 'sh', files, ...words]
     : words;
   // Nothing of the service's environment: what the first process was given can be read inside.
   const child = spawn(file, rest, { env: {}, stdio: STDIO }) as unknown as RunningSandbox['child'];
-  const [given, gate] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[BLOCK_FD] as Writable];
-  const told = child.stdio[INFO_FD] as Readable;
+  const [given, told] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[INFO_FD] as Readable];
   // A stream that breaks off ends with its process, which is what counts.
   for (const stream of child.stdio) stream?.on('error', () => undefined);
   // Node would throw away what nobody reads by the time it ends.
@@ -71,12 +71,40 @@ export async function startSandbox(
   const [init, outer] = await Promise.all([pid, child.pid ?? Number.NaN].map(processOf));
   if (init && outer) {
     child.stderr.off('readable', keep);
-    return { child, init, processes: [init, outer], begin: () => void gate.end('.') };
+    return { child, init, processes: [init, outer] };
   }
   child.kill('SIGKILL');
   const said = await text(child.stderr).catch(() => '');
 
   throw unavailable(said.trim().split('\n').at(-1) ?? '');
+}
+
+/** Tells the sandboxes of one data folder from others: it is a host name inside, and a word of bwrap's command line. */
+export function markOf(dataDir: string): string {
+  return `leasehold-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`;
+}
+
+function mainArguments(mark: string): string[] {
+  return ['--hostname', mark, '--args', String(ARGUMENTS_FD), '--info-fd', String(INFO_FD)];
+}
+
+/**
+ * Ends what nobody else does: a bwrap that is killed with its service in the moment before it lets the sandbox's first process go on
+ * leaves that one waiting for ever. One that has no bwrap for its parent is such a one.
+ */
+export async function endOrphans(mark: string): Promise<void> {
+  const isOurs = async (pid: number): Promise<boolean> => {
+    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return words.includes(`\0${mainArguments(mark).join('\0')}\0`);
+  };
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)) {
+    if (!(await isOurs(pid))) continue;
+    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+    const isFirst = /^NSpid:.*\t1$/m.test(status);
+    const parent = Number(/^PPid:\t(\d+)$/m.exec(status)?.[1] ?? Number.NaN);
+    const orphan = isFirst && !(await isOurs(parent)) ? await processOf(pid) : null;
+    if (orphan) await endProcess(orphan);
+  }
 }
 
 /** Ends it and all in it; resolves when they are gone. */

@@ -25,7 +25,7 @@ export function namespaceArguments(network: boolean): string[] {
   return [
     ...['--unshare-user', '--unshare-ipc', '--unshare-pid', '--unshare-uts', '--unshare-cgroup-try'],
     ...(network ? [] : ['--unshare-net']),
-    ...['--disable-userns', '--uid', '1000', '--gid', '1000', '--hostname', 'sandbox'],
+    ...['--disable-userns', '--uid', '1000', '--gid', '1000'],
     ...['--die-with-parent', '--new-session', '--clearenv'],
     ...['--ro-bind', '/usr', '/usr', ...systemFolders()],
     ...['--proc', '/proc', '--dev', '/dev'],

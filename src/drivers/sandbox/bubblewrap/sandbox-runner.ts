@@ -3,10 +3,18 @@ import { text } from 'node:stream/consumers';
 import type { ExecutionResult } from '../../runtime-driver.js';
 import type { BubblewrapConfig } from './bubblewrap-config.js';
 import { WINDOW } from './command-input.js';
-import { followFresh, freshCommand } from './fresh-sandbox.js';
+import { followFresh, freshCommand, TOLD, TRIAL } from './fresh-sandbox.js';
 import { HeldSandbox } from './held-sandbox.js';
 import { HeldSandboxes } from './held-sandboxes.js';
-import { endSandbox, placeOf, startSandbox, unavailable, type RunningSandbox } from './running-sandbox.js';
+import {
+  endOrphans,
+  endSandbox,
+  markOf,
+  placeOf,
+  startSandbox,
+  unavailable,
+  type RunningSandbox,
+} from './running-sandbox.js';
 import { limitArguments, namespaceArguments, sandboxArguments } from './sandbox-arguments.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import type { SandboxFolders } from './sandbox-folders.js';
@@ -18,11 +26,16 @@ export class SandboxRunner {
   private readonly held = new HeldSandboxes();
   private readonly supervisor: readonly string[] | null;
   private works = false;
+  private readonly mark: string;
+  private readonly orphansEnded: Promise<void>;
 
   constructor(
     private readonly tools: SandboxTools,
     private readonly folders: SandboxFolders,
+    dataDir: string,
   ) {
+    this.mark = markOf(dataDir);
+    this.orphansEnded = endOrphans(this.mark).catch(() => undefined);
     const calls = SYSTEM_CALLS[process.arch];
     this.supervisor =
       tools.perl && calls ? ['/usr/bin/perl', '-e', SUPERVISOR, ...[...calls, WINDOW].map(String)] : null;
@@ -36,9 +49,9 @@ export class SandboxRunner {
   async tryOut(): Promise<void> {
     if (this.works) return;
     const args = [...namespaceArguments(false), '--size', '4096', '--tmpfs', '/tmp'];
-    const { child, begin } = await startSandbox(this.tools, '/usr', args, ['/usr/bin/env', 'true']);
+    const { child } = await startSandbox(this.tools, this.mark, '/usr', args, TRIAL);
     const closed = once(child, 'close');
-    begin();
+    child.stdin.end(TOLD);
     const [said] = await Promise.all([text(child.stderr), text(child.stdout), closed]);
     if (child.exitCode !== 0) throw unavailable(said.trim().split('\n').at(-1) ?? '');
     this.works = true;
@@ -80,6 +93,7 @@ export class SandboxRunner {
   }
 
   async close(): Promise<void> {
+    await this.orphansEnded;
     await this.held.close();
   }
 
@@ -97,11 +111,10 @@ export class SandboxRunner {
     ];
     let sandbox: RunningSandbox | null = null;
     try {
-      sandbox = await startSandbox(this.tools, files, args, words);
+      sandbox = await startSandbox(this.tools, this.mark, files, args, words);
       // Told first, looked at then: who takes the sandbox away looks for its processes after he has changed its holder.
       await this.folders.noteProcesses(name, sandbox.processes);
       await isHolder();
-      sandbox.begin();
       return sandbox;
     } catch (error) {
       if (sandbox) {

@@ -1,0 +1,123 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import type { EffectRequest, HeldLease } from '../src/drivers/runtime-driver.js';
+import { BubblewrapDriver } from '../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
+import { newId } from '../src/ids/new-id.js';
+import { measureInRounds, medianMeasurement, medianOfRatios, type Contender, type Timed } from './measure.js';
+import { printReport, type Row } from './report.js';
+
+const ROUNDS = 5;
+const HELD = 'execute in a held sandbox';
+const FRESH = 'a fresh bwrap spawn';
+const LIFE = 'acquire + execute + release';
+const COMMAND = '/usr/bin/true';
+
+/** Commands in bubblewrap leases by the driver, beside what a command costs that has a bwrap of its own. */
+export async function benchSandbox(json: boolean): Promise<boolean> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'leasehold-bench-'));
+  const driver = new BubblewrapDriver(dataDir);
+  try {
+    const lease = await acquire(driver);
+    try {
+      return await run([held(driver, lease), { name: FRESH, call: freshSpawn }, life(driver)], json);
+    } finally {
+      await driver.release({ ...lease, signal: NEVER });
+    }
+  } finally {
+    await driver.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function run(contenders: readonly Contender[], json: boolean): Promise<boolean> {
+  const results = await measureInRounds(contenders, { callers: 1, warmUpMs: 300, durationMs: 1_500 }, ROUNDS);
+  const rows: Row[] = results.flatMap(({ name, rounds }) => {
+    const { steps, ...whole } = medianMeasurement(rounds);
+    const ofSteps = Object.entries(steps).map(([step, latency]) => ({
+      name: `  ${step}`,
+      perSecond: null,
+      ...latency,
+    }));
+    return [{ name, ...whole }, ...ofSteps].map((row) => ({ callers: 1, ...row }));
+  });
+  const [inHeld, inFresh] = [HELD, FRESH].map((name) => results.find((result) => result.name === name));
+  if (!inHeld || !inFresh) throw new Error('Both were to be measured.');
+  return printReport(
+    {
+      bench: 'sandbox',
+      measured: `${COMMAND} in a bubblewrap lease, by the driver; medians of ${ROUNDS} interleaved rounds`,
+      postgres: 'none',
+      rows,
+      checks: [
+        {
+          claim: `p50 of ${HELD} / of ${FRESH}`,
+          measured: medianOfRatios(inHeld, inFresh, (round) => round.p50Ms),
+          atMost: 0.3,
+        },
+      ],
+    },
+    json,
+  );
+}
+
+const NEVER = new AbortController().signal;
+
+function request(driver: BubblewrapDriver): EffectRequest {
+  const verdict = driver.validateConfig({ provider: 'bubblewrap' });
+  if (verdict.kind === 'invalid') throw new Error(JSON.stringify(verdict.errors));
+  return {
+    ...{ companyId: newId(), leaseId: newId(), effectId: newId(), environmentId: newId(), heartbeatRunId: null },
+    ...{ config: verdict.config, fence: 1, signal: NEVER },
+  };
+}
+
+async function acquire(driver: BubblewrapDriver): Promise<HeldLease> {
+  const effect = request(driver);
+  return { ...effect, ...(await driver.acquire(effect)) };
+}
+
+async function execute(driver: BubblewrapDriver, lease: HeldLease): Promise<void> {
+  const [stdout, stderr] = [nowhere(), nowhere()];
+  const place = { cwd: null, env: {}, stdin: null, stdout, stderr, timeoutMs: 10_000, signal: NEVER };
+  const { exitCode } = await driver.execute({ lease, command: COMMAND, args: [], ...place });
+  if (exitCode !== 0) throw new Error(`The command ended with ${exitCode}.`);
+}
+
+function held(driver: BubblewrapDriver, lease: HeldLease): Contender {
+  return { name: HELD, call: () => execute(driver, lease) };
+}
+
+function life(driver: BubblewrapDriver): Contender {
+  return {
+    name: LIFE,
+    async call(timed: Timed) {
+      const lease = await timed('acquire', () => acquire(driver));
+      await timed('execute', () => execute(driver, lease));
+      await timed('release', () => driver.release({ ...lease, signal: NEVER }));
+    },
+  };
+}
+
+/** What the driver adds to make it safe, such as limits and another user for root, is left out: this is bwrap alone. */
+async function freshSpawn(): Promise<void> {
+  const args = [
+    ...['--unshare-all', '--die-with-parent', '--new-session', '--clearenv', '--uid', '1000', '--gid', '1000'],
+    ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/bin', '/bin', '--symlink', 'usr/lib', '/lib'],
+    ...['--symlink', 'usr/lib64', '/lib64', '--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp'],
+    ...['--dir', '/workspace', '--chdir', '/workspace', '--', COMMAND],
+  ];
+  const child = spawn('bwrap', args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.end();
+  child.stdout.resume();
+  child.stderr.resume();
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`bwrap ended with ${code}.`);
+}
+
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
