@@ -197,7 +197,9 @@ test('a first process that its bwrap has left waiting is ended by the next servi
   const args = ['--hostname', markOf(sandboxes.dataDir), '--args', '3', '--info-fd', '4', '--block-fd', '5'];
   const stdio = Array.from({ length: 6 }, () => 'pipe' as const);
   const bwrap = spawn('bwrap', [...args, 'true'], { stdio });
-  (bwrap.stdio[3] as Writable).end(['--unshare-user', '--unshare-pid', '--unshare-uts', '--ro-bind', '/', '/'].join('\0') + '\0');
+  (bwrap.stdio[3] as Writable).end(
+    ['--unshare-user', '--unshare-pid', '--unshare-uts', '--ro-bind', '/', '/'].join('\0') + '\0',
+  );
   await once(bwrap.stdio[4] as Readable, 'data');
   const before = await sandboxes.processes();
   bwrap.kill('SIGKILL');

@@ -68,7 +68,7 @@ describe.each(['postgres', 'redis'])('bubblewrap and a service that is killed, w
         ...{ name: 'Sandbox', driver: 'sandbox', config: { provider: 'bubblewrap' } },
       });
       const asked: string[] = [];
-      for (let round = 0; round < 6; round += 1) {
+      for (let round = 0; round < 4; round += 1) {
         const wishes = Array.from({ length: 4 }, async () => {
           const wish = { environmentId, heartbeatRunId: randomUUID() };
           const { body } = await service.api.send<Acquired>('POST', `/api/companies/${companyId}/leases`, wish);
@@ -76,7 +76,7 @@ describe.each(['postgres', 'redis'])('bubblewrap and a service that is killed, w
           await service.api.send('POST', `/api/environment-leases/${body.lease.id}/execute`, { command: 'env' });
           await service.api.release(body.lease.id);
         });
-        await pause(30 + round * 25);
+        await pause(30 + round * 35);
         await service.kill();
         await Promise.allSettled(wishes);
         service = await home.start(settings);
