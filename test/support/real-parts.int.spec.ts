@@ -58,7 +58,9 @@ test('where a part is missing and may not be installed, the command that would i
   const env = { PATH: '/nonexistent' };
   await expect(run(process.execPath, [SCRIPT], { env })).rejects.toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/apt-get install -y --no-install-recommends openssh-client redis-server git curl bubblewrap\n/),
+    stderr: expect.stringMatching(
+      /apt-get install -y --no-install-recommends openssh-client redis-server git curl bubblewrap\n/,
+    ),
   });
   await run(process.execPath, [SCRIPT]);
 });
