@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { rewriteAppendEvents } from './rewrite-append-events.js';
 
 const UPDATE = 'UPDATE streams s SET version = w.expected + w.events, open = w.open';
 const FROM =
@@ -10,23 +11,10 @@ const FROM_WITH_KEY =
 /** An append may give a stream another correlation key: a lease is found by its run, later by what it keeps. */
 export class CorrelationKeyMoves1700000000005 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await rewrite(runner, [UPDATE, UPDATE_WITH_KEY], [FROM, FROM_WITH_KEY]);
+    await rewriteAppendEvents(runner, [UPDATE, UPDATE_WITH_KEY], [FROM, FROM_WITH_KEY]);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await rewrite(runner, [UPDATE_WITH_KEY, UPDATE], [FROM_WITH_KEY, FROM]);
+    await rewriteAppendEvents(runner, [UPDATE_WITH_KEY, UPDATE], [FROM_WITH_KEY, FROM]);
   }
-}
-
-/** Changes one statement of `append_events`, whose text stands in the migration that made it. */
-async function rewrite(runner: QueryRunner, ...changes: [from: string, to: string][]): Promise<void> {
-  const rows = (await runner.query(`SELECT pg_get_functiondef('append_events'::regproc) AS text`)) as {
-    text: string;
-  }[];
-  let text = rows[0]?.text ?? '';
-  for (const [from, to] of changes) {
-    if (!text.includes(from)) throw new Error(`append_events does not have: ${from}`);
-    text = text.replace(from, to);
-  }
-  await runner.query(text);
 }

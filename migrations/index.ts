@@ -5,6 +5,7 @@ import { Secrets1700000000003 } from './1700000000003-secrets.js';
 import { Access1700000000004 } from './1700000000004-access.js';
 import { CorrelationKeyMoves1700000000005 } from './1700000000005-correlation-key-moves.js';
 import { ExecutionsUnderWay1700000000006 } from './1700000000006-executions-under-way.js';
+import { SharedGuards1700000000007 } from './1700000000007-shared-guards.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -15,4 +16,13 @@ export const MIGRATIONS = [
   Access1700000000004,
   CorrelationKeyMoves1700000000005,
   ExecutionsUnderWay1700000000006,
+  SharedGuards1700000000007,
+];
+
+/** Those that the event log alone stands on. */
+export const EVENT_LOG_MIGRATIONS = [
+  EventLog1700000000000,
+  OpenStreamsIndex1700000000002,
+  CorrelationKeyMoves1700000000005,
+  SharedGuards1700000000007,
 ];

@@ -1,4 +1,4 @@
-import type { Append, Verdict } from './append.js';
+import type { Append, StreamGuard, Verdict } from './append.js';
 import type { RecordedEvent } from './events.js';
 
 /** One call of the database function `append_events`; its comment in migrations/ says what is done in which order. */
@@ -33,12 +33,24 @@ export interface AppendRow {
 
 const PLACEHOLDERS = Array.from({ length: 28 }, (_, index) => `$${index + 1}`).join(', ');
 
+/** The append of a guard that several have: it is checked once for all of them, and where it fails, each is tried alone. */
+const SHARED = -1;
+
+function nameOf({ stream, version }: StreamGuard): string {
+  return `${version} ${stream}`;
+}
+
 /** @throws TypeError for an append that names a stream twice: which version it should get would be open. */
 export function appendStatement(batch: readonly Append[]): AppendStatement {
   const w: Scalar[][] = Array.from({ length: 11 }, () => []);
   const e: Scalar[][] = Array.from({ length: 11 }, () => []);
   const k: Scalar[][] = Array.from({ length: 6 }, () => []);
   let events = 0;
+  const timesGuarded = new Map<string, number>();
+  for (const { guards } of batch) {
+    for (const guard of guards) timesGuarded.set(nameOf(guard), (timesGuarded.get(nameOf(guard)) ?? 0) + 1);
+  }
+  const shared = new Set<string>();
   batch.forEach((append, index) => {
     requireDistinctStreams(append);
     for (const write of append.writes) {
@@ -73,7 +85,12 @@ export function appendStatement(batch: readonly Append[]): AppendStatement {
       });
     }
     for (const guard of append.guards) {
-      push(w, [index, guard.stream, guard.version, 0, null, append.companyId, null, null, null, true, false]);
+      const name = nameOf(guard);
+      if (shared.has(name)) continue;
+      const isShared = (timesGuarded.get(name) ?? 0) > 1;
+      if (isShared) shared.add(name);
+      const of = isShared ? SHARED : index;
+      push(w, [of, guard.stream, guard.version, 0, null, append.companyId, null, null, null, true, false]);
     }
     if (append.idempotency) {
       const { key, fingerprint, result } = append.idempotency;

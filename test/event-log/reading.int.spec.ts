@@ -29,11 +29,11 @@ beforeAll(async () => {
     append([write('lease-2', 0, { ...run, parent: 'environment-1' })], { companyId: ACME }),
     append([write('lease-1', 0, { ...run, parent: 'environment-1' })], { companyId: ACME, correlationId: CORRELATION }),
     append([write('lease-3', 0, run)], { companyId: BETA }),
-    append([write('lease-2', 1)], { companyId: ACME }),
+    append([write('lease-2', 1, run)], { companyId: ACME }),
     append([write('lease-4', 0, { ...run, parent: 'environment-1' })], { companyId: ACME }),
     append([write('lease-4', 1, { events: [ended], open: false })], { companyId: ACME, correlationId: CORRELATION }),
     append([write('lease-5', 0, { correlationKey: 'run-2', parent: 'environment-2' })], { companyId: ACME }),
-    append([write('lease-1', 1)], { companyId: ACME }),
+    append([write('lease-1', 1, run)], { companyId: ACME }),
   ]) {
     expect((await open.log.append(each)).kind).toBe('ok');
   }

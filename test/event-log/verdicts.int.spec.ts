@@ -111,6 +111,26 @@ describe('a guard', () => {
     expect(await one.log.read.stream(stream)).toHaveLength(1);
   });
 
+  it('that many appends of a batch have refuses each of them when its stream has moved on, and no other', async () => {
+    const parent = `${stream}-parent`;
+    await one.log.append(append([write(parent, 0)]));
+    const burst = (round: string, version: number) =>
+      Promise.all([
+        ...Array.from({ length: 20 }, (_, index) =>
+          one.log.append(append([write(`${stream}-${round}-${index}`, 0)], { guards: [{ stream: parent, version }] })),
+        ),
+        one.log.append(append([write(`${stream}-${round}-free`, 0)])),
+      ]);
+    const kinds = async (round: string, version: number) =>
+      (await burst(round, version)).map(({ kind }) => kind).sort();
+
+    expect(await kinds('held', 1)).toEqual(Array.from({ length: 21 }, () => 'ok'));
+    await other.log.append(append([write(parent, 1)]));
+    expect(await kinds('late', 1)).toEqual([...Array.from({ length: 20 }, () => 'conflict'), 'ok']);
+    expect(await one.log.read.stream(`${stream}-late-7`)).toEqual([]);
+    expect(await one.log.read.stream(`${stream}-late-free`)).toHaveLength(1);
+  });
+
   it('waits for whoever is just writing its stream', async () => {
     const parent = `${stream}-parent`;
     await one.log.append(append([write(parent, 0)]));

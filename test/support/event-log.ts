@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import type pg from 'pg';
-import { EventLog1700000000000 } from '../../migrations/1700000000000-event-log.js';
+import { EVENT_LOG_MIGRATIONS } from '../../migrations/index.js';
 import { createLogPool, EventCatalogue, EventLog, type CommitterOptions } from '../../src/event-log/index.js';
 import { type Connection, createTestDatabase, type TestDatabase } from './database.js';
 
@@ -19,7 +19,7 @@ export const TEST_CATALOGUE = new EventCatalogue([{ type: HAPPENED, schemaVersio
 export async function createLogDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
   const { user: username, ...where } = database.connection;
-  const source = new DataSource({ type: 'postgres', ...where, username, migrations: [EventLog1700000000000] });
+  const source = new DataSource({ type: 'postgres', ...where, username, migrations: EVENT_LOG_MIGRATIONS });
   await source.initialize();
   try {
     await source.runMigrations();

@@ -1,8 +1,8 @@
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import pg from 'pg';
-import { Column, DataSource, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, DataSource, Entity, Index, PrimaryColumn, type MigrationInterface } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
-import { EventLog1700000000000 } from '../../migrations/1700000000000-event-log.js';
+import { EVENT_LOG_MIGRATIONS } from '../../migrations/index.js';
 import { Subscriptions1700000000001 } from '../../migrations/1700000000001-subscriptions.js';
 import { createLogPool, EventCatalogue, EventLog, type Append, type RecordedEvent } from '../../src/event-log/index.js';
 import {
@@ -25,7 +25,7 @@ const CATALOGUE = new EventCatalogue(
 /** A fresh database with the tables of the log, of the subscriptions and of the projections. */
 export async function createProjectionDatabase(): Promise<TestDatabase> {
   const database = await createTestDatabase();
-  const source = dataSource(database.connection, [EventLog1700000000000, Subscriptions1700000000001], []);
+  const source = dataSource(database.connection, [...EVENT_LOG_MIGRATIONS, Subscriptions1700000000001], []);
   await source.initialize();
   try {
     await source.runMigrations();
@@ -37,7 +37,7 @@ export async function createProjectionDatabase(): Promise<TestDatabase> {
 
 function dataSource(
   { user: username, ...where }: Connection,
-  migrations: (new () => EventLog1700000000000)[],
+  migrations: (new () => MigrationInterface)[],
   entities: (new () => object)[],
 ): DataSource {
   return new DataSource({ type: 'postgres', ...where, username, migrations, entities, poolSize: 4 });
