@@ -7,6 +7,7 @@ import { migrate } from '../src/database/data-source.js';
 import { createHttpApp } from '../src/http/index.js';
 import { AcquireLease } from '../src/leases/commands/acquire-lease.js';
 import { ReleaseRunLeases } from '../src/leases/commands/release-run-leases.js';
+import { ANY_LEASE } from './any-lease.js';
 import { measureInRounds, medianMeasurement, medianOfRatios, type Contender, type Timed } from './measure.js';
 import { plainInsert } from './plain-insert.js';
 import { onOwnPostgres, serverVersion, type Connection } from './own-postgres.js';
@@ -88,7 +89,7 @@ function cycle(commands: CommandBus): Contender {
     async call(timed: Timed) {
       const heartbeatRunId = newId();
       const context = { actor: 'bench:cycle', correlationId: newId(), idempotency: null };
-      const wish = { ...LOCAL_LEASE, heartbeatRunId };
+      const wish = { ...ANY_LEASE, heartbeatRunId };
       const acquired = await timed('acquire', () => commands.execute(new AcquireLease(companyId, wish, context)));
       const ending = { outcome: 'released', failureReason: null } as const;
       const { released } = await timed('release', () =>
@@ -98,18 +99,3 @@ function cycle(commands: CommandBus): Contender {
     },
   };
 }
-
-const LOCAL_LEASE = {
-  environmentId: null,
-  issueId: null,
-  agentId: null,
-  adapterType: null,
-  executionWorkspaceId: null,
-  executionWorkspaceMode: null,
-  leasePolicy: 'ephemeral',
-  priority: 0,
-  ttlSeconds: 3_600,
-  idleTtlSeconds: null,
-  maxTtlSeconds: null,
-  metadata: {},
-} as const;

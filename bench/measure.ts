@@ -91,7 +91,7 @@ export async function measure(contender: Contender, load: Load): Promise<Measure
 }
 
 /** NaN where nothing was measured, with which no check holds. */
-function latencyOf(histogram: RecordableHistogram): Latency {
+export function latencyOf(histogram: RecordableHistogram): Latency {
   if (histogram.count === 0) return { p50Ms: NaN, p99Ms: NaN };
   return { p50Ms: histogram.percentile(50) / 1e6, p99Ms: histogram.percentile(99) / 1e6 };
 }

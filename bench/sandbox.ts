@@ -7,10 +7,19 @@ import { Writable } from 'node:stream';
 import type { EffectRequest, HeldLease } from '../src/drivers/runtime-driver.js';
 import { BubblewrapDriver } from '../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
 import { newId } from '../src/ids/new-id.js';
-import { measureInRounds, medianMeasurement, medianOfRatios, type Contender, type Timed } from './measure.js';
+import {
+  measureInRounds,
+  medianMeasurement,
+  medianOfRatios,
+  type Contender,
+  type Rounds,
+  type Timed,
+} from './measure.js';
 import { printReport, type Row } from './report.js';
+import { measureReuse, type Reuse } from './reuse.js';
 
 const ROUNDS = 5;
+const LOAD = { callers: 1, warmUpMs: 300, durationMs: 1_500 };
 const HELD = 'execute in a held sandbox';
 const FRESH = 'a fresh bwrap spawn';
 const LIFE = 'acquire + execute + release';
@@ -23,7 +32,8 @@ export async function benchSandbox(json: boolean): Promise<boolean> {
   try {
     const lease = await acquire(driver);
     try {
-      return await run([held(driver, lease), { name: FRESH, call: freshSpawn }, life(driver)], json);
+      const contenders = [held(driver, lease), { name: FRESH, call: freshSpawn }, life(driver)];
+      return report(await measureInRounds(contenders, LOAD, ROUNDS), await measureReuse(), json);
     } finally {
       await driver.release({ ...lease, signal: NEVER });
     }
@@ -33,8 +43,7 @@ export async function benchSandbox(json: boolean): Promise<boolean> {
   }
 }
 
-async function run(contenders: readonly Contender[], json: boolean): Promise<boolean> {
-  const results = await measureInRounds(contenders, { callers: 1, warmUpMs: 300, durationMs: 1_500 }, ROUNDS);
+function report(results: readonly Rounds[], { postgres, levels }: Reuse, json: boolean): boolean {
   const rows: Row[] = results.flatMap(({ name, rounds }) => {
     const { steps, ...whole } = medianMeasurement(rounds);
     const ofSteps = Object.entries(steps).map(([step, latency]) => ({
@@ -44,19 +53,28 @@ async function run(contenders: readonly Contender[], json: boolean): Promise<boo
     }));
     return [{ name, ...whole }, ...ofSteps].map((row) => ({ callers: 1, ...row }));
   });
+  for (const { pastLeases, ...latency } of levels) {
+    rows.push({ name: `acquire by reuse, ${pastLeases} past leases`, callers: 1, perSecond: null, ...latency });
+  }
+  const reuse = levels.map(({ p50Ms }) => p50Ms);
   const [inHeld, inFresh] = [HELD, FRESH].map((name) => results.find((result) => result.name === name));
   if (!inHeld || !inFresh) throw new Error('Both were to be measured.');
   return printReport(
     {
       bench: 'sandbox',
-      measured: `${COMMAND} in a bubblewrap lease, by the driver; medians of ${ROUNDS} interleaved rounds`,
-      postgres: 'none',
+      measured: `${COMMAND} in a bubblewrap lease, by the driver; medians of ${ROUNDS} interleaved rounds; acquire by reuse of a fake sandbox through the command bus`,
+      postgres,
       rows,
       checks: [
         {
           claim: `p50 of ${HELD} / of ${FRESH}`,
           measured: medianOfRatios(inHeld, inFresh, (round) => round.p50Ms),
           atMost: 0.3,
+        },
+        {
+          claim: 'p50 of acquire by reuse, slowest / fastest number of past leases',
+          measured: Math.max(...reuse) / Math.min(...reuse),
+          atMost: 1.2,
         },
       ],
     },

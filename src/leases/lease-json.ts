@@ -75,7 +75,8 @@ export function leaseJson(lease: Lease): LeaseJson {
     lastFailure: lease.lastFailure,
     keptUntil: lease.kept?.until ?? null,
     reusedLeaseId: lease.takenOver?.leaseId ?? null,
-    reuseRejected: lease.rejections,
+    // Named one by one: jsonb gives them in an order of its own, and a read as of then is to be the same to the byte.
+    reuseRejected: lease.rejections.map(({ leaseId, reasonCode, fields }) => ({ leaseId, reasonCode, fields })),
     version: lease.version,
     position: lease.position,
   };

@@ -48,7 +48,7 @@ stepAround(app.get(EventLog, { strict: false }), 'append', ({ writes }) => {
   return events.length > 0 ? `append of ${events.map(({ type }) => type).join(', ')}` : null;
 });
 for (const driver of app.get(DriverRegistry, { strict: false }).drivers) {
-  for (const method of ['acquire', 'find', 'release', 'execute']) {
+  for (const method of ['acquire', 'find', 'release', 'suspend', 'resume', 'execute']) {
     if (method in driver) stepAround(driver, method, () => `${driver.driver}.${method}`);
   }
 }

@@ -1,0 +1,4 @@
+// What takes too long for every change: the tests that grow with LEASEHOLD_SOAK, grown.
+process.env.LEASEHOLD_SOAK = 'yes';
+process.argv.push('kill-steps');
+await import('./test.mjs');

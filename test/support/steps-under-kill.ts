@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from '@jest/globals';
+import { readConfig, type Role } from '../../src/config/config.js';
+import type { LeaseJson } from '../../src/leases/lease-json.js';
+import { EffectQueue } from '../../src/provisioning/effect-queue.js';
+import { Api } from './api.js';
+import { connectionUrl, createTestDatabase, type TestDatabase } from './database.js';
+import { Witness } from './fold-of-log.js';
+import { startRedis, type TestRedis } from './redis.js';
+import { SteppedProcess } from './stepped-process.js';
+
+const LOCK_MS = '1000';
+
+/**
+ * A service of two processes, one that serves and one that works, that can be killed at any step of a lease: before and
+ * after every append and every call of a driver. The steps are those that a life without a kill has told of.
+ */
+export class StepsUnderKill {
+  private readonly running = new Map<Role, SteppedProcess>();
+
+  private constructor(
+    readonly dataDir: string,
+    readonly witness: Witness,
+    private readonly database: TestDatabase,
+    private readonly redis: TestRedis | null,
+    private readonly settings: Readonly<Record<string, string>>,
+  ) {}
+
+  static async on(backend: string): Promise<StepsUnderKill> {
+    const database = await createTestDatabase();
+    const redis = backend === 'redis' ? await startRedis() : null;
+    const dataDir = await mkdtemp(join(tmpdir(), 'leasehold-test-steps-'));
+    const settings = {
+      DATABASE_URL: connectionUrl(database.connection),
+      LEASEHOLD_DATA_DIR: dataDir,
+      LEASEHOLD_WORKER_LOCK_MS: LOCK_MS,
+      LEASEHOLD_PROVISIONING_RETRY_MS: '[100, 500, 1000]',
+      LEASEHOLD_CLEANUP_RETRY_MS: '[100, 500, 1000]',
+      ...(redis && { REDIS_URL: redis.url }),
+    };
+    const witness = await Witness.of(database.connection);
+    const service = new StepsUnderKill(dataDir, witness, database, redis, settings);
+    for (const role of ['api', 'worker'] as const) await service.start(role);
+    return service;
+  }
+
+  async close(): Promise<void> {
+    for (const process of this.running.values()) await process.kill();
+    await this.witness.close();
+    await this.redis?.stop();
+    await this.database.drop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  get api(): Api {
+    return new Api(this.processOf('api').url);
+  }
+
+  /** The process of this role is killed, and another one begins. */
+  async restart(role: Role): Promise<void> {
+    await this.processOf(role).kill();
+    await this.start(role);
+  }
+
+  /**
+   * One life without a kill, then one for each step that it took in the process of this role, killed there.
+   * @param live is to persist whatever becomes of its commands, and to check that the leases ended well
+   * @returns the steps
+   */
+  async killAtEveryStep(role: Role, live: () => Promise<void>): Promise<string[]> {
+    const watched = this.processOf(role);
+    await watched.record();
+    await live();
+    const steps = [...new Set(watched.steps)];
+    expect(steps.length).toBeGreaterThan(7);
+    for (const step of steps) {
+      const { stopped } = await this.processOf(role).arm(step);
+      const life = live();
+      expect([step, await stopped]).toEqual([step, true]);
+      await this.restart(role);
+      await life.catch((error: unknown) => Promise.reject(new Error(step, { cause: error })));
+      await this.untilNoJobs();
+    }
+    return steps;
+  }
+
+  /** As a caller does who does not know what became of its command: the same again, to whoever answers. */
+  async persist<Body>(path: string, body: object, accepted: readonly number[]): Promise<Body> {
+    const headers = { 'Idempotency-Key': randomUUID(), Prefer: 'wait=5' };
+    for (;;) {
+      try {
+        const answer = await this.api.send<Body>('POST', path, body, headers);
+        if (accepted.includes(answer.status)) return answer.body;
+        if (answer.status < 500) throw new Refused(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+      } catch (error) {
+        if (error instanceof Refused) throw error;
+      }
+      await pause();
+    }
+  }
+
+  async until(leaseId: string, reached: (lease: LeaseJson) => boolean): Promise<LeaseJson> {
+    for (;;) {
+      const lease = await this.api.lease(leaseId).catch(() => null);
+      if (lease && reached(lease)) return lease;
+      await pause();
+    }
+  }
+
+  /** The types of a lease's events, in their order. */
+  async typesOf(lease: LeaseJson): Promise<string[]> {
+    const events = await this.witness.events(lease.fence - 1);
+    return events.filter(({ stream }) => stream === `lease-${lease.id}`).map(({ type }) => type);
+  }
+
+  private async start(role: Role): Promise<void> {
+    this.running.set(role, await SteppedProcess.start({ ...this.settings, LEASEHOLD_ROLE: role }));
+  }
+
+  private processOf(role: Role): SteppedProcess {
+    const process = this.running.get(role);
+    if (!process) throw new Error(`There is no ${role}.`);
+    return process;
+  }
+
+  private async untilNoJobs(): Promise<void> {
+    const queue = new EffectQueue(this.database.connection, readConfig(this.settings), () => undefined);
+    try {
+      while ((await queue.size()) > 0) await pause();
+    } finally {
+      await queue.close();
+    }
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+class Refused extends Error {}
