@@ -13,6 +13,7 @@ import { CommandRunner } from './commands/command-runner.js';
 import { CONFIG, type Config } from './config/config.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
+import { loadPlugins, requireDistinct } from './drivers/plugin/load-plugins.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { SECRET_READER, type SecretReader } from './drivers/secret-reader.js';
 import { SshDriver } from './drivers/ssh/ssh-driver.js';
@@ -22,6 +23,8 @@ import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
+import { packageVersion } from './http/package-version.js';
+import { newId } from './ids/new-id.js';
 import { leaseProjection } from './leases/lease-projection.js';
 import { Projections } from './projections/index.js';
 import { AsOf } from './read-models/as-of.js';
@@ -73,14 +76,17 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         },
         {
           provide: DriverRegistry,
-          useFactory: (secrets: SecretReader) =>
-            new DriverRegistry([
-              new LocalDriver(config.localExecute),
-              new FakeSandboxDriver(),
-              new BubblewrapDriver(config.dataDir),
-              new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
-              ...drivers,
-            ]),
+          useFactory: async (secrets: SecretReader) =>
+            new DriverRegistry(
+              requireDistinct([
+                new LocalDriver(config.localExecute),
+                new FakeSandboxDriver(),
+                new BubblewrapDriver(config.dataDir),
+                new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
+                ...(await pluginDrivers(config, secrets)),
+                ...drivers,
+              ]),
+            ),
           inject: [SECRET_READER],
         },
         CommandRunner,
@@ -116,4 +122,10 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
     await this.log.close();
     await this.log.pool.end();
   }
+}
+
+function pluginDrivers({ plugins, budgets }: Config, secrets: SecretReader): Promise<readonly RuntimeDriver[]> {
+  const logger = new Logger('Plugins');
+  const info = { instanceId: newId(), hostVersion: packageVersion() };
+  return loadPlugins(plugins, { secrets, budgets, info, write: (line) => logger.warn(line) });
 }

@@ -27,6 +27,8 @@ export interface Config {
   readonly syncLimitBytes: number;
   /** URLs of this service to be tried from a host, in their order. */
   readonly runtimeApiCandidates: readonly string[];
+  /** Names or folders of the packages whose plugins are run. */
+  readonly plugins: readonly string[];
   /** Origins of pages elsewhere that may call, such as `https://console.example.org`. */
   readonly allowedOrigins: readonly string[];
   /** Names, without a port, that requests may be sent to besides the service's own. */
@@ -146,6 +148,7 @@ export function readConfig(env: Settings): Config {
     workspaceRoots,
     syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,
+    plugins: (set(env['LEASEHOLD_PLUGINS']) ?? '').split(',').flatMap((name) => set(name) ?? []),
     allowedOrigins,
     allowedHosts: allowedHosts.map((name) => name.toLowerCase()),
     budgets,

@@ -1,6 +1,8 @@
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import { LeaseholdError } from '../errors/catalogue.js';
-import type { JsonObject, RuntimeDriver } from './runtime-driver.js';
+import { DriverError } from './driver-error.js';
+import { failureText } from './failure-text.js';
+import type { ConfigVerdict, JsonObject, RuntimeDriver } from './runtime-driver.js';
 
 /** The drivers that this service has. */
 export class DriverRegistry {
@@ -11,6 +13,7 @@ export class DriverRegistry {
    * @throws LeaseholdError validation_failed when a sandbox names no provider, unsupported_environment when there is none.
    */
   forConfig(driver: EnvironmentDriver, config: JsonObject): RuntimeDriver {
+    if (driver === 'plugin') return this.named(driver, pluginDriverName(config));
     if (driver !== 'sandbox') return this.named(driver, null);
     const provider = config['provider'];
     if (typeof provider !== 'string' || !/^[a-z0-9._-]{1,100}$/.test(provider)) {
@@ -27,7 +30,8 @@ export class DriverRegistry {
   named(driver: EnvironmentDriver, provider: string | null): RuntimeDriver {
     const found = this.drivers.find((candidate) => candidate.driver === driver && candidate.provider === provider);
     if (found) return found;
-    const name = provider === null ? `driver "${driver}"` : `sandbox provider "${provider}"`;
+    const kind = driver === 'plugin' ? 'plugin driver' : 'sandbox provider';
+    const name = provider === null ? `driver "${driver}"` : `${kind} "${provider}"`;
     throw new LeaseholdError('unsupported_environment', `This service has no ${name}.`);
   }
 
@@ -36,12 +40,41 @@ export class DriverRegistry {
     await Promise.all(this.drivers.flatMap((driver) => driver.close?.() ?? []));
   }
 
-  /** The config as its driver completes it. @throws LeaseholdError validation_failed, unsupported_environment */
-  validConfig(driver: EnvironmentDriver, config: JsonObject): JsonObject {
-    const verdict = this.forConfig(driver, config).validateConfig(config);
+  /**
+   * The config as its driver completes it.
+   * @throws LeaseholdError validation_failed, unsupported_environment, driver_unavailable
+   */
+  async validConfig(driver: EnvironmentDriver, config: JsonObject, companyId: string): Promise<JsonObject> {
+    const found = this.forConfig(driver, config);
+    const verdict = await asked(() => found.validateConfig(config, companyId));
     if (verdict.kind === 'valid') return verdict.config;
     throw new LeaseholdError('validation_failed', `The config is not one for the driver "${driver}".`, {
       errors: verdict.errors.map(({ field, message }) => ({ field: `config.${field}`, message })),
     });
+  }
+}
+
+const PLUGIN_FIELDS = ['pluginKey', 'driverKey'] as const;
+
+/** What a plugin's driver is called among the drivers. @throws LeaseholdError validation_failed */
+function pluginDriverName(config: JsonObject): string {
+  const errors = PLUGIN_FIELDS.filter((field) => {
+    const key = config[field];
+    return typeof key !== 'string' || !/^[a-z0-9._-]{1,100}$/.test(key);
+  }).map((field) => ({
+    field: `config.${field}`,
+    message: `${field} must be a text of lowercase letters, digits, ., _ and -`,
+  }));
+  if (errors.length === 0) return PLUGIN_FIELDS.map((field) => config[field]).join(':');
+  throw new LeaseholdError('validation_failed', 'A plugin environment names its plugin and driver.', { errors });
+}
+
+/** @throws LeaseholdError driver_unavailable */
+async function asked(validate: () => ConfigVerdict | Promise<ConfigVerdict>): Promise<ConfigVerdict> {
+  try {
+    return await validate();
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error;
+    throw new LeaseholdError('driver_unavailable', failureText(error));
   }
 }

@@ -74,6 +74,8 @@ export interface ExecuteRequest {
   readonly env: Readonly<Record<string, string>>;
   /** Null: an empty input. */
   readonly stdin: Readable | null;
+  /** Whether each byte of its output counts; a driver whose commands print texts must then see to it. */
+  readonly bytes?: boolean;
   /** Written with back-pressure; not ended by the driver. */
   readonly stdout: Writable;
   readonly stderr: Writable;
@@ -109,6 +111,14 @@ export interface ProbeResult {
   readonly details: JsonObject | null;
 }
 
+/** What a workspace is to be made for. */
+export interface WorkspaceWish {
+  /** Where its source is on the caller's or the service's machine. */
+  readonly localPath: string | null;
+  readonly mode: string | null;
+  readonly signal: AbortSignal;
+}
+
 /** How a caller reaches what it leased (SEED, "Target"). No secrets. */
 export type ExecutionTarget = JsonObject & { readonly kind: 'local' | 'remote' };
 
@@ -125,6 +135,8 @@ interface AnyDriver {
   readonly provider: string | null;
   readonly displayName: string;
   readonly description: string;
+  /** The plugin that brings it; absent for those that the service brings. */
+  readonly plugin?: { readonly key: string };
   /** Why it cannot be used on this machine, and what to do about it; absent or null where it can. */
   readonly unavailable?: string | null;
   readonly capabilities: DriverCapabilities;
@@ -133,7 +145,8 @@ interface AnyDriver {
    * the field of the same name with `SecretRef` after it; only the config of an unsaved probe has the value itself.
    */
   readonly secretFields: readonly string[];
-  validateConfig(config: JsonObject): ConfigVerdict;
+  /** @throws DriverError when it cannot be told at the moment */
+  validateConfig(config: JsonObject, companyId: string): ConfigVerdict | Promise<ConfigVerdict>;
   /** Never fails for what it finds. */
   probe(request: ProbeRequest): Promise<ProbeResult>;
   /**
@@ -141,6 +154,11 @@ interface AnyDriver {
    * @throws DriverError unsupported_operation; stale_fence when the lease is not the holder any more; as acquire
    */
   execute(request: ExecuteRequest): Promise<ExecutionResult>;
+  /**
+   * Makes the workspace in its own way, and says where it is; null when it is to be made as everywhere, by a command.
+   * @throws DriverError
+   */
+  realizeWorkspace?(lease: HeldLease, wish: WorkspaceWish): Promise<string | null>;
   executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget;
   /** Ends what it keeps open, such as connections. */
   close?(): Promise<void>;

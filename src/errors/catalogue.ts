@@ -41,6 +41,11 @@ export const ERRORS = {
     title: 'No driver of this service serves such an environment.',
     remedy: 'Use a driver and a provider that this service has.',
   },
+  driver_unavailable: {
+    status: 502,
+    title: 'The environment’s driver cannot be asked at the moment.',
+    remedy: 'See `detail`, then try again: nothing was recorded.',
+  },
   unsupported_adapter_environment: {
     status: 422,
     title: 'The adapter cannot run in such an environment.',

@@ -11,6 +11,7 @@ import { newId } from '../ids/new-id.js';
 import { LeaseStore } from '../leases/lease-store.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import type { Lease } from '../leases/state.js';
+import { workingFolder } from '../leases/working-folder.js';
 import { ExecutionEnds } from './execution-ends.js';
 import { UnderWay } from './under-way.js';
 
@@ -120,7 +121,7 @@ export class Executions {
         signal: by,
         timedOut,
       } = await driver.execute({
-        ...{ lease: held, ...wish, stdin, stdout, stderr, signal },
+        ...{ lease: held, ...wish, cwd: workingFolder(lease, wish.cwd), stdin, stdout, stderr, signal },
       });
       const facts = { executionId, exitCode, signal: by, timedOut, durationMs: duration() };
       const data = { ...facts, truncated: streams.truncated() };

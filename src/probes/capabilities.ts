@@ -31,7 +31,9 @@ export interface Capabilities {
 
 export function capabilitiesOf(drivers: readonly RuntimeDriver[]): Capabilities {
   const has = (name: EnvironmentDriver): boolean => drivers.some(({ driver }) => driver === name);
-  const providers = drivers.flatMap((driver) => (driver.provider === null ? [] : [{ key: driver.provider, driver }]));
+  const providers = drivers.flatMap((driver) =>
+    driver.driver === 'sandbox' && driver.provider !== null ? [{ key: driver.provider, driver }] : [],
+  );
   const byDriver = (supports: (name: EnvironmentDriver) => boolean): Record<EnvironmentDriver, Support> =>
     Object.fromEntries(ENVIRONMENT_DRIVERS.map((name) => [name, word(has(name) && supports(name))])) as Record<
       EnvironmentDriver,
@@ -50,16 +52,17 @@ export function capabilitiesOf(drivers: readonly RuntimeDriver[]): Capabilities 
     })),
     drivers: byDriver(() => true),
     sandboxProviders: Object.fromEntries(
-      providers.map(({ key, driver: { capabilities, displayName, description, unavailable = null } }) => [
+      providers.map(({ key, driver: { capabilities, displayName, description, plugin, unavailable = null } }) => [
         key,
         {
           status: word(unavailable === null),
           ...capabilities,
           displayName,
           description: unavailable === null ? description : `${description} ${unavailable}`,
-          source: 'builtin' as const,
-          pluginKey: null,
-          pluginId: null,
+          source: plugin ? ('plugin' as const) : ('builtin' as const),
+          pluginKey: plugin?.key ?? null,
+          // A plugin has no row here: its key is all that names it.
+          pluginId: plugin?.key ?? null,
         },
       ]),
     ),

@@ -53,9 +53,9 @@ export class Probes {
     return { result: outcome.kind === 'done' ? result : outcome.result, position };
   }
 
-  /** Nothing is stored. @throws LeaseholdError validation_failed, unsupported_environment */
-  ofConfig(companyId: string, driver: EnvironmentDriver, config: JsonObject): Promise<ProbeResult> {
-    return this.probe(companyId, UNSAVED, driver, this.drivers.validConfig(driver, config));
+  /** Nothing is stored. @throws LeaseholdError validation_failed, unsupported_environment, driver_unavailable */
+  async ofConfig(companyId: string, driver: EnvironmentDriver, config: JsonObject): Promise<ProbeResult> {
+    return this.probe(companyId, UNSAVED, driver, await this.drivers.validConfig(driver, config, companyId));
   }
 
   private async probe(

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { valueAt, withValueAt } from '../drivers/config-path.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
 import type { JsonObject, RuntimeDriver } from '../drivers/runtime-driver.js';
 import type { SecretRef } from '../drivers/secret-reader.js';
@@ -53,19 +54,22 @@ export class ConfigSecrets {
     private readonly vault: SecretVault,
   ) {}
 
-  /** @throws LeaseholdError validation_failed, unsupported_environment */
+  /** @throws LeaseholdError validation_failed, unsupported_environment, driver_unavailable */
   async planConfig(wish: ConfigWish): Promise<ConfigPlan> {
     const { driver } = wish;
     const { secretFields } = this.drivers.forConfig(driver, wish.config);
     const values = new Map(secretFields.map((field) => [field, valueIn(wish.config, field)]));
-    const given: JsonObject = { ...wish.config };
-    for (const [field, value] of values) if (value !== null) given[refField(field)] = null;
-    const config = { ...this.drivers.validConfig(driver, given) };
+    let given: JsonObject = { ...wish.config };
+    for (const [field, value] of values) if (value !== null) given = withValueAt(given, refField(field), null);
+    let config = { ...(await this.drivers.validConfig(driver, given, wish.companyId)) };
     const changes = new SecretChanges(this.store);
     for (const [field, value] of values) {
-      if (value !== null) config[refField(field)] = await this.keep(wish, field, value, changes);
-      else await this.requireUsable(wish, field, config, changes);
-      config[field] = null;
+      const ref =
+        value !== null
+          ? await this.keep(wish, field, value, changes)
+          : await this.requireUsable(wish, field, config, changes);
+      if (ref !== undefined) config = withValueAt(config, refField(field), ref);
+      config = withValueAt(config, field, null);
     }
     const childless = await this.deleteLeftBehind(wish, config, changes);
     return { config, childless, ...changes.plan() };
@@ -81,8 +85,8 @@ export class ConfigSecrets {
   /** Stores a value: as a new version of the field's own secret, else as a new secret. */
   private async keep(wish: ConfigWish, field: string, value: string, changes: SecretChanges): Promise<SecretRef> {
     const { companyId, environmentId, environmentName, before } = wish;
-    const sent = parseSecretRef(wish.config[refField(field)]);
-    const present = parseSecretRef(before?.[refField(field)]);
+    const sent = parseSecretRef(valueAt(wish.config, refField(field)));
+    const present = parseSecretRef(before && valueAt(before, refField(field)));
     if (sent !== null && sent.secretId !== present?.secretId) {
       throw invalid(field, `must not be given together with a ${refField(field)}`);
     }
@@ -102,15 +106,18 @@ export class ConfigSecrets {
     return { type: 'secret_ref', secretId, version: 'latest' };
   }
 
-  /** A reference must lead to a secret of the company; one that begins here is recorded with the secret. */
+  /**
+   * A reference must lead to a secret of the company; one that begins here is recorded with the secret.
+   * @returns what is stored of it; undefined where there is none
+   */
   private async requireUsable(
     { companyId, environmentId, before }: ConfigWish,
     field: string,
     config: JsonObject,
     changes: SecretChanges,
-  ): Promise<void> {
-    const sent = config[refField(field)];
-    if (sent === undefined || sent === null) return;
+  ): Promise<SecretRef | undefined> {
+    const sent = valueAt(config, refField(field));
+    if (sent === undefined || sent === null) return undefined;
     const ref = parseSecretRef(sent);
     if (ref === null) throw invalid(refField(field), 'must be a secret_ref with a secretId and a version');
     const secret = secretOf(companyId, (await changes.basis(ref.secretId)).state);
@@ -118,10 +125,10 @@ export class ConfigSecrets {
     if (ref.version !== 'latest' && ref.version > secret.latestVersion) {
       throw invalid(refField(field), `must refer to a version up to ${secret.latestVersion}`);
     }
-    config[refField(field)] = ref;
     if (!secretIdsIn(before).has(ref.secretId)) {
       changes.add(ref.secretId, [{ type: 'SecretReferenced', data: { environmentId } }]);
     }
+    return ref;
   }
 
   /**
@@ -154,7 +161,7 @@ function refField(field: string): string {
 
 /** The value that a config brings; null where it brings none, as a stored config does. */
 function valueIn(config: JsonObject, field: string): string | null {
-  const value = config[field];
+  const value = valueAt(config, field);
   if (value === undefined || value === null) return null;
   if (typeof value !== 'string' || value === '') throw invalid(field, 'must be a text that is not empty');
   if (value.length > VALUE_LENGTH) throw invalid(field, `must be at most ${VALUE_LENGTH} characters long`);

@@ -24,19 +24,19 @@ export class LeaseSide {
     args: readonly string[],
     { limit = 64 * 1024, cwd = null }: { limit?: number; cwd?: string | null } = {},
   ): Promise<string> {
-    return this.receive(script, args, null, (output) => textOf(output, limit), cwd);
+    return this.receive(script, args, null, (output) => textOf(output, limit), { cwd, bytes: false });
   }
 
   /**
    * Runs a caller's own command, by the shell. What it prints is nobody's: it may hold anything.
    * @throws DriverError
    */
-  async command(command: string): Promise<void> {
+  async command(command: string, cwd: string): Promise<void> {
     const { timeoutMs } = this;
     const signal = new AbortController().signal;
     const streams = { stdin: null, stdout: nowhere(), stderr: nowhere() };
     const { exitCode, timedOut } = await this.execute({
-      ...{ command: 'sh', args: ['-c', command], cwd: null, env: {}, timeoutMs, signal },
+      ...{ command: 'sh', args: ['-c', command], cwd, env: {}, timeoutMs, signal },
       ...streams,
     });
     if (timedOut) throw new DriverError('permanent', 'budget_exceeded', 'The command took too long.', true);
@@ -47,9 +47,8 @@ export class LeaseSide {
 
   /** Runs a script for what it does. */
   async run(script: string, args: readonly string[], input = ''): Promise<void> {
-    await this.receive(script, args, input === '' ? null : Readable.from([Buffer.from(input)]), (output) =>
-      textOf(output, 0),
-    );
+    const stdin = input === '' ? null : Readable.from([Buffer.from(input)]);
+    await this.receive(script, args, stdin, (output) => textOf(output, 0), { bytes: false });
   }
 
   /** Gives what a script prints to `consume`, which reads it to its end; what that throws ends the script. */
@@ -58,7 +57,7 @@ export class LeaseSide {
     args: readonly string[],
     input: Readable | null,
     consume: (output: Readable) => Promise<Result>,
-    cwd: string | null = null,
+    { cwd = null, bytes = true }: { cwd?: string | null; bytes?: boolean } = {},
   ): Promise<Result> {
     const over = new AbortController();
     const output = new PassThrough();
@@ -71,7 +70,7 @@ export class LeaseSide {
       return null;
     });
     try {
-      await this.script(script, args, input, output, over.signal, cwd);
+      await this.script(script, args, input, output, over.signal, { cwd, bytes });
       output.end();
     } catch (error) {
       failure.note(error);
@@ -100,7 +99,7 @@ export class LeaseSide {
       },
     );
     try {
-      await this.script(script, args, input, nowhere(), over.signal, null);
+      await this.script(script, args, input, nowhere(), over.signal, { cwd: null, bytes: false });
       done = true;
     } catch (error) {
       failure.note(error);
@@ -116,7 +115,7 @@ export class LeaseSide {
     stdin: Readable | null,
     stdout: Writable,
     signal: AbortSignal,
-    cwd: string | null,
+    how: { readonly cwd: string | null; readonly bytes: boolean },
   ): Promise<void> {
     let said = Buffer.alloc(0);
     const stderr = new Writable({
@@ -127,7 +126,8 @@ export class LeaseSide {
     });
     const { timeoutMs } = this;
     const words = ['-c', script, 'leasehold', ...args];
-    const request = { command: 'sh', args: words, cwd, env: { LC_ALL: 'C' }, stdin, stdout, stderr, timeoutMs, signal };
+    const streams = { stdin, stdout, stderr };
+    const request = { command: 'sh', args: words, env: { LC_ALL: 'C' }, ...streams, timeoutMs, signal, ...how };
     const result = await this.execute(request);
     if (result.exitCode !== 0) throw failureOf(result, said.toString('utf8').trim());
   }

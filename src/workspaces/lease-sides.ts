@@ -10,6 +10,7 @@ import { LeaseholdError, type ErrorCode } from '../errors/catalogue.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { LeaseStore } from '../leases/lease-store.js';
 import type { Lease } from '../leases/state.js';
+import { workingFolder } from '../leases/working-folder.js';
 import { GitError } from './git.js';
 import { LeaseSide } from './lease-side.js';
 
@@ -79,7 +80,7 @@ export class LeaseSides {
     const held: HeldLease = { companyId, leaseId, fence, providerLeaseId, teardown };
     const driver = this.drivers.named(terms.driver, terms.provider);
     const execute = (request: Parameters<ConstructorParameters<typeof LeaseSide>[0]>[0]) =>
-      driver.execute({ lease: held, ...request });
+      driver.execute({ lease: held, ...request, cwd: workingFolder(lease, request.cwd) });
     return { lease, held, driver, side: new LeaseSide(execute, this.config.budgets.executionMs) };
   }
 

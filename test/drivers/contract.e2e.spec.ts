@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Environment } from '../../src/environments/state.js';
 import type { Acquired } from '../support/api.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 import { startSshd } from '../support/sshd.js';
 import { serve, type Service } from '../support/service.js';
+import { FAKE_PLUGIN } from '../plugins/plugins-under-test.js';
 import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
 import { expectNoneActive, expectWholeEnvironment, expectWholeLease, type DriverCase } from './contract.js';
 
@@ -102,7 +106,44 @@ const DRIVERS: readonly DriverCase[] = [
       expect(environment.config).toMatchObject({ privateKey: null, privateKeySecretRef: { type: 'secret_ref' } });
     },
   },
+  pluginCase('sandbox', (config) => ({ provider: 'fake-plugin', ...config })),
+  pluginCase('plugin', (driverConfig) => ({
+    pluginKey: 'leasehold.fake-plugin',
+    driverKey: 'fake-machine',
+    driverConfig,
+  })),
 ];
+
+function pluginCase(driver: 'sandbox' | 'plugin', configOf: (config: object) => Record<string, unknown>): DriverCase {
+  return {
+    name: `plugin, by ${driver}`,
+    driver,
+    isQueued: true,
+    async setUp() {
+      const root = await mkdtemp(join(tmpdir(), 'leasehold-test-plugin-'));
+      return {
+        config: configOf({ root, apiKey: 'a key for the fake plugin' }),
+        settings: { LEASEHOLD_PLUGINS: FAKE_PLUGIN },
+        stop: () => rm(root, { recursive: true }),
+      };
+    },
+    config: {},
+    otherConfig: configOf({ root: '/nowhere', image: 'other:1' }),
+    cleanupStatus: 'success',
+    expectLease(lease, environment) {
+      expect(lease.provider).toBe(driver === 'sandbox' ? 'fake-plugin' : 'leasehold.fake-plugin:fake-machine');
+      expect(lease.providerLeaseId).toMatch(new RegExp(`^fake-plugin://${lease.heartbeatRunId ?? ''}/${UUID}$`));
+      const config = driver === 'sandbox' ? environment.config : (environment.config['driverConfig'] as object);
+      expect(config).toMatchObject({
+        ...{ image: 'fake:latest', reuseLease: false },
+        ...{ apiKey: null, apiKeySecretRef: { type: 'secret_ref' } },
+      });
+      const { root } = config as { root: string };
+      expect(lease.metadata).toMatchObject({ image: 'fake:latest', pluginKey: 'leasehold.fake-plugin' });
+      expect(lease.metadata['remoteCwd']).toBe(join(root, lease.providerLeaseId?.split('/').at(-1) ?? ''));
+    },
+  };
+}
 
 const CASES = DRIVERS.flatMap((driver) =>
   (['postgres', 'redis'] as const)

@@ -5,6 +5,7 @@ import type { JsonObject } from '../../src/drivers/runtime-driver.js';
 import { FakeSandboxDriver } from '../../src/drivers/sandbox/fake-sandbox-driver.js';
 import { LeaseholdError } from '../../src/errors/catalogue.js';
 
+const COMPANY = '3f0c9a52-8a4e-4d0b-9a57-6f1e2d3c4b5a';
 const local = new LocalDriver();
 const fake = new FakeSandboxDriver();
 const registry = new DriverRegistry([local, fake]);
@@ -50,8 +51,18 @@ describe('the driver for a config', () => {
     },
   );
 
-  it.each(['ssh', 'plugin'] as const)('is not found for a kind that is not here: %s', (driver) => {
-    expect(refusal(() => registry.forConfig(driver, {}))).toEqual({ code: 'unsupported_environment' });
+  it.each([
+    ['ssh', {}],
+    ['plugin', { pluginKey: 'a', driverKey: 'b' }],
+  ] as const)('is not found for a kind that is not here: %s', (driver, config) => {
+    expect(refusal(() => registry.forConfig(driver, config))).toEqual({ code: 'unsupported_environment' });
+  });
+
+  it('is not found for a plugin environment that does not name its plugin and driver', () => {
+    expect(refusal(() => registry.forConfig('plugin', { driverKey: 'B' }))).toEqual({
+      code: 'validation_failed',
+      fields: ['config.pluginKey', 'config.driverKey'],
+    });
   });
 });
 
@@ -73,20 +84,22 @@ describe('the driver that a lease was acquired with', () => {
 });
 
 describe('a valid config', () => {
-  it('is completed by its driver', () => {
-    expect(registry.validConfig('sandbox', { provider: 'fake' })).toStrictEqual({
+  it('is completed by its driver', async () => {
+    expect(await registry.validConfig('sandbox', { provider: 'fake' }, COMPANY)).toStrictEqual({
       provider: 'fake',
       image: 'ubuntu:24.04',
       reuseLease: false,
     });
-    expect(registry.validConfig('local', { any: 1 })).toStrictEqual({ any: 1 });
+    expect(await registry.validConfig('local', { any: 1 }, COMPANY)).toStrictEqual({ any: 1 });
   });
 
-  it('is refused with the paths of all its faults', () => {
+  it('is refused with the paths of all its faults', async () => {
     const config = JSON.parse('{ "provider": "fake", "image": 1, "__proto__": 2, "extra": 3 }') as JsonObject;
-    expect(refusal(() => registry.validConfig('sandbox', config))).toEqual({
-      code: 'validation_failed',
-      fields: ['config.__proto__', 'config.extra', 'config.image'],
-    });
+    const refused = await registry.validConfig('sandbox', config, COMPANY).catch((error: unknown) => error);
+    expect(
+      refusal(() => {
+        throw refused;
+      }),
+    ).toEqual({ code: 'validation_failed', fields: ['config.__proto__', 'config.extra', 'config.image'] });
   });
 });

@@ -49,7 +49,13 @@ export class EnvironmentsController {
     local: { summary: 'The company’s one local environment', value: { name: 'This machine', driver: 'local' } },
   })
   @ApiAnswer({ status: 201, description: 'Made.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
-  @ApiProblems('local_environment_exists', 'unsupported_environment', 'idempotency_key_reused', 'version_conflict')
+  @ApiProblems(
+    'local_environment_exists',
+    'unsupported_environment',
+    'driver_unavailable',
+    'idempotency_key_reused',
+    'version_conflict',
+  )
   async create(
     @UuidParam('companyId') companyId: string,
     @Body() body: CreateEnvironmentBody,
@@ -117,6 +123,7 @@ export class EnvironmentsController {
     'environment_not_found',
     'local_environment_exists',
     'unsupported_environment',
+    'driver_unavailable',
     'version_conflict',
     'idempotency_key_reused',
   )

@@ -74,7 +74,7 @@ export class ProbesController {
   @ApiOperation({ summary: 'Probe a config that is not stored', description: 'Nothing is recorded.' })
   @ApiRequest(ProbeConfigBody, { local: { summary: 'This machine', value: { driver: 'local', config: {} } } })
   @ApiAnswer({ status: 200, description: 'What was found.', type: ProbeAnswer, example: PROBE_EXAMPLE })
-  @ApiProblems('unsupported_environment')
+  @ApiProblems('unsupported_environment', 'driver_unavailable')
   probeConfig(
     @UuidParam('companyId') companyId: string,
     @Body() { driver, config = {} }: ProbeConfigBody,

@@ -1,0 +1,63 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import type { FieldError } from '../../errors/catalogue.js';
+import type { JsonObject } from '../runtime-driver.js';
+import { isObject } from './config-form.js';
+
+const SECRET_FORMAT = 'secret-ref';
+
+/** A driver's schema for its config. */
+export class ConfigSchema {
+  /** Paths of the fields that are stored as secrets. */
+  readonly secretFields: readonly string[];
+  private readonly validate: ValidateFunction;
+
+  /** @throws Error when it is no JSON Schema */
+  constructor(private readonly schema: JsonObject) {
+    this.secretFields = secretFieldsIn(schema);
+    const is2020 = String(schema['$schema']).includes('2020-12');
+    const ajv = new (is2020 ? Ajv2020 : Ajv)({ strict: false, allErrors: true, useDefaults: true });
+    formats.default(ajv);
+    ajv.addFormat(SECRET_FORMAT, true);
+    this.validate = ajv.compile(schema);
+  }
+
+  /** Whether it has a field of this name itself. */
+  has(field: string): boolean {
+    return isObject(this.schema['properties']) && Object.hasOwn(this.schema['properties'], field);
+  }
+
+  /** What is wrong with a config; defaults are filled in. Fields that the schema does not know are wrong, unless it says that there may be more. */
+  complete(config: JsonObject): { readonly config: JsonObject; readonly errors: readonly FieldError[] } {
+    const completed = structuredClone(config);
+    const errors = this.validate(completed) ? [] : (this.validate.errors ?? []).map(fieldError);
+    const { additionalProperties, patternProperties } = this.schema;
+    const isOpen = additionalProperties !== undefined || patternProperties !== undefined;
+    const unknown = isOpen ? [] : Object.keys(config).filter((field) => !this.has(field));
+    return {
+      config: completed,
+      errors: [...errors, ...unknown.map((field) => ({ field, message: 'is not a setting of this driver' }))],
+    };
+  }
+}
+
+/** Without the values: one of them may be a secret. */
+function fieldError({ instancePath, params, message }: ErrorObject): FieldError {
+  const { missingProperty, additionalProperty } = params as Record<string, unknown>;
+  const inner = missingProperty ?? additionalProperty;
+  const path = instancePath.split('/').slice(1);
+  const field = [...path, ...(typeof inner === 'string' ? [inner] : [])].join('.');
+  return { field, message: message ?? 'is not valid' };
+}
+
+function secretFieldsIn(schema: JsonObject, prefix = ''): string[] {
+  const { properties } = schema;
+  if (!isObject(properties)) return [];
+  return Object.entries(properties).flatMap(([name, field]) => {
+    // A dot in a name cannot be told from a path.
+    if (!isObject(field) || name.includes('.')) return [];
+    if (field['format'] === SECRET_FORMAT) return [`${prefix}${name}`];
+    return secretFieldsIn(field, `${prefix}${name}.`);
+  });
+}

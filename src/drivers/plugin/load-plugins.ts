@@ -1,0 +1,48 @@
+import { ConfigError, type Budgets } from '../../config/config.js';
+import { failureText } from '../failure-text.js';
+import type { RuntimeDriver } from '../runtime-driver.js';
+import type { SecretReader } from '../secret-reader.js';
+import { PluginDriver } from './plugin-driver.js';
+import { findPlugin } from './plugin-package.js';
+import { PluginWorker, type HostInfo } from './plugin-worker.js';
+
+/** What plugins are run with. */
+export interface PluginHost {
+  readonly secrets: SecretReader;
+  readonly budgets: Budgets;
+  readonly info: HostInfo;
+  /** Where what workers say goes, a line each. */
+  readonly write: (line: string) => void;
+}
+
+/**
+ * The drivers of the plugins that are named. No worker runs until it is called.
+ * @param names folders or package names
+ * @throws ConfigError that says which of them cannot be used
+ */
+export async function loadPlugins(names: readonly string[], host: PluginHost): Promise<PluginDriver[]> {
+  const { secrets, budgets, info, write } = host;
+  const drivers: PluginDriver[] = [];
+  for (const name of names) {
+    const plugin = await findPlugin(name);
+    const worker = new PluginWorker(plugin, budgets.readinessMs, write, info);
+    for (const declared of plugin.manifest.environmentDrivers) {
+      const forms = declared.kind === 'sandbox_provider' ? (['sandbox', 'plugin'] as const) : (['plugin'] as const);
+      try {
+        drivers.push(...forms.map((form) => new PluginDriver(form, plugin, declared, worker, secrets, budgets)));
+      } catch (error) {
+        const what = `"${name}": the schema of ${declared.driverKey} cannot be used: ${failureText(error)}`;
+        throw new ConfigError(`LEASEHOLD_PLUGINS: ${what}`);
+      }
+    }
+  }
+  return drivers;
+}
+
+/** @throws ConfigError when two drivers have the same name: an environment could not say which it means */
+export function requireDistinct(drivers: readonly RuntimeDriver[]): readonly RuntimeDriver[] {
+  const names = drivers.map(({ driver, provider }) => `${driver} ${provider ?? ''}`.trim());
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return drivers;
+  throw new ConfigError(`LEASEHOLD_PLUGINS: there are two drivers "${twice}".`);
+}

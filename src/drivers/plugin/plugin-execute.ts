@@ -1,0 +1,100 @@
+import { finished } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
+import { DriverError } from '../driver-error.js';
+import type { ExecuteRequest, ExecutionResult, JsonObject } from '../runtime-driver.js';
+import { isObject } from './config-form.js';
+
+/** Bytes of a command's input, which is one text in one message. */
+const MAX_INPUT = 32 * 1024 * 1024;
+
+/**
+ * The protocol's commands take and give texts. So that bytes pass, a command whose bytes matter is run by a shell with
+ * base64 on both sides: $1 says which sides, what follows is the command. Its exit code is that of the whole.
+ */
+const IN_BASE64 = `
+MODE=$1; shift
+case $MODE in
+in) base64 -d | "$@" ;;
+*) { { { { base64 -d | "$@" 3>&- 4>&-; echo $? >&3; } | base64 >&4; } 3>&1; } | { read -r CODE; exit "$CODE"; }; } 4>&1 ;;
+esac
+`;
+
+export interface TextCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly stdin: string;
+  /** Whether what it prints comes back in base64. */
+  readonly isEncoded: boolean;
+}
+
+/** The command as the protocol can carry it. @throws DriverError limit_exceeded */
+export async function textCommand({ command, args, stdin, bytes = false }: ExecuteRequest): Promise<TextCommand> {
+  const input = stdin === null ? Buffer.alloc(0) : await inputOf(stdin);
+  if (!bytes && isText(input)) return { command, args, stdin: input.toString('utf8'), isEncoded: false };
+  const shell = ['-c', IN_BASE64, 'sh', bytes ? 'both' : 'in', command, ...args];
+  return { command: 'sh', args: shell, stdin: input.toString('base64'), isEncoded: bytes };
+}
+
+/** What a command prints: pieces as they come, where the plugin sends them, and the rest of the whole at the end. */
+export class CommandOutput {
+  private readonly sent = { stdout: '', stderr: '' };
+
+  constructor(
+    private readonly request: ExecuteRequest,
+    private readonly isEncoded: boolean,
+  ) {}
+
+  piece(stream: 'stdout' | 'stderr', chunk: string): void {
+    if (stream === 'stdout' && this.isEncoded) return;
+    this.sent[stream] += chunk;
+    this.request[stream].write(chunk);
+  }
+
+  /** @throws DriverError driver_failed */
+  async whole(answer: unknown): Promise<ExecutionResult> {
+    const { exitCode, signal = null, timedOut, stdout, stderr } = isObject(answer) ? answer : ({} as JsonObject);
+    const isEnd = (exitCode === null || Number.isInteger(exitCode)) && (signal === null || typeof signal === 'string');
+    if (!isEnd || typeof timedOut !== 'boolean' || typeof stdout !== 'string' || typeof stderr !== 'string') {
+      throw new DriverError('permanent', 'driver_failed', 'The plugin’s answer is not the end of a command.', true);
+    }
+    await this.rest('stdout', stdout);
+    await this.rest('stderr', stderr);
+    return { exitCode: exitCode as number | null, signal, timedOut };
+  }
+
+  private async rest(stream: 'stdout' | 'stderr', whole: string): Promise<void> {
+    if (stream === 'stdout' && this.isEncoded) return written(this.request[stream], Buffer.from(whole, 'base64'));
+    const sent = this.sent[stream];
+    // A plugin that has sent pieces need not repeat them.
+    const left = whole.startsWith(sent) ? whole.slice(sent.length) : '';
+    await written(this.request[stream], left);
+  }
+}
+
+async function inputOf(stdin: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stdin as AsyncIterable<Buffer | string>) {
+    const bytes = Buffer.from(chunk as Buffer);
+    length += bytes.length;
+    if (length > MAX_INPUT) {
+      const message = `A plugin’s command takes at most ${MAX_INPUT} bytes of input.`;
+      throw new DriverError('config', 'limit_exceeded', message, false);
+    }
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+function isText(bytes: Buffer): boolean {
+  return !bytes.includes(0) && Buffer.from(bytes.toString('utf8')).equals(bytes);
+}
+
+/** Waits until the reader has room again. */
+async function written(stream: Writable, data: string | Buffer): Promise<void> {
+  if (data.length === 0 || stream.write(data)) return;
+  await Promise.race([
+    new Promise((resolve) => stream.once('drain', resolve)),
+    finished(stream).catch(() => undefined),
+  ]);
+}

@@ -1,0 +1,40 @@
+import { DriverError } from '../driver-error.js';
+import type { Acquisition, EffectRequest, JsonObject } from '../runtime-driver.js';
+import { isObject } from './config-form.js';
+
+/** Where a sandbox's commands run unless its plugin says otherwise (SEED, "Target"). */
+export const DEFAULT_CWD = '/tmp';
+
+/** What is kept with a lease of a plugin. */
+export type PluginTeardown = JsonObject & {
+  readonly environmentId: string;
+  /** The environment's config, with references in place of secrets. */
+  readonly config: JsonObject;
+  /** What the plugin wants to have back with every call. */
+  readonly leaseMetadata: JsonObject;
+};
+
+/** Characters of a lease's metadata, which is recorded. */
+const MAX_METADATA = 65_536;
+
+/** @param answer of environmentAcquireLease or environmentResumeLease, without secrets @throws DriverError driver_failed */
+export function acquisitionOf(
+  answer: unknown,
+  { environmentId, config }: Pick<EffectRequest, 'environmentId' | 'config'>,
+  known: JsonObject,
+): Acquisition {
+  const { providerLeaseId = null, metadata: leaseMetadata = {} } = isObject(answer) ? answer : {};
+  const isId = providerLeaseId === null || (typeof providerLeaseId === 'string' && providerLeaseId.length <= 1_000);
+  if (!isObject(answer) || !isId || !isObject(leaseMetadata) || JSON.stringify(leaseMetadata).length > MAX_METADATA) {
+    throw new DriverError('permanent', 'driver_failed', 'The plugin’s answer is not a lease.', true);
+  }
+  return {
+    providerLeaseId,
+    metadata: { ...leaseMetadata, ...known, remoteCwd: cwdOf(leaseMetadata) },
+    teardown: { environmentId, config, leaseMetadata } satisfies PluginTeardown,
+  };
+}
+
+export function cwdOf({ remoteCwd }: JsonObject): string {
+  return typeof remoteCwd === 'string' && remoteCwd.startsWith('/') ? remoteCwd : DEFAULT_CWD;
+}
