@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Acquisition, JsonObject } from '../../src/drivers/runtime-driver.js';
+import type { PluginDriver } from '../../src/drivers/plugin/plugin-driver.js';
+import { useSecret } from '../support/secrets-used.js';
+import { NEVER, PluginsUnderTest } from './plugins-under-test.js';
+
+let plugins: PluginsUnderTest;
+let rogue: PluginDriver;
+let acquired: Acquisition;
+beforeAll(async () => {
+  plugins = await PluginsUnderTest.start();
+  rogue = plugins.driver('rogue');
+  acquired = await rogue.acquire(plugins.effect({}));
+});
+afterAll(() => plugins?.stop());
+
+const LOST = { reasonCode: 'connection_lost', failureClass: 'transient' };
+const probe = (config: JsonObject) => {
+  const { companyId, root } = plugins;
+  const whole = { root, ...config };
+  return rogue.probe({ companyId, environmentId: 'unsaved', config: whole, signal: NEVER });
+};
+
+/** Whatever one worker does: the same worker, or its successor, and another plugin's answer the next call. */
+afterEach(async () => {
+  expect(await probe({})).toMatchObject({ ok: true, summary: 'well' });
+  const fake = plugins.driver('fake-plugin');
+  const { companyId, root } = plugins;
+  const request = { companyId, environmentId: 'unsaved', config: { root }, signal: NEVER };
+  expect(await fake.probe(request)).toMatchObject({ ok: true });
+});
+
+describe('a worker that is killed', () => {
+  const wrong = (method: string): JsonObject => ({ root: plugins.root, wrong: { [method]: 'die once' } });
+
+  test.each<[string, (config: JsonObject) => Promise<unknown>, unknown]>([
+    [
+      'environmentValidateConfig',
+      async (config) => rogue.validateConfig({ provider: 'rogue', ...config }, plugins.companyId),
+      { kind: 'valid' },
+    ],
+    ['environmentAcquireLease', (config) => rogue.acquire(plugins.effect(config)), { providerLeaseId: 'rogue-1' }],
+    [
+      'environmentResumeLease',
+      (config) => rogue.resume({ ...plugins.effect(config), fence: 1, from: plugins.held(acquired) }),
+      { providerLeaseId: 'rogue-1' },
+    ],
+    ['environmentReleaseLease', (config) => rogue.suspend(plugins.held(acquired, config)), undefined],
+    ['environmentDestroyLease', (config) => rogue.release(plugins.held(acquired, config)), 'cleaned'],
+    [
+      'environmentRealizeWorkspace',
+      (config) =>
+        rogue.realizeWorkspace(plugins.held(acquired, config), { localPath: null, mode: null, signal: NEVER }),
+      '/tmp/realized',
+    ],
+    [
+      'environmentExecute',
+      (config) => plugins.run(rogue, plugins.held(acquired, config), ['true']),
+      { exitCode: 0, stdout: 'done' },
+    ],
+  ])('during %s: the call is in doubt, and the next one gets another worker', async (method, call, result) => {
+    await expect(call(wrong(method))).rejects.toMatchObject({ ...LOST, inDoubt: true });
+    const again = expect(await call(wrong(method)));
+    if (typeof result === 'object') again.toMatchObject(result as object);
+    else again.toBe(result);
+  });
+
+  test('during environmentProbe: the probe says so', async () => {
+    const config = { wrong: { environmentProbe: 'die once' } };
+    expect(await probe(config)).toMatchObject({ ok: false, details: { reasonCode: 'connection_lost' } });
+    expect(await probe(config)).toMatchObject({ ok: true });
+  });
+});
+
+describe('a worker that does not answer', () => {
+  test('has its call given up when nobody waits any more; other calls are answered meanwhile', async () => {
+    const given = new AbortController();
+    const silent = rogue.acquire(plugins.effect({ wrong: { environmentAcquireLease: 'silence' } }, given.signal));
+    expect(await probe({})).toMatchObject({ ok: true });
+    given.abort(new Error('enough'));
+    await expect(silent).rejects.toThrow('enough');
+  });
+
+  test('has its call given up after its budget', async () => {
+    const found = await probe({ wrong: { environmentProbe: 'silence' } });
+    expect(found).toMatchObject({ ok: false, details: { reasonCode: 'budget_exceeded' } });
+  });
+
+  test('and to nothing else either, is ended and started anew', async () => {
+    const found = await probe({ wrong: { environmentProbe: 'hang' } });
+    expect(found).toMatchObject({ ok: false, details: { reasonCode: 'budget_exceeded' } });
+    // What is asked before its end is noticed is lost with it.
+    while (!(await probe({})).ok);
+  }, 60_000);
+
+  test('in time: what it has made is found by its effect', async () => {
+    const given = new AbortController();
+    const config = { lateMs: 500, wrong: { environmentAcquireLease: 'late' } };
+    const effect = plugins.effect(config, given.signal);
+    const late = rogue.acquire(effect);
+    given.abort(new Error('enough'));
+    await expect(late).rejects.toThrow('enough');
+    expect(await rogue.find({ ...effect, signal: NEVER })).toMatchObject({ providerLeaseId: 'rogue-1' });
+    expect(await rogue.find({ ...effect, effectId: randomUUID(), signal: NEVER })).toBeNull();
+  });
+});
+
+describe('a worker that lies', () => {
+  test('by a second answer, is believed the first one', async () => {
+    const found = await probe({ wrong: { environmentProbe: 'twice' } });
+    expect(found).toMatchObject({ ok: true, summary: 'well' });
+    expect(plugins.log.join('\n')).toContain('An answer to no call');
+  });
+
+  test('by answers to calls that are not its own, is not heard', async () => {
+    expect(await probe({ wrong: { environmentProbe: 'strangeIds' } })).toMatchObject({ ok: true });
+  });
+
+  test('by what is no lease, has given none', async () => {
+    const given = rogue.acquire(plugins.effect({ wrong: { environmentAcquireLease: 'notALease' } }));
+    await expect(given).rejects.toMatchObject({ reasonCode: 'driver_failed', inDoubt: true });
+  });
+});
+
+describe('a worker that writes rubbish', () => {
+  test('between its answers, is heard all the same', async () => {
+    expect(await probe({ wrong: { environmentProbe: 'garbage' } })).toMatchObject({ ok: true, summary: 'well' });
+    expect(plugins.log.join('\n')).toContain('No message: starting up…');
+  });
+
+  test('without end, is ended; little of it is written down', async () => {
+    expect(await probe({ wrong: { environmentProbe: 'flood' } })).toMatchObject({ ok: false });
+    expect(plugins.log.filter((line) => line.includes('rubbish')).length).toBeLessThanOrEqual(50);
+  });
+
+  test('in a line without end, is ended', async () => {
+    const found = await probe({ wrong: { environmentProbe: 'endlessLine' } });
+    expect(found).toMatchObject({ ok: false, details: { reasonCode: 'connection_lost' } });
+  }, 60_000);
+});
+
+test('a worker that asks for what this host does not serve is told that there is no such method', async () => {
+  const { details } = await probe({ wrong: { environmentProbe: 'hostMethods' } });
+  const { told } = details?.['metadata'] as { told: { code: number; message: string }[] };
+  expect(told).toHaveLength(4);
+  for (const { code, message } of told) {
+    expect(code).toBe(-32_601);
+    expect(message).toMatch(/^Method not found: /);
+  }
+});
+
+describe('a secret that a call carries', () => {
+  const apiKey = `s3cret/+"${randomUUID()}`;
+  useSecret('plugin key', apiKey);
+  const forms = [apiKey, encodeURIComponent(apiKey), Buffer.from(apiKey).toString('base64')];
+  const expectNone = (text: string): void => forms.forEach((form) => expect(text).not.toContain(form));
+
+  test('is not in what comes of a worker that puts it into its errors, its log and its stderr', async () => {
+    const failed = rogue.acquire(plugins.effect({ apiKey, wrong: { environmentAcquireLease: 'leak' } }));
+    const error = (await failed.catch((reason: unknown) => reason)) as Error;
+    expect(error.message).toContain('401 for [secret] ([secret], [secret])');
+    const found = await probe({ apiKey, wrong: { environmentProbe: 'leak' } });
+    expectNone(JSON.stringify([found, error.message]));
+    // Its log and its stderr come by other ways than its answer.
+    while (!plugins.log.some((line) => line.includes('the key is'))) await new Promise((go) => setTimeout(go, 20));
+    expectNone(plugins.log.join('\n'));
+    expect(plugins.log.join('\n')).toContain('key [secret]');
+  });
+
+  test('is not in what a lease keeps of a worker that hands it back', async () => {
+    const config = { apiKey, wrong: { environmentAcquireLease: 'leakInResult' } };
+    const { metadata, teardown } = await rogue.acquire(plugins.effect(config));
+    expectNone(JSON.stringify([metadata, teardown['leaseMetadata']]));
+    expect(metadata).toMatchObject({ '[secret]': ['[secret]'] });
+  });
+});
+
+test('a worker gets little of the service’s environment', async () => {
+  process.env['LEASEHOLD_PLANTED'] = 'planted';
+  process.env['DATABASE_URL_PLANTED'] = 'planted';
+  const config = { wrong: { environmentProbe: 'environment', environmentResumeLease: 'die' } };
+  // Another worker, which comes after what was planted.
+  const killed = rogue.resume({ ...plugins.effect(config), from: plugins.held(acquired) });
+  await expect(killed).rejects.toMatchObject(LOST);
+  const { details } = await probe(config);
+  const { env } = details?.['metadata'] as { env: Record<string, string> };
+  expect(Object.values(env)).not.toContain('planted');
+  expect(env['PATH']).toBe(process.env['PATH']);
+  const documented = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+  const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
+  expect([...documented, ...proxies]).toEqual(expect.arrayContaining(Object.keys(env)));
+});
