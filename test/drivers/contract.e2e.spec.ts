@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Environment } from '../../src/environments/state.js';
 import type { Acquired } from '../support/api.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
 import { startSshd } from '../support/sshd.js';
 import { serve, type Service } from '../support/service.js';
-import { FAKE_PLUGIN } from '../plugins/plugins-under-test.js';
+import { FAKE_PLUGIN_CASES, wishedCase } from '../plugins/plugin-cases.js';
 import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
 import { expectNoneActive, expectWholeEnvironment, expectWholeLease, type DriverCase } from './contract.js';
 
@@ -106,46 +103,13 @@ const DRIVERS: readonly DriverCase[] = [
       expect(environment.config).toMatchObject({ privateKey: null, privateKeySecretRef: { type: 'secret_ref' } });
     },
   },
-  pluginCase('sandbox', (config) => ({ provider: 'fake-plugin', ...config })),
-  pluginCase('plugin', (driverConfig) => ({
-    pluginKey: 'leasehold.fake-plugin',
-    driverKey: 'fake-machine',
-    driverConfig,
-  })),
+  ...FAKE_PLUGIN_CASES,
 ];
 
-function pluginCase(driver: 'sandbox' | 'plugin', configOf: (config: object) => Record<string, unknown>): DriverCase {
-  return {
-    name: `plugin, by ${driver}`,
-    driver,
-    isQueued: true,
-    async setUp() {
-      const root = await mkdtemp(join(tmpdir(), 'leasehold-test-plugin-'));
-      return {
-        config: configOf({ root, apiKey: 'a key for the fake plugin' }),
-        settings: { LEASEHOLD_PLUGINS: FAKE_PLUGIN },
-        stop: () => rm(root, { recursive: true }),
-      };
-    },
-    config: {},
-    otherConfig: configOf({ root: '/nowhere', image: 'other:1' }),
-    cleanupStatus: 'success',
-    expectLease(lease, environment) {
-      expect(lease.provider).toBe(driver === 'sandbox' ? 'fake-plugin' : 'leasehold.fake-plugin:fake-machine');
-      expect(lease.providerLeaseId).toMatch(new RegExp(`^fake-plugin://${lease.heartbeatRunId ?? ''}/${UUID}$`));
-      const config = driver === 'sandbox' ? environment.config : (environment.config['driverConfig'] as object);
-      expect(config).toMatchObject({
-        ...{ image: 'fake:latest', reuseLease: false },
-        ...{ apiKey: null, apiKeySecretRef: { type: 'secret_ref' } },
-      });
-      const { root } = config as { root: string };
-      expect(lease.metadata).toMatchObject({ image: 'fake:latest', pluginKey: 'leasehold.fake-plugin' });
-      expect(lease.metadata['remoteCwd']).toBe(join(root, lease.providerLeaseId?.split('/').at(-1) ?? ''));
-    },
-  };
-}
+/** One plugin alone, where the suite is run for it: `npm run contract`. */
+const WISHED = wishedCase(process.env['CONTRACT_PLUGIN']);
 
-const CASES = DRIVERS.flatMap((driver) =>
+const CASES = (WISHED ? [WISHED] : DRIVERS).flatMap((driver) =>
   (['postgres', 'redis'] as const)
     // Only what is queued meets the queue.
     .filter((queue) => driver.isQueued || queue === 'postgres')
@@ -154,6 +118,7 @@ const CASES = DRIVERS.flatMap((driver) =>
 
 describe.each(CASES)('the driver contract: $name, with the queue on $queue', (driver) => {
   let service: Service;
+  const all: { readonly companyId: string; readonly runId: string }[] = [];
   let redis: TestRedis | null = null;
   let host: Awaited<ReturnType<NonNullable<DriverCase['setUp']>>> | null = null;
   beforeAll(async () => {
@@ -162,6 +127,8 @@ describe.each(CASES)('the driver contract: $name, with the queue on $queue', (dr
     service = await serve({ ...host?.settings, ...(redis && { REDIS_URL: redis.url }) });
   });
   afterAll(async () => {
+    // What is somebody else's is not left to them.
+    for (const { companyId, runId } of all) await service.api.releaseRun(companyId, runId);
     await service?.close();
     await host?.stop();
     await redis?.stop();
@@ -179,6 +146,7 @@ describe.each(CASES)('the driver contract: $name, with the queue on $queue', (dr
     const config = host?.config ?? driver.config;
     const made = await service.api.createEnvironment(companyId, { name, driver: driver.driver, config });
     const acquired = await service.api.acquire(companyId, { environmentId: made.id, heartbeatRunId: runId, ...wish });
+    all.push({ companyId, runId });
     return { ...acquired, companyId, runId, made };
   }
 

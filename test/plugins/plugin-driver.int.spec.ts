@@ -79,6 +79,13 @@ describe('a lease', () => {
     expect(existsSync(folderOf(acquired))).toBe(false);
   });
 
+  test('that is acquired again under its effect is the same one', async () => {
+    const effect = plugins.effect({});
+    const first = await driver.acquire(effect);
+    expect(await driver.acquire(effect)).toEqual(first);
+    expect((await acquire()).providerLeaseId).not.toBe(first.providerLeaseId);
+  });
+
   test('cannot resume what is gone', async () => {
     const acquired = await acquire();
     await driver.release(plugins.held(acquired));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
+import { FAKE_PLUGIN } from '../plugins/plugins-under-test.js';
 import { serve, type Service } from '../support/service.js';
 import { BINARY, makeProject, RUN } from './git-project.js';
 import { contentOf } from './workspace-service.js';
@@ -15,8 +16,11 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-boxes-`));
   roots = join(home, 'roots');
   await mkdir(roots);
-  const settings = { LEASEHOLD_DATA_DIR: join(home, 'data'), LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify([roots]) };
-  service = await serve(settings);
+  service = await serve({
+    LEASEHOLD_DATA_DIR: join(home, 'data'),
+    LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify([roots]),
+    LEASEHOLD_PLUGINS: FAKE_PLUGIN,
+  });
 });
 afterAll(async () => {
   await service?.close();
@@ -42,28 +46,31 @@ const post = <Body>({ id }: LeaseJson, what: string, body: object): Promise<Body
 const run = (lease: LeaseJson, script: string): Promise<{ exitCode: number; stdout: string }> =>
   post(lease, 'execute', { command: 'sh', args: ['-euc', script] });
 
-test('a git workspace goes into a bubblewrap sandbox, is changed there, and comes back', async () => {
-  const folder = join(roots, 'project');
-  await mkdir(folder);
-  await makeProject(folder);
-  const before = await contentOf(folder);
-  const lease = await acquire(await environment());
-  await post(lease, 'sync-in', { localPath: folder });
-  expect((await run(lease, RUN)).exitCode).toBe(0);
-  await writeFile(join(folder, 'untouched'), 'edited here meanwhile\n');
-  expect(await post(lease, 'sync-out', { localPath: folder })).toMatchObject({ conflicts: [], leftOut: [] });
-  const { removed: _removed, ...rest } = before;
-  expect(await contentOf(folder)).toMatchObject({
-    ...rest,
-    'README.md': '644 one\ntwo\nthree\nfour\n',
-    binary: `644 ${BINARY.toString('latin1')}\0\x01\xff`,
-    'bin/tool': '644 #!/bin/sh\necho tool\n',
-    link: '-> made',
-    made: '755 made\n',
-    untouched: '644 edited here meanwhile\n',
-  });
-  await service.api.release(lease.id);
-});
+test.each(['bubblewrap', 'fake-plugin'])(
+  'a git workspace goes into a sandbox of %s, is changed there, and comes back',
+  async (provider) => {
+    const folder = join(roots, `project-${provider}`);
+    await mkdir(folder);
+    await makeProject(folder);
+    const before = await contentOf(folder);
+    const lease = await acquire(await environment(provider === 'bubblewrap' ? {} : { provider, root: home }));
+    await post(lease, 'sync-in', { localPath: folder });
+    expect((await run(lease, RUN)).exitCode).toBe(0);
+    await writeFile(join(folder, 'untouched'), 'edited here meanwhile\n');
+    expect(await post(lease, 'sync-out', { localPath: folder })).toMatchObject({ conflicts: [], leftOut: [] });
+    const { removed: _removed, ...rest } = before;
+    expect(await contentOf(folder)).toMatchObject({
+      ...rest,
+      'README.md': '644 one\ntwo\nthree\nfour\n',
+      binary: `644 ${BINARY.toString('latin1')}\0\x01\xff`,
+      'bin/tool': '644 #!/bin/sh\necho tool\n',
+      link: '-> made',
+      made: '755 made\n',
+      untouched: '644 edited here meanwhile\n',
+    });
+    await service.api.release(lease.id);
+  },
+);
 
 test('a symlink that leads out of the sandbox brings nothing of the host back', async () => {
   const folder = join(roots, 'links');

@@ -120,7 +120,9 @@ export class PluginDriver implements QueuedDriver {
   acquire(request: EffectRequest): Promise<Acquisition> {
     const { leaseId, effectId, heartbeatRunId, fence, signal } = request;
     const acquire = async (): Promise<Acquisition> => {
-      const answer = await this.ask('environmentAcquireLease', request, { runId: heartbeatRunId ?? leaseId });
+      // The key is not of the protocol: whoever does not know it does not see it.
+      const params = { runId: heartbeatRunId ?? leaseId, idempotencyKey: effectId };
+      const answer = await this.ask('environmentAcquireLease', request, params);
       return this.held(acquisitionOf(answer, request, this.known), fence);
     };
     return this.acquires.make(effectId, acquire, signal);
@@ -133,7 +135,7 @@ export class PluginDriver implements QueuedDriver {
 
   async release(lease: ReleaseRequest): Promise<ReleaseOutcome> {
     if (lease.providerLeaseId === null || this.isLate(lease)) return 'nothing_to_clean';
-    const gone = { ...subjectOf(lease), config: { ...teardownOf(lease).config } };
+    const gone = subjectOf(lease);
     const { signal } = lease;
     await this.ask('environmentDestroyLease', gone, leaseParams(lease), { signal }).catch(async (error: unknown) => {
       if (!(error instanceof WorkerRefusal && error.isUnknownMethod)) throw error;

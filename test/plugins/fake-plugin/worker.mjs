@@ -56,9 +56,10 @@ const plugin = definePlugin({
     const ok = existsSync(config.root);
     return { ok, summary: ok ? `Sandboxes can be made in ${config.root}.` : `There is no ${config.root}.` };
   },
-  async onEnvironmentAcquireLease({ config, runId }) {
-    const lease = leaseOf(config, `fake-plugin://${runId}/${randomUUID()}`);
-    await mkdir(lease.metadata.remoteCwd);
+  // Asked twice under one key, it gives the same sandbox.
+  async onEnvironmentAcquireLease({ config, runId, idempotencyKey = randomUUID() }) {
+    const lease = leaseOf(config, `fake-plugin://${runId}/${idempotencyKey}`);
+    await mkdir(lease.metadata.remoteCwd, { recursive: true });
     return lease;
   },
   onEnvironmentResumeLease({ config, providerLeaseId }) {
