@@ -112,7 +112,7 @@ describe('a plugin that is dropped in a folder', () => {
     60_000,
   );
 
-  test('leaves no worker when the service ends, and its key nowhere', async () => {
+  test('leaves no worker when the service ends or is killed, and its key nowhere', async () => {
     const workers = async (): Promise<string[]> => {
       const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
       const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
@@ -122,6 +122,14 @@ describe('a plugin that is dropped in a folder', () => {
     expect(await service.interrupt()).toBe(0);
     expect(await workers()).toEqual([]);
     expect(service.output).not.toContain(apiKey);
+
+    const another = await home.start({ LEASEHOLD_PLUGINS: join(folder, 'plugin') });
+    const probe = { driver: 'sandbox', config: { provider: 'fake-plugin', root } };
+    await another.api.expect(200, 'POST', `/api/companies/${companyId}/environments/probe-config`, probe);
+    expect(await workers()).toHaveLength(1);
+    await another.kill();
+    // It finds its input closed.
+    while ((await workers()).length > 0) await new Promise((go) => setTimeout(go, 20));
   });
 });
 

@@ -7,6 +7,10 @@ import { isObject } from './config-form.js';
 /** Bytes of a command's input, which is one text in one message. */
 const MAX_INPUT = 32 * 1024 * 1024;
 
+/** Characters of pieces, and bytes of them that nobody has read yet: what is more comes with the whole. */
+const MAX_PIECES = 64 * 1024 * 1024;
+const MAX_UNREAD = 4 * 1024 * 1024;
+
 /**
  * The protocol's commands take and give texts. So that bytes pass, a command whose bytes matter is run by a shell with
  * base64 on both sides: $1 says which sides, what follows is the command. Its exit code is that of the whole.
@@ -38,6 +42,7 @@ export async function textCommand({ command, args, stdin, bytes = false }: Execu
 /** What a command prints: pieces as they come, where the plugin sends them, and the rest of the whole at the end. */
 export class CommandOutput {
   private readonly sent = { stdout: '', stderr: '' };
+  private readonly full = new Set<'stdout' | 'stderr'>();
 
   constructor(
     private readonly request: ExecuteRequest,
@@ -45,12 +50,17 @@ export class CommandOutput {
   ) {}
 
   piece(stream: 'stdout' | 'stderr', chunk: string): void {
-    if (stream === 'stdout' && this.isEncoded) return;
+    if ((stream === 'stdout' && this.isEncoded) || this.full.has(stream)) return;
+    const length = this.sent[stream].length + chunk.length;
+    if (length > MAX_PIECES || this.request[stream].writableLength > MAX_UNREAD) {
+      this.full.add(stream);
+      return;
+    }
     this.sent[stream] += chunk;
     this.request[stream].write(chunk);
   }
 
-  /** @throws DriverError driver_failed */
+  /** @throws DriverError driver_failed; limit_exceeded when some of the output was not taken */
   async whole(answer: unknown): Promise<ExecutionResult> {
     const { exitCode, signal = null, timedOut, stdout, stderr } = isObject(answer) ? answer : ({} as JsonObject);
     const isEnd = (exitCode === null || Number.isInteger(exitCode)) && (signal === null || typeof signal === 'string');
@@ -65,9 +75,12 @@ export class CommandOutput {
   private async rest(stream: 'stdout' | 'stderr', whole: string): Promise<void> {
     if (stream === 'stdout' && this.isEncoded) return written(this.request[stream], Buffer.from(whole, 'base64'));
     const sent = this.sent[stream];
-    // A plugin that has sent pieces need not repeat them.
-    const left = whole.startsWith(sent) ? whole.slice(sent.length) : '';
-    await written(this.request[stream], left);
+    const isRepeated = whole.startsWith(sent);
+    // A plugin that has sent pieces need not repeat them, as long as all of them were taken.
+    if (!isRepeated && this.full.has(stream)) {
+      throw new DriverError('permanent', 'limit_exceeded', 'The command printed faster than it was read.', true);
+    }
+    await written(this.request[stream], isRepeated ? whole.slice(sent.length) : '');
   }
 }
 

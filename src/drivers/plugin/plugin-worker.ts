@@ -111,7 +111,8 @@ export class PluginWorker {
     try {
       const { apiVersion } = manifest;
       const params = { manifest, config: {}, instanceInfo: this.host, apiVersion: apiVersion ?? 1 };
-      const answer = await connection.call({ method: 'initialize', params, budgetMs: this.startMs });
+      const { signal } = this.closing;
+      const answer = await connection.call({ method: 'initialize', params, budgetMs: this.startMs, signal });
       if ((answer as { ok?: unknown } | null)?.ok === true) return running;
       throw new Error('It does not say that it is ready.');
     } catch (error) {

@@ -1,9 +1,13 @@
+import { LRUCache } from 'lru-cache';
+
 const SHORTEST = 4;
+/** The newest forms that are known; a worker serves many companies, one after the other. */
+const MAX_FORMS = 4_000;
 const INSTEAD = '[secret]';
 
 /** Takes secrets out of what a worker says: the values themselves and how they look in JSON, in URLs and in base64. */
 export class Redaction {
-  private readonly forms = new Set<string>();
+  private readonly forms = new LRUCache<string, true>({ max: MAX_FORMS });
 
   /** What is shorter than four characters is not taken out: nothing would be left of other words. */
   add(values: Iterable<string>): void {
@@ -11,14 +15,14 @@ export class Redaction {
       if (value.length < SHORTEST) continue;
       const base64 = Buffer.from(value).toString('base64');
       for (const form of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value), base64]) {
-        this.forms.add(form);
+        this.forms.set(form, true);
       }
     }
   }
 
   text(text: string): string {
     // The longest first: one secret may be part of another.
-    return [...this.forms]
+    return [...this.forms.keys()]
       .sort((one, other) => other.length - one.length)
       .reduce((left, form) => left.replaceAll(form, INSTEAD), text);
   }
