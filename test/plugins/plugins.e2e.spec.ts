@@ -8,7 +8,7 @@ import type { ProbeResult } from '../../src/drivers/runtime-driver.js';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
 import type { Capabilities } from '../../src/probes/capabilities.js';
 import type { Api } from '../support/api.js';
-import { useSecret } from '../support/secrets-used.js';
+import { expectNoSecrets, useSecret } from '../support/secrets-used.js';
 import { serve, ServiceHome, type Service, type ServiceProcess } from '../support/service.js';
 import { FAKE_PLUGIN, ROGUE_PLUGIN } from './plugins-under-test.js';
 
@@ -133,7 +133,7 @@ describe('a plugin that is dropped in a folder', () => {
   });
 });
 
-describe('a plugin whose worker dies', () => {
+describe('a plugin whose worker', () => {
   let service: Service;
   let root: string;
   beforeAll(async () => {
@@ -145,7 +145,7 @@ describe('a plugin whose worker dies', () => {
     await rm(root, { recursive: true });
   });
 
-  test('while it acquires and while it destroys, has its lease provided and taken back all the same', async () => {
+  test('dies while it acquires and while it destroys has its lease provided and taken back all the same', async () => {
     const { api } = service;
     const companyId = randomUUID();
     const wrong = { environmentAcquireLease: 'die once', environmentDestroyLease: 'die once' };
@@ -157,5 +157,21 @@ describe('a plugin whose worker dies', () => {
     while ((await api.lease(lease.id)).cleanupStatus !== 'success') await new Promise((go) => setTimeout(go, 20));
     const marks = await readdir(root);
     expect(marks.sort()).toEqual(['environmentAcquireLease.die', 'environmentDestroyLease.die']);
+  });
+
+  test('says a stored secret in its error has it in no lease', async () => {
+    const { api } = service;
+    const companyId = randomUUID();
+    const apiKey = `rogue-key-${randomUUID()}`;
+    useSecret('plugin key', apiKey);
+    const config = { provider: 'rogue', root, apiKey, wrong: { environmentAcquireLease: 'leak' } };
+    const { id: environmentId } = await api.createEnvironment(companyId, { name: 'Rogue', driver: 'sandbox', config });
+    expect(await api.environment(environmentId)).toMatchObject({
+      config: { apiKey: null, apiKeySecretRef: { type: 'secret_ref', version: 'latest' } },
+    });
+    const problem = await api.problem(502, 'POST', `/api/companies/${companyId}/leases`, { environmentId });
+    // The worker had it: only what it was given is taken out.
+    expect(problem.detail).toBe('environmentAcquireLease: 401 for [secret] ([secret], [secret])');
+    await expectNoSecrets({ connection: service.connection });
   });
 });
