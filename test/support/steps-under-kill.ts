@@ -29,7 +29,8 @@ export class StepsUnderKill {
     private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
-  static async on(backend: string): Promise<StepsUnderKill> {
+  /** @param more settings besides those that it needs */
+  static async on(backend: string, more: Readonly<Record<string, string>> = {}): Promise<StepsUnderKill> {
     const database = await createTestDatabase();
     const redis = backend === 'redis' ? await startRedis() : null;
     const dataDir = await mkdtemp(join(tmpdir(), 'leasehold-test-steps-'));
@@ -40,6 +41,7 @@ export class StepsUnderKill {
       LEASEHOLD_PROVISIONING_RETRY_MS: '[100, 500, 1000]',
       LEASEHOLD_CLEANUP_RETRY_MS: '[100, 500, 1000]',
       ...(redis && { REDIS_URL: redis.url }),
+      ...more,
     };
     const witness = await Witness.of(database.connection);
     const service = new StepsUnderKill(dataDir, witness, database, redis, settings);
