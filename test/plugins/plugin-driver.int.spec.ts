@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -31,17 +31,29 @@ describe('a command', () => {
     expect(ran).toEqual({ exitCode: 3, stdout: `ü\n${folderOf(acquired)}\n`, stderr: `it's "$HOME" ü\n` });
   });
 
-  test('takes bytes that are no text', async () => {
-    const stdin = Buffer.from([0, 255, 10, 13, 128]);
-    const { stdout } = await plugins.run(driver, await lease(), ['od', '-An', '-tu1'], { stdin });
-    expect(stdout.trim().split(/\s+/)).toEqual(['0', '255', '10', '13', '128']);
+  describe.each(['fake-plugin', 'plain-plugin'] as const)('of %s', (name) => {
+    const of = (): PluginDriver => plugins.driver(name);
+    const leaseOf = async (): Promise<Lease> => plugins.held(await of().acquire(plugins.effect({})));
+
+    test('takes bytes that are no text', async () => {
+      const stdin = Buffer.from([0, 255, 10, 13, 128]);
+      const { stdout } = await plugins.run(of(), await leaseOf(), ['od', '-An', '-tu1'], { stdin });
+      expect(stdout.trim().split(/\s+/)).toEqual(['0', '255', '10', '13', '128']);
+    });
+
+    test('gives bytes that are no text where they count, with its own exit code', async () => {
+      const stdin = randomBytes(3_000_000);
+      const ran = await plugins.run(of(), await leaseOf(), ['sh', '-c', 'cat; exit 7'], { stdin, bytes: true });
+      expect(ran).toEqual({ exitCode: 7, stdout: stdin.toString('base64'), stderr: '' });
+    });
   });
 
-  test('gives bytes that are no text where they count, with its own exit code', async () => {
-    const stdin = randomBytes(300_000);
-    const held = await lease();
-    const ran = await plugins.run(driver, held, ['sh', '-c', 'cat; exit 7'], { stdin, bytes: true });
-    expect(ran).toEqual({ exitCode: 7, stdout: stdin.toString('base64'), stderr: '' });
+  test('takes and gives more than a message holds where the plugin moves files, and leaves none of them', async () => {
+    const stdin = randomBytes(80_000_000);
+    const acquired = await acquire();
+    const ran = await plugins.run(driver, plugins.held(acquired), ['cat'], { stdin, bytes: true });
+    expect(Buffer.from(ran.stdout, 'base64').equals(stdin)).toBe(true);
+    expect(await readdir(join(folderOf(acquired), '.leasehold'))).toEqual([]);
   });
 
   test('has its output told while it runs, and once', async () => {

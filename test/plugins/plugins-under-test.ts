@@ -9,6 +9,7 @@ import { loadPlugins } from '../../src/drivers/plugin/load-plugins.js';
 import type { PluginDriver } from '../../src/drivers/plugin/plugin-driver.js';
 
 export const FAKE_PLUGIN = join(import.meta.dirname, 'fake-plugin');
+export const PLAIN_PLUGIN = join(import.meta.dirname, 'plain-plugin');
 export const ROGUE_PLUGIN = join(import.meta.dirname, 'rogue-plugin');
 export const NEVER = new AbortController().signal;
 
@@ -34,7 +35,7 @@ export class PluginsUnderTest {
   static async start(): Promise<PluginsUnderTest> {
     const root = await mkdtemp(join(tmpdir(), 'leasehold-test-plugins-'));
     const log: string[] = [];
-    const drivers = await loadPlugins([FAKE_PLUGIN, ROGUE_PLUGIN], {
+    const drivers = await loadPlugins([FAKE_PLUGIN, PLAIN_PLUGIN, ROGUE_PLUGIN], {
       secrets: { read: () => Promise.reject(new Error('No config here refers to a secret.')) },
       budgets: { readinessMs: READINESS_MS, executionMs: 60_000, transportMs: 5_000 },
       info: { instanceId: randomUUID(), hostVersion: '1.0.0' },
@@ -49,7 +50,7 @@ export class PluginsUnderTest {
   }
 
   /** The sandbox driver of a plugin. */
-  driver(provider: 'fake-plugin' | 'rogue'): PluginDriver {
+  driver(provider: 'fake-plugin' | 'plain-plugin' | 'rogue'): PluginDriver {
     return this.drivers.find((driver) => driver.driver === 'sandbox' && driver.provider === provider)!;
   }
 

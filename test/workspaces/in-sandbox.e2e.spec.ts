@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
-import { FAKE_PLUGIN } from '../plugins/plugins-under-test.js';
+import { FAKE_PLUGIN, PLAIN_PLUGIN } from '../plugins/plugins-under-test.js';
 import { serve, type Service } from '../support/service.js';
 import { BINARY, makeProject, RUN } from './git-project.js';
 import { contentOf } from './workspace-service.js';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   service = await serve({
     LEASEHOLD_DATA_DIR: join(home, 'data'),
     LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify([roots]),
-    LEASEHOLD_PLUGINS: FAKE_PLUGIN,
+    LEASEHOLD_PLUGINS: `${FAKE_PLUGIN},${PLAIN_PLUGIN}`,
   });
 });
 afterAll(async () => {
@@ -46,7 +46,7 @@ const post = <Body>({ id }: LeaseJson, what: string, body: object): Promise<Body
 const run = (lease: LeaseJson, script: string): Promise<{ exitCode: number; stdout: string }> =>
   post(lease, 'execute', { command: 'sh', args: ['-euc', script] });
 
-test.each(['bubblewrap', 'fake-plugin'])(
+test.each(['bubblewrap', 'fake-plugin', 'plain-plugin'])(
   'a git workspace goes into a sandbox of %s, is changed there, and comes back',
   async (provider) => {
     const folder = join(roots, `project-${provider}`);

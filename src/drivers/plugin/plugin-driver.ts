@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Budgets } from '../../config/config.js';
+import { newId } from '../../ids/new-id.js';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import type {
@@ -24,6 +25,7 @@ import { AcquireCalls } from './acquire-calls.js';
 import { isObject, PLUGIN_FORM, SANDBOX_FORM } from './config-form.js';
 import { ConfigSchema } from './config-schema.js';
 import { PluginConfig, type OpenConfig } from './plugin-config.js';
+import { executeByFiles } from './file-passage.js';
 import { CommandOutput, textCommand } from './plugin-execute.js';
 import { acquisitionOf, cwdOf, type PluginTeardown } from './plugin-lease.js';
 import type { DeclaredDriver, PluginPackage } from './plugin-package.js';
@@ -177,10 +179,32 @@ export class PluginDriver implements QueuedDriver {
   }
 
   async execute(request: ExecuteRequest): Promise<ExecutionResult> {
-    const { lease, cwd, env, signal } = request;
+    const { lease } = request;
     if (this.isLate(lease)) {
       throw new DriverError('permanent', 'stale_fence', 'The lease does not hold the sandbox any more.', false);
     }
+    const verbs = await this.worker.methods();
+    if (!verbs.has('environmentSyncIn') || !verbs.has('environmentSyncOut')) return this.command(request);
+    return executeByFiles(request, cwdOf(teardownOf(lease).leaseMetadata), {
+      execute: (command) => this.command(command),
+      bring: (localPath, remotePath) => this.copy('environmentSyncIn', request, localPath, remotePath),
+      fetch: (remotePath, localPath) => this.copy('environmentSyncOut', request, remotePath, localPath),
+    });
+  }
+
+  private async copy(
+    method: 'environmentSyncIn' | 'environmentSyncOut',
+    { lease, signal, timeoutMs }: ExecuteRequest,
+    sourcePath: string,
+    targetPath: string,
+  ): Promise<void> {
+    const files = [{ sourcePath, targetPath, kind: 'file', mode: 0o600 }];
+    const params = { lease: leaseOf(lease), operations: [{ operationId: newId(), files }] };
+    await this.ask(method, subjectOf(lease), params, { signal, budgetMs: timeoutMs });
+  }
+
+  private async command(request: ExecuteRequest): Promise<ExecutionResult> {
+    const { lease, cwd, env, signal } = request;
     const { config, leaseMetadata } = teardownOf(lease);
     const own = config['timeoutMs'];
     const timeoutMs = Math.min(request.timeoutMs, typeof own === 'number' ? own : Infinity);

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { newId } from '../../ids/new-id.js';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
+import { isObject } from './config-form.js';
 import type { PluginPackage } from './plugin-package.js';
 import { Redaction } from './redaction.js';
 import { WorkerConnection, type WorkerCall } from './worker-connection.js';
@@ -26,6 +27,7 @@ interface Running {
   readonly connection: WorkerConnection;
   readonly redaction: Redaction;
   readonly ended: Promise<void>;
+  readonly methods: ReadonlySet<string>;
 }
 
 /**
@@ -61,6 +63,11 @@ export class PluginWorker {
       if (error instanceof DriverError && error.reasonCode === 'budget_exceeded') void this.endIfUnwell(worker);
       throw error;
     }
+  }
+
+  /** What it says that it serves. @throws DriverError connection_lost */
+  async methods(): Promise<ReadonlySet<string>> {
+    return (await this.worker()).methods;
   }
 
   /** Asks the worker to end, and ends it and what it has started. */
@@ -100,7 +107,6 @@ export class PluginWorker {
       () => undefined,
       () => undefined,
     );
-    const running: Running = { process: child, connection, redaction, ended };
     // Its own children may hold its pipes open, so that 'close' would not come.
     child.once('exit', () => endGroup(child));
     void ended.then(() => {
@@ -113,8 +119,10 @@ export class PluginWorker {
       const params = { manifest, config: {}, instanceInfo: this.host, apiVersion: apiVersion ?? 1 };
       const { signal } = this.closing;
       const answer = await connection.call({ method: 'initialize', params, budgetMs: this.startMs, signal });
-      if ((answer as { ok?: unknown } | null)?.ok === true) return running;
-      throw new Error('It does not say that it is ready.');
+      const { ok, supportedMethods } = isObject(answer) ? answer : {};
+      if (ok !== true) throw new Error('It does not say that it is ready.');
+      const methods = new Set(Array.isArray(supportedMethods) ? supportedMethods.map(String) : []);
+      return { process: child, connection, redaction, ended, methods };
     } catch (error) {
       endGroup(child);
       await ended;

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { definePlugin, runWorker } from '@paperclipai/plugin-sdk';
 
 const folderOf = (config, providerLeaseId) => join(config.root, providerLeaseId.split('/').at(-1));
@@ -44,6 +44,15 @@ function run({ command, args = [], cwd, env = {}, stdin = '', timeoutMs }) {
   });
 }
 
+async function copy({ operations }) {
+  for (const { sourcePath, targetPath, mode } of operations.flatMap(({ files }) => files)) {
+    await mkdir(dirname(targetPath), { recursive: true });
+    await copyFile(sourcePath, targetPath);
+    if (mode !== undefined) await chmod(targetPath, mode);
+  }
+  return { operations: [] };
+}
+
 const plugin = definePlugin({
   setup(ctx) {
     context = ctx;
@@ -76,6 +85,8 @@ const plugin = definePlugin({
     return { cwd };
   },
   onEnvironmentExecute: run,
+  onEnvironmentSyncIn: copy,
+  onEnvironmentSyncOut: copy,
 });
 
 export default plugin;
