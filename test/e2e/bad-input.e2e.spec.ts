@@ -289,8 +289,15 @@ const BAD: readonly Bad[] = [
   {
     name: 'a driver that is not there',
     path: environments,
-    body: { name: 'S', driver: 'plugin' },
+    body: { name: 'S', driver: 'plugin', config: { pluginKey: 'acme', driverKey: 'box' } },
     code: 'unsupported_environment',
+  },
+  {
+    name: 'a driver of a plugin, without its name',
+    path: environments,
+    body: { name: 'S', driver: 'plugin', config: { pluginKey: 'acme' } },
+    code: 'validation_failed',
+    field: 'config.driverKey',
   },
   {
     name: 'a provider that is not there',
@@ -302,7 +309,7 @@ const BAD: readonly Bad[] = [
     name: 'patch to a driver that is not there',
     method: 'PATCH',
     path: environment,
-    body: { driver: 'plugin' },
+    body: { driver: 'plugin', config: { pluginKey: 'acme', driverKey: 'box' } },
     code: 'unsupported_environment',
   },
   {

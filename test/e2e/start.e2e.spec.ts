@@ -167,6 +167,7 @@ describe('settings', () => {
       secretsKey: null,
       secretsKeyPrevious: null,
       localExecute: false,
+      plugins: [],
       workspaceRoots: [],
       runtimeApiCandidates: [],
       allowedOrigins: [],
