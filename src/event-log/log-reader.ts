@@ -127,8 +127,12 @@ export class LogReader {
   }
 
   /** The events of streams up to and with a position, by stream; each stream's in their order. */
-  async streamsUpTo(streams: readonly string[], position: number): Promise<Map<string, RecordedEvent[]>> {
-    const { rows } = await this.pool.query<RecordedEvent>({
+  async streamsUpTo(
+    streams: readonly string[],
+    position: number,
+    on: Queryable = this.pool,
+  ): Promise<Map<string, RecordedEvent[]>> {
+    const { rows } = await on.query<RecordedEvent>({
       name: 'streams_up_to',
       // OFFSET 0: as in `readOpenStreams`.
       text: `SELECT ${COLUMNS} FROM unnest($1::text[]) AS wanted(in_stream)

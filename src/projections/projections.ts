@@ -3,12 +3,13 @@ import { LeaseholdError } from '../errors/catalogue.js';
 import type { EventLog } from '../event-log/index.js';
 import type { OwnerTurn, Subscription, SubscriptionLog, SubscriptionRunner } from '../subscriptions/index.js';
 import { abandonBuild, addGeneration, bringUpToDate, dropOldTables } from './generation-changes.js';
-import { readGenerations, type Generation } from './generations.js';
+import { inTransaction, readGenerations, type Generation } from './generations.js';
 import type { Projection } from './projection.js';
 import { Projector } from './projector.js';
 import { ReadModelTable } from './read-model-table.js';
 import { readProjectionStatus, type ProjectionStatus } from './status.js';
 import { switchOver } from './switch-over.js';
+import { verifyGeneration, type Verification } from './verification.js';
 
 export interface ProjectionsOptions {
   readonly log: SubscriptionLog;
@@ -53,6 +54,7 @@ export class Projections {
   /** Subscriptions of generations that could not be switched, and when that is tried again. */
   private readonly blocked = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
+  private readonly verifying = new Map<string, Promise<Verification>>();
 
   constructor(
     private readonly log: EventLog,
@@ -144,9 +146,40 @@ export class Projections {
     return dropOldTables(this.log.pool, projection);
   }
 
+  /**
+   * Compares what queries see with the log, without holding anything up. Who asks while it is under way gets its result,
+   * so that no number of callers takes more than one connection.
+   * @throws LeaseholdError `projection_not_found`; `read_model_behind` when the live generation has another version
+   */
+  verify(name: string): Promise<Verification> {
+    const definition = this.definition(name);
+    const underWay = this.verifying.get(name);
+    if (underWay) return underWay;
+    const begun = this.verifyLive(definition).finally(() => this.verifying.delete(name));
+    this.verifying.set(name, begun);
+    return begun;
+  }
+
   status(): Promise<ProjectionStatus[]> {
     const versions = new Map([...this.definitions.values()].map(({ name, version }) => [name, version]));
     return readProjectionStatus(this.log.pool, versions);
+  }
+
+  private verifyLive(definition: Projection<object>): Promise<Verification> {
+    const { name, version } = definition;
+    return inTransaction(
+      this.log.pool,
+      async (client) => {
+        const generations = await readGenerations(client, [name]);
+        const live = generations.find((known) => known.state === 'live' && known.version === version);
+        if (!live) {
+          throw new LeaseholdError('read_model_behind', `The live generation of ${name} has not version ${version}.`);
+        }
+        const table = new ReadModelTable(this.source, this.metadata(definition), live.table);
+        return verifyGeneration(client, this.log, definition, table, live);
+      },
+      'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+    );
   }
 
   private definition(name: string): Projection<object> {

@@ -40,6 +40,11 @@ export class ReadModelTable<Row extends object> {
       ON CONFLICT (${quoted(key.name)}) DO ${sets.length > 0 ? `UPDATE SET ${sets.join(', ')}` : 'NOTHING'}`;
   }
 
+  /** The column whose values `keyOf` gives. */
+  get keyColumn(): string {
+    return this.key.name;
+  }
+
   async load(client: PoolClient, keys: readonly string[]): Promise<Map<string, Row>> {
     const { rows } = await client.query<Row>({ name: `load_${this.name}`, text: this.loading, values: [keys] });
     return new Map(rows.map((row) => [String(Reflect.get(row, this.key.property)), row]));

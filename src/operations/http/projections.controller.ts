@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { ApiAnswer, ApiProblems, Requires } from '../../http/index.js';
-import { Projections, type ProjectionStatus } from '../../projections/index.js';
+import { Projections, type ProjectionStatus, type Verification } from '../../projections/index.js';
 
 const STATUS: ProjectionStatus = {
   name: 'leases',
@@ -16,6 +16,22 @@ const STATUS: ProjectionStatus = {
   parked: 0,
   rebuild: null,
   old: [],
+};
+
+const VERIFIED: Verification = {
+  name: STATUS.name,
+  generation: 1,
+  position: 812,
+  rows: 97,
+  events: 640,
+  differing: 1,
+  differences: [
+    {
+      key: '0198a3c2-7b1e-7c3a-9f00-3f5f0c1d2e4b',
+      kind: 'different',
+      fields: [{ field: 'status', expected: 'released', actual: 'active' }],
+    },
+  ],
 };
 
 @ApiTags('operations')
@@ -46,6 +62,20 @@ export class ProjectionsController {
   @ApiProblems('projection_not_found', 'projection_rebuilding')
   async rebuild(@Param('name') name: string): Promise<{ name: string; generation: number }> {
     return { name, generation: await this.projections.rebuild(name) };
+  }
+
+  @Post(':name/verify')
+  @Requires('admin', 'service')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Compare a read model with the log',
+    description: 'Row by row, with the fold of the events that it has handled. Nothing is stopped meanwhile.',
+  })
+  @ApiParam({ name: 'name', example: STATUS.name })
+  @ApiAnswer({ status: 200, description: 'The rows that differ, the first hundred of them.', example: VERIFIED })
+  @ApiProblems('projection_not_found', 'read_model_behind')
+  verify(@Param('name') name: string): Promise<Verification> {
+    return this.projections.verify(name);
   }
 
   @Delete(':name/rebuild')
