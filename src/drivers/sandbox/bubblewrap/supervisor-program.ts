@@ -12,7 +12,7 @@ use strict;
 my ($PRCTL, $PRLIMIT, $WINDOW) = @ARGV;
 my ($PR_SET_CHILD_SUBREAPER, $RLIMIT_CPU, $WNOHANG, $GRACE_SECONDS) = (36, 0, 1, 1);
 my $supervisor = $$;
-my (%commands, $child, $result, $status);
+my (%commands, $spare, $child, $result, $status);
 
 sub send_frame {
   my ($type, $id, $data) = @_;
@@ -60,36 +60,48 @@ $SIG{TERM} = sub {
 };
 $SIG{ALRM} = sub { finish() };
 $SIG{PIPE} = 'IGNORE';
+# The kernel takes away monitors that have ended; nobody waits for them.
+$SIG{CHLD} = 'IGNORE';
 
 sub run_command {
-  my ($cpu, $environment, $cwd, @words) = @_;
+  my ($task) = @_;
   $SIG{$_} = 'DEFAULT' for 'TERM', 'ALRM', 'PIPE';
+  my $payload = '';
+  for (;;) {
+    my $bytes = sysread($task, $payload, 65536, length $payload);
+    last if defined $bytes ? !$bytes : $! != 4;
+  }
+  exit 0 if !length $payload;
+  my ($cpu, $named, @words) = unpack('N N (N/a)*', $payload);
+  my @environment = splice(@words, 0, 2 * $named);
+  my $cwd = shift @words;
   setpgrp(0, 0);
   my $why = sub { syswrite(STDERR, "leasehold: $_[0]: $!\n"); exit $_[1] };
   chdir $cwd or $why->("the folder $cwd", 126);
   # What a system call is given is a number only where Perl has never seen it as a text.
   my $limit = pack('QQ', $cpu, $cpu + 1);
   syscall($PRLIMIT + 0, 0, $RLIMIT_CPU, $limit, 0);
-  %ENV = @$environment;
+  %ENV = @environment;
   no warnings;
   exec { $words[0] } @words or $why->($words[0], $! == 2 ? 127 : 126);
 }
 
 sub monitor {
-  my ($in, $out, $err, @command) = @_;
+  my ($task, $in, $out, $err) = @_;
   # Another command's pipes are none of its business: an end that stays open here would never be one there.
   %commands = ();
+  $SIG{CHLD} = 'DEFAULT';
   syscall($PRCTL + 0, $PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   $child = fork();
   if (defined $child && $child == 0) {
     open(STDIN, '<&', $in) && open(STDOUT, '>&', $out) && open(STDERR, '>&', $err) or exit 126;
-    run_command(@command);
+    run_command($task);
   }
   if (!defined $child) {
     syswrite($err, "leasehold: no more processes: $!\n");
     ($child, $result) = (0, 126 << 8);
   }
-  close $_ for $in, $out, $err, \*STDIN, \*STDOUT;
+  close $_ for $task, $in, $out, $err, \*STDIN, \*STDOUT;
   while (!defined $result) {
     my $ended = waitpid(-1, 0);
     last if $ended < 0;
@@ -100,21 +112,35 @@ sub monitor {
 
 # --- the supervisor -------------------------------------------------------------------------------------------------
 
-sub start {
-  my ($id, $payload) = @_;
-  my ($cpu, $named, @words) = unpack('N N (N/a)*', $payload);
-  my @environment = splice(@words, 0, 2 * $named);
-  my ($in_r, $in_w, $out_r, $out_w, $err_r, $err_w, $status_r, $status_w);
-  my $pid = pipe($in_r, $in_w) && pipe($out_r, $out_w) && pipe($err_r, $err_w) && pipe($status_r, $status_w) ? fork() : undef;
-  return send_frame('F', $id, "$!") if !defined $pid;
+# The next command's monitor and process, which wait for it: to fork them takes longer than most commands.
+sub prepare {
+  my ($task_r, $task_w, $in_r, $in_w, $out_r, $out_w, $err_r, $err_w, $status_r, $status_w);
+  my $pid = pipe($task_r, $task_w) && pipe($in_r, $in_w) && pipe($out_r, $out_w) && pipe($err_r, $err_w)
+    && pipe($status_r, $status_w) ? fork() : undef;
+  return undef if !defined $pid;
   if ($pid == 0) {
     $status = $status_w;
-    close $_ for $in_w, $out_r, $err_r, $status_r;
-    monitor($in_r, $out_w, $err_w, $cpu, \@environment, @words);
+    close $_ for $task_w, $in_w, $out_r, $err_r, $status_r;
+    monitor($task_r, $in_r, $out_w, $err_w);
   }
-  $commands{$id} = {
-    pid => $pid, in => $in_w, input => '', ended => 0, out => [$out_r, $err_r], credit => [$WINDOW, $WINDOW], status => $status_r,
+  return {
+    pid => $pid, task => $task_w, in => $in_w, input => '', ended => 0, out => [$out_r, $err_r], credit => [$WINDOW, $WINDOW],
+    status => $status_r,
   };
+}
+
+sub start {
+  my ($id, $payload) = @_;
+  my $command = $spare || prepare();
+  return send_frame('F', $id, "$!") if !$command;
+  ($spare, $commands{$id}) = (undef, $command);
+  # Where nobody reads it, the monitor will say how that came.
+  while (length $payload) {
+    my $written = syswrite($command->{task}, $payload);
+    if (defined $written) { substr($payload, 0, $written, '') }
+    elsif ($! != 4) { last }
+  }
+  $command->{task} = undef;
 }
 
 sub receive {
@@ -166,6 +192,8 @@ sub drain {
 send_frame('H', 0, '');
 my $received = '';
 for (;;) {
+  # Here, where nothing but %commands knows of another command's pipes.
+  $spare ||= prepare();
   my ($readable, $writable, $wait) = ('', '', undef);
   vec($readable, 0, 1) = 1;
   for my $command (values %commands) {
@@ -189,7 +217,6 @@ for (;;) {
       # A monitor that was killed has let go of what it watched over: then all goes.
       exit 1 if sysread($command->{status}, $command->{result}, 2) != 2;
       $command->{status} = undef;
-      waitpid($command->{pid}, 0);
     }
     if (!$command->{status} && !grep { defined } @{ $command->{out} }) {
       send_frame('X', $id, $command->{result});
