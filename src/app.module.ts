@@ -6,6 +6,7 @@ import type { Config } from './config/config.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { EngineModule } from './engine.module.js';
 import { EnvironmentsModule } from './environments/environments.module.js';
+import { HistoryModule } from './history/history.module.js';
 import { LeasesModule } from './leases/leases.module.js';
 import { SecretsModule } from './secrets.module.js';
 import { ExecutionModule } from './execution/execution.module.js';
@@ -31,6 +32,7 @@ export class AppModule {
         WorkspacesModule,
         ProbesModule,
         ProvisioningModule.on(client),
+        HistoryModule,
         OperationsModule,
         AccessModule,
       ],

@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IsOptional, registerDecorator } from 'class-validator';
 
@@ -20,7 +20,7 @@ function parseMoment(text: unknown): Moment | null {
 
 /** For the query of a read that can be had as it was. */
 export class AtQuery {
-  @IsMoment()
+  @IsMoment('The answer as it was.')
   at?: string;
 }
 
@@ -30,21 +30,30 @@ export async function positionAsked(
   log: { position(moment: Moment): Promise<number> },
   reply: FastifyReply,
 ): Promise<number | null> {
-  const moment = at === undefined ? null : parseMoment(at);
-  if (moment === null) return null;
-  const position = await log.position(moment);
-  void reply.header('X-As-Of', position);
+  const position = at === undefined ? null : await positionOf(at, log);
+  if (position !== null) void reply.header('X-As-Of', position);
   return position;
 }
 
-function IsMoment(): PropertyDecorator {
+/** The position that a valid moment stands for. */
+export async function positionOf(
+  text: string,
+  log: { position(moment: Moment): Promise<number> },
+): Promise<number | null> {
+  const moment = parseMoment(text);
+  return moment && log.position(moment);
+}
+
+/** A field of a query that names a moment of the log. */
+export function IsMoment(description: string, { required = false } = {}): PropertyDecorator {
   return applyDecorators(
-    ApiPropertyOptional({
+    ApiProperty({
+      required,
       type: 'string',
-      description: 'The answer as it was: a position of the log (`812` or `pos:812`) or an ISO 8601 time.',
+      description: `${description} A position of the log (\`812\` or \`pos:812\`) or an ISO 8601 time.`,
       example: 'pos:812',
     }),
-    IsOptional(),
+    ...(required ? [] : [IsOptional()]),
     (target: object, key: string | symbol) =>
       registerDecorator({
         name: 'isMoment',

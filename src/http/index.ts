@@ -1,6 +1,6 @@
 export { ApiAnswer, ApiProblems, ApiRequest, type ApiAnswerOptions, type Example } from './api-docs.js';
 export { Archive, TAKES_ARCHIVE } from './archive-body.js';
-export { AtQuery, positionAsked } from './at.js';
+export { AtQuery, IsMoment, positionAsked, positionOf } from './at.js';
 export { From, may, setCaller, type Caller } from './caller.js';
 export { Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';

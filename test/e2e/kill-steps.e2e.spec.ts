@@ -4,6 +4,7 @@ import type { Acquired } from '../support/api.js';
 import { expectSoundLog } from '../support/fold-of-log.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 import { leasesOnHost } from '../support/ssh-host.js';
+import { expectBundleReplayed, expectEveryLeaseExplained } from '../history/expect-explained.js';
 import { StepsUnderKill } from '../support/steps-under-kill.js';
 
 const SLOW = 300_000;
@@ -82,4 +83,15 @@ describe.each(CASES)('killed at every step, with the queue on %s', (backend, rol
     expectSoundLog(events);
     await service.witness.expectTablesToBeTheFold(events);
   });
+
+  test(
+    'every state that a lease was in is the fold of its events, every end has a reason, and a bundle tells the same',
+    async () => {
+      const events = await service.witness.events();
+      expect(await expectEveryLeaseExplained(service.api, events)).toBeGreaterThan(5);
+      const { stream = '' } = events.findLast(({ type }) => type === 'LeaseReleased') ?? {};
+      await expectBundleReplayed(service.api, stream.replace('lease-', ''));
+    },
+    SLOW,
+  );
 });

@@ -1,0 +1,24 @@
+import { InvalidArgumentError } from 'commander';
+import { isUuid } from '../http/index.js';
+
+export function uuid(text: string): string {
+  if (!isUuid(text)) throw new InvalidArgumentError('It must be a UUID.');
+  return text.toLowerCase();
+}
+
+export function uuids(text: string, before: readonly string[]): readonly string[] {
+  return [...before, uuid(text)];
+}
+
+export function name(text: string): string {
+  if (text.trim() === '' || text.length > 200) throw new InvalidArgumentError('It must have 1 to 200 characters.');
+  return text;
+}
+
+export function time(text: string): Date {
+  const at = new Date(text);
+  if (!/^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError('It must be a time with its zone, such as 2027-01-01T00:00:00Z.');
+  }
+  return at;
+}

@@ -1,0 +1,12 @@
+/** Documented in the README. */
+export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3 } as const;
+
+/** What ends a command with this code; its message is all that people are told. */
+export class CliError extends Error {
+  constructor(
+    readonly exitCode: (typeof EXIT)[keyof typeof EXIT],
+    message: string,
+  ) {
+    super(message);
+  }
+}

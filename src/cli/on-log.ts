@@ -1,0 +1,25 @@
+import { readConfig, type Config } from '../config/config.js';
+import { connectDatabase } from '../database/connection.js';
+import { migrate } from '../database/data-source.js';
+import { createLogPool, EventCatalogue, EventLog } from '../event-log/index.js';
+import type { Parts } from './parts.js';
+
+/** Whoever can reach the database with the service's settings is its operator. */
+export const ACTOR = 'operator:cli';
+
+/** Runs work on the log of the database that the service's settings name; what is told meanwhile goes to stderr. */
+export async function onLog(
+  { definitions }: Parts,
+  work: (log: EventLog, config: Config) => Promise<void>,
+): Promise<void> {
+  const config = readConfig(process.env);
+  const database = await connectDatabase(config, (message) => console.error(message));
+  try {
+    await migrate(database.client);
+    const pool = createLogPool({ ...database.client, max: 2 });
+    const log = new EventLog(pool, database.client, new EventCatalogue(definitions));
+    await work(log, config).finally(() => log.close().finally(() => pool.end()));
+  } finally {
+    await database.leave();
+  }
+}

@@ -1,0 +1,17 @@
+import type { EnvironmentEvent } from '../environments/events.js';
+import type { Recorded } from '../event-log/index.js';
+
+export function environmentSentence({ type, data }: Recorded<EnvironmentEvent>): string {
+  switch (type) {
+    case 'EnvironmentCreated':
+      return `The environment ${data.name} was made, with the driver ${data.driver}.`;
+    case 'EnvironmentChanged':
+      if (data.status === 'archived') return 'It was archived: it takes no new leases.';
+      if (data.status === 'active') return 'It was made active again.';
+      return `It was changed: ${Object.keys(data).join(', ')}.`;
+    case 'EnvironmentProbed':
+      return `A probe found: ${data.summary}${data.reasonCode === null ? '' : ` (${data.reasonCode})`}.`;
+    case 'EnvironmentDeleted':
+      return 'It was deleted; its leases and their history stay.';
+  }
+}

@@ -1,0 +1,83 @@
+import { Controller, Get, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { visibleEnvironment } from '../../environments/http/visible-environment.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  AtQuery,
+  From,
+  positionAsked,
+  positionOf,
+  Requires,
+  UuidParam,
+  type Caller,
+} from '../../http/index.js';
+import { AsOf } from '../../read-models/as-of.js';
+import { diffOf, type Diff } from '../diff.js';
+import { whyEnvironment } from '../environment-why.js';
+import { Histories } from '../histories.js';
+import { timelineOf } from '../timeline.js';
+import type { Why } from '../why.js';
+import { DIFF_EXAMPLE, TIMELINE_EXAMPLE, WHY_EXAMPLE } from './history-examples.js';
+import { DiffQuery, pageOf, TimelineQuery, type TimelinePage } from './history-queries.js';
+
+/** The same of an environment, a deleted one too. */
+@ApiTags('history')
+@Controller('api/environments/:id')
+export class EnvironmentHistoryController {
+  constructor(
+    private readonly histories: Histories,
+    private readonly asOf: AsOf,
+  ) {}
+
+  @Get('timeline')
+  @Requires(null, 'environment')
+  @ApiOperation({ summary: 'What has happened to an environment', description: 'Oldest first; of a deleted one too.' })
+  @ApiAnswer({
+    status: 200,
+    description: 'Its events, each with what led to it, what it says, and the fields that it changed.',
+    example: { items: TIMELINE_EXAMPLE, nextCursor: null },
+  })
+  @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
+  async timeline(
+    @UuidParam('id') id: string,
+    @Query() query: TimelineQuery,
+    @From() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TimelinePage> {
+    const at = await positionAsked(query.at, this.asOf, reply);
+    const { steps } = await this.histories.environment(id, at, (one) => visibleEnvironment(one, caller));
+    return pageOf(timelineOf(steps), query);
+  }
+
+  @Get('diff')
+  @Requires(null, 'environment')
+  @ApiOperation({ summary: 'What is not the same about an environment at two moments' })
+  @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
+  @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
+  async diff(@UuidParam('id') id: string, @Query() { from, to }: DiffQuery, @From() caller: Caller): Promise<Diff> {
+    const { steps } = await this.histories.environment(id, null, (one) => visibleEnvironment(one, caller));
+    const last = to === undefined ? null : await positionOf(to, this.asOf);
+    return diffOf(steps, await positionOf(from, this.asOf), last);
+  }
+
+  @Get('why')
+  @Requires(null, 'environment')
+  @ApiOperation({
+    summary: 'Why an environment is in the state that it is in',
+    description: 'What led to it, what the newest probe found, and which leases hold it.',
+  })
+  @ApiAnswer({ status: 200, description: 'Never empty.', example: { ...WHY_EXAMPLE, status: 'archived' } })
+  @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log', 'read_model_behind')
+  async why(
+    @UuidParam('id') id: string,
+    @Query() query: AtQuery,
+    @From() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Why> {
+    const at = await positionAsked(query.at, this.asOf, reply);
+    const { state, steps } = await this.histories.environment(id, at, (one) => visibleEnvironment(one, caller));
+    return whyEnvironment(state, steps, await this.histories.holders(id, at));
+  }
+}

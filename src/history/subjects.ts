@@ -1,0 +1,29 @@
+import type { EnvironmentEvent } from '../environments/events.js';
+import { evolveEnvironment, initialEnvironment, type EnvironmentState } from '../environments/state.js';
+import type { Recorded } from '../event-log/index.js';
+import type { LeaseEvent } from '../leases/events.js';
+import { leaseJson, type LeaseJson } from '../leases/lease-json.js';
+import { evolveLease, initialLease, type LeaseState } from '../leases/state.js';
+import type { Environment } from '../environments/state.js';
+import { environmentSentence } from './environment-sentences.js';
+import { leaseSentence } from './lease-sentences.js';
+import type { Subject } from './timeline.js';
+
+export const LEASE_SUBJECT: Subject<LeaseState, LeaseJson> = {
+  initial: initialLease,
+  evolve: (state, event) => evolveLease(state, event as Recorded<LeaseEvent>),
+  seen: (lease) => lease && leaseJson(lease),
+  sentence: (event) => leaseSentence(event as Recorded<LeaseEvent>),
+};
+
+/** @param visible what the caller may see of an environment */
+export function environmentSubject<Json extends object>(
+  visible: (environment: Environment) => Json,
+): Subject<EnvironmentState, Json> {
+  return {
+    initial: initialEnvironment,
+    evolve: (state, event) => evolveEnvironment(state, event as Recorded<EnvironmentEvent>),
+    seen: (state) => (state.kind === 'present' ? visible(state.environment) : null),
+    sentence: (event) => environmentSentence(event as Recorded<EnvironmentEvent>),
+  };
+}
