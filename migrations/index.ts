@@ -6,6 +6,7 @@ import { Access1700000000004 } from './1700000000004-access.js';
 import { CorrelationKeyMoves1700000000005 } from './1700000000005-correlation-key-moves.js';
 import { ExecutionsUnderWay1700000000006 } from './1700000000006-executions-under-way.js';
 import { SharedGuards1700000000007 } from './1700000000007-shared-guards.js';
+import { Seals1700000000100 } from './1700000000100-seals.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -17,6 +18,7 @@ export const MIGRATIONS = [
   CorrelationKeyMoves1700000000005,
   ExecutionsUnderWay1700000000006,
   SharedGuards1700000000007,
+  Seals1700000000100,
 ];
 
 /** Those that the event log alone stands on. */

@@ -19,6 +19,12 @@ export interface Config {
   readonly secretsKey: string | null;
   /** The same for a key that only opens what it has sealed; null: there is none. */
   readonly secretsKeyPrevious: string | null;
+  /** 32 bytes, base64, of the key that signs seals; null: a key in the data folder, made once. */
+  readonly auditKey: string | null;
+  /** Absolute path of the file that seals are written to as they are made, or null. */
+  readonly sealsFile: string | null;
+  /** Events wait this long at the most until they are sealed, in milliseconds. */
+  readonly sealEveryMs: number;
   /** Whether commands may be run on the service's own machine. */
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
@@ -103,6 +109,9 @@ export function readConfig(env: Settings): Config {
   refuse(!isRole(role), `LEASEHOLD_ROLE is "${role}": it must be one of ${ROLES.join(', ')}.`);
   const secretsKey = masterKey(env, 'LEASEHOLD_SECRETS_KEY', problems);
   const secretsKeyPrevious = masterKey(env, 'LEASEHOLD_SECRETS_KEY_PREVIOUS', problems);
+  const auditKey = masterKey(env, 'LEASEHOLD_AUDIT_KEY', problems);
+  const sealsFile = set(env['LEASEHOLD_SEALS_FILE']);
+  const sealEveryMs = milliseconds(env, 'LEASEHOLD_SEAL_EVERY_MS', 2_000, problems);
   const localExecute = set(env['LEASEHOLD_LOCAL_EXECUTE']) ?? 'false';
   refuse(!['true', 'false'].includes(localExecute), 'LEASEHOLD_LOCAL_EXECUTE must be true or false.');
   const workspaceRoots = list(
@@ -144,6 +153,9 @@ export function readConfig(env: Settings): Config {
     role,
     secretsKey,
     secretsKeyPrevious,
+    auditKey,
+    sealsFile: sealsFile === undefined ? null : resolve(sealsFile),
+    sealEveryMs,
     localExecute: localExecute === 'true',
     workspaceRoots,
     syncLimitBytes: Number(syncLimitBytes),

@@ -4,46 +4,51 @@ import { join } from 'node:path';
 import { ConfigError } from '../config/config.js';
 import { KEY_PATTERN, randomKey } from './master-key.js';
 
-/*
- * `secrets.key` in the data folder: a key a line, base64, the newest last. It is only ever appended to, so that two who
+/**
+ * A file of keys in the data folder: a key a line, base64, the newest last. It is only ever appended to, so that two who
  * rotate at once lose no key, and what a crash leaves of a line is no key.
  */
-
-function pathOf(dataDir: string): string {
-  return join(dataDir, 'secrets.key');
+export interface KeyFile {
+  readonly name: string;
+  /** The environment variable that is used instead. */
+  readonly setting: string;
 }
+
+const SECRETS: KeyFile = { name: 'secrets.key', setting: 'LEASEHOLD_SECRETS_KEY' };
 
 /**
  * The keys of the file, newest first; null where there is no file.
  * @throws ConfigError when the file has none, or others than its owner may read or change it
  */
-export async function readKeyFile(dataDir: string): Promise<readonly string[] | null> {
-  const text = await readPrivate(pathOf(dataDir));
+export async function readKeyFile(dataDir: string, file = SECRETS): Promise<readonly string[] | null> {
+  const path = join(dataDir, file.name);
+  const text = await readPrivate(path);
   if (text === null) return null;
   const keys = text.split('\n').filter((line) => KEY_PATTERN.test(line));
   if (keys.length > 0) return keys.reverse();
-  throw new ConfigError(`${pathOf(dataDir)} holds no key: restore it from a backup, or set LEASEHOLD_SECRETS_KEY.`);
+  throw new ConfigError(`${path} holds no key: restore it from a backup, or set ${file.setting}.`);
 }
 
 /** The same, making the file first where there is none. Of several processes that make it at once, all get one key. */
-export async function readOrMakeKeyFile(dataDir: string): Promise<readonly string[]> {
-  const known = await readKeyFile(dataDir);
+export async function readOrMakeKeyFile(dataDir: string, file = SECRETS): Promise<readonly string[]> {
+  const known = await readKeyFile(dataDir, file);
   if (known) return known;
   await mkdir(dataDir, { recursive: true });
-  const draft = `${pathOf(dataDir)}.${randomUUID()}`;
+  const path = join(dataDir, file.name);
+  const draft = `${path}.${randomUUID()}`;
   await writeSynced(draft, 'wx', `${randomKey()}\n`);
   try {
     // A link appears whole or not at all, and never takes the place of one that is there.
-    await link(draft, pathOf(dataDir));
+    await link(draft, path);
     await syncFolder(dataDir);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
   } finally {
     await unlink(draft);
   }
-  const made = await readKeyFile(dataDir);
+  const made = await readKeyFile(dataDir, file);
   if (made) return made;
-  throw new ConfigError(`${pathOf(dataDir)} was removed while the service started.`);
+  throw new ConfigError(`${path} was removed while the service started.`);
 }
 
 /**
@@ -53,7 +58,7 @@ export async function readOrMakeKeyFile(dataDir: string): Promise<readonly strin
 export async function rotateKeyFile(dataDir: string): Promise<void> {
   await readOrMakeKeyFile(dataDir);
   // The line break before it ends a line that a crash cut off.
-  await writeSynced(pathOf(dataDir), 'a', `\n${randomKey()}\n`);
+  await writeSynced(join(dataDir, SECRETS.name), 'a', `\n${randomKey()}\n`);
 }
 
 /** What the file holds; null where there is none. It is refused rather than put right: who has read it has the keys. */

@@ -35,7 +35,7 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
   const database = await createTestDatabase();
   try {
     await migrate(database.connection);
-    const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, ...settings });
+    const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY, ...settings });
     const app = await createHttpApp(AppModule.on(database.connection, config, drivers), config.allowedOrigins);
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));

@@ -1,0 +1,83 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG, type Config } from '../../config/config.js';
+import { EventLog } from '../../event-log/index.js';
+import { exportLog } from './export-log.js';
+import { KeptSeals, sealsOfLines } from './kept-seals.js';
+import { proveLease } from './lease-proof.js';
+import { lastSeal } from './seal-table.js';
+import { sealHash, type Seal } from './seal.js';
+import { SealKeys, type PublicKeyJson } from './seal-keys.js';
+import type { Verification } from './verification.js';
+import { verifyLog } from './verify-log.js';
+import type { LeaseProof } from './verify-proof.js';
+
+export interface AuditHead {
+  /** The newest seal; null before the first. */
+  readonly seal: Seal | null;
+  /** Its hash, hex: what the next one is chained to. */
+  readonly sealHash: string | null;
+  /** The position of the newest event. */
+  readonly position: number;
+  /** Events that wait for a seal. */
+  readonly unsealedEvents: number;
+  readonly publicKeys: readonly PublicKeyJson[];
+}
+
+export interface VerifyRange {
+  readonly from: number | null;
+  readonly to: number | null;
+  /** A seal that was kept by whoever asks, or null. */
+  readonly knownHead: Seal | null;
+}
+
+/** What auditors ask of the sealed log. */
+@Injectable()
+export class AuditTrail {
+  constructor(
+    private readonly log: EventLog,
+    private readonly keys: SealKeys,
+    @Inject(CONFIG) private readonly config: Pick<Config, 'sealsFile'>,
+  ) {}
+
+  async head(): Promise<AuditHead> {
+    const seal = await lastSeal(this.log.pool);
+    const position = await this.log.read.head();
+    return {
+      seal,
+      sealHash: seal && sealHash(seal),
+      position,
+      unsealedEvents: Math.max(0, position - (seal?.toPosition ?? 0)),
+      publicKeys: this.keys.publicKeys(),
+    };
+  }
+
+  /** Also against the file of seals, where this process writes one. */
+  async verify({ from, to, knownHead }: VerifyRange): Promise<Verification> {
+    const { sealsFile } = this.config;
+    const kept = [
+      ...(knownHead ? [new KeptSeals([knownHead])] : []),
+      ...(sealsFile === null ? [] : [keptInFile(sealsFile)]),
+    ];
+    return verifyLog(this.log.pool, { from, to, trusted: this.keys.trusted, kept });
+  }
+
+  export(from: number | null, to: number | null): AsyncGenerator<string> {
+    return exportLog(this.log.pool, from, to);
+  }
+
+  /** @throws LeaseholdError lease_not_found */
+  prove(leaseId: string): Promise<LeaseProof> {
+    return proveLease(this.log.pool, this.keys, leaseId);
+  }
+}
+
+/** The seals of a file, read as far as they are asked for. */
+function keptInFile(path: string): KeptSeals {
+  return new KeptSeals(sealsOfLines(linesOf(path)));
+}
+
+function linesOf(path: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(path), crlfDelay: Infinity });
+}

@@ -1,0 +1,39 @@
+import type { Pool } from 'pg';
+import { eventLinePages } from './entries.js';
+import { firstSealTo, lastSeal, sealBefore, sealsWithLeaves } from './seal-table.js';
+
+/** Said in the first line, so that a later release can tell. */
+export const EXPORT_FORMAT = 1;
+
+/**
+ * The log with its seals as NDJSON, in chunks of whole lines. First `{"export":{…}}`, then each seal, `{"seal":{…},
+ * "leaves":"…"}`, before its events, `{"position":1,"event":{…}}`; at last `{"end":{…}}`. It has whole seals; what is not
+ * sealed yet comes last, where the range reaches it.
+ * @param from a position, as `to`; from the first event and to the head where they are null
+ */
+export async function* exportLog(pool: Pool, from: number | null, to: number | null): AsyncGenerator<string> {
+  const newest = await lastSeal(pool);
+  const first = from === null ? 1 : ((await firstSealTo(pool, from)) ?? (newest?.number ?? 0) + 1);
+  const previousSeal = await sealBefore(pool, first);
+  const fromPosition = (previousSeal?.toPosition ?? 0) + 1;
+  yield `${JSON.stringify({ export: { format: EXPORT_FORMAT, fromPosition, previousSeal } })}\n`;
+
+  let [events, seals, last] = [0, 0, fromPosition - 1];
+  async function* eventsUpTo(position: number): AsyncGenerator<string> {
+    for await (const lines of eventLinePages(pool, last, position)) {
+      events += lines.length;
+      yield `${lines.join('\n')}\n`;
+    }
+    last = Math.max(last, position);
+  }
+  const upTo = to ?? Number.MAX_SAFE_INTEGER;
+  for await (const { seal, leaves } of sealsWithLeaves(pool, first, newest?.number ?? 0, upTo)) {
+    // A gap between two seals is none of an honest log; what is in it is exported all the same.
+    yield* eventsUpTo(seal.fromPosition - 1);
+    yield `${JSON.stringify({ seal, leaves: leaves.toString('base64') })}\n`;
+    seals += 1;
+    yield* eventsUpTo(seal.toPosition);
+  }
+  if (upTo > last) yield* eventsUpTo(upTo);
+  yield `${JSON.stringify({ end: { events, seals } })}\n`;
+}

@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { EventLog } from '../../event-log/index.js';
+import type { SealKeys } from './seal-keys.js';
+import type { SealsFile } from './seals-file.js';
+import { CannotSealError, SEAL_EVENTS, sealNext } from './sealing.js';
+
+export interface SealerOptions {
+  /** Events wait this long at the most, in milliseconds, while nothing fails. */
+  readonly everyMs: number;
+  /** Told once of a failure, until it passes or is another one. */
+  readonly warn: (message: string) => void;
+}
+
+/** Seals the log in the background: whenever a seal is full, and every so often what there is. */
+export class Sealer {
+  private readonly ending = new AbortController();
+  private wake = new AbortController();
+  private work: Promise<void> | null = null;
+  private unsubscribe: () => void = () => undefined;
+  private sealedTo = 0;
+  private failure: string | null = null;
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly keys: SealKeys,
+    private readonly file: SealsFile | null,
+    private readonly options: SealerOptions,
+  ) {}
+
+  start(): void {
+    this.unsubscribe = this.log.signal.subscribe(() => {
+      if (this.log.highestAppended - this.sealedTo >= SEAL_EVENTS) this.wake.abort();
+    });
+    this.work = this.run();
+  }
+
+  /** Ends after the seal under way. */
+  async stop(): Promise<void> {
+    this.unsubscribe();
+    this.ending.abort();
+    await this.work;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.ending.signal.aborted) {
+      this.wake = new AbortController();
+      await this.sealAll();
+      const signal = AbortSignal.any([this.ending.signal, this.wake.signal]);
+      await pause(this.options.everyMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async sealAll(): Promise<void> {
+    // Whether or not this process may seal, its file follows.
+    const failures = [
+      await failureOf(async () => {
+        while (!this.ending.signal.aborted) {
+          const seal = await sealNext(this.log.pool, this.keys, () => new Date());
+          if (!seal) break;
+          this.sealedTo = seal.toPosition;
+        }
+      }),
+      await failureOf(async () => this.file?.catchUp(this.log.pool)),
+    ];
+    // Those that were sealed by another process, and what cannot be sealed, wake nobody.
+    this.sealedTo = Math.max(this.sealedTo, this.log.highestAppended);
+    const failure = failures.filter((text) => text !== null).join(' ') || null;
+    if (failure !== null && failure !== this.failure) this.options.warn(failure);
+    this.failure = failure;
+  }
+}
+
+async function failureOf(work: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    if (error instanceof CannotSealError) return error.message;
+    return `The log could not be sealed; it is tried again: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,0 +1,81 @@
+import type { Pool, PoolClient } from 'pg';
+import { readEventLines } from './entries.js';
+import { entryOf, positionOf } from './event-line.js';
+import { leafHash, treeRoot } from './merkle-tree.js';
+import { insertSeal, lastSeal } from './seal-table.js';
+import { NO_SEAL_HASH, sealHash, type Seal } from './seal.js';
+import type { SealKeys } from './seal-keys.js';
+
+/** Events of one seal at the most. */
+export const SEAL_EVENTS = 1_024;
+
+const SEALERS_LOCK = 5_021_774;
+
+/** A process that stops in the middle of it must not keep others from sealing for ever. */
+const BEGIN = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '60s'`;
+
+/** Why the log cannot be sealed any further: somebody has to look. */
+export class CannotSealError extends Error {
+  override readonly name = 'CannotSealError';
+}
+
+/**
+ * Seals the next events, at most {@link SEAL_EVENTS}.
+ *
+ * Who seals is settled by a lock that ends with the transaction, so that a process that was killed keeps nobody waiting;
+ * and should two seal all the same, the second finds the number taken.
+ * @returns null when nothing is left, or another process is at it
+ * @throws CannotSealError
+ */
+export async function sealNext(pool: Pool, keys: SealKeys, now: () => Date): Promise<Seal | null> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query(BEGIN);
+    const seal = (await isOnlySealer(client)) ? await sealUnderLock(client, keys, now) : null;
+    await client.query(seal ? 'COMMIT' : 'ROLLBACK');
+    return seal;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function isOnlySealer(client: PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS got', [SEALERS_LOCK]);
+  return rows[0]?.got === true;
+}
+
+async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date): Promise<Seal | null> {
+  const last = await lastSeal(client);
+  if (last && !keys.trusted.has(last.keyId)) {
+    throw new CannotSealError(
+      `Seal ${last.number} is by the key ${last.keyId}, which this process does not have: nothing is sealed here. ` +
+        'Give every process the same LEASEHOLD_AUDIT_KEY or audit.key.',
+    );
+  }
+  const fromPosition = (last?.toPosition ?? 0) + 1;
+  const upTo = fromPosition + SEAL_EVENTS - 1;
+  const lines = await readEventLines(client, fromPosition - 1, upTo, SEAL_EVENTS);
+  const gap = lines.findIndex((line, index) => positionOf(line) !== fromPosition + index);
+  const whole = gap < 0 ? lines : lines.slice(0, gap);
+  if (whole.length === 0) {
+    if (gap < 0) return null;
+    throw new CannotSealError(`The event ${fromPosition} is missing: nothing is sealed from there on.`);
+  }
+  const leaves = Buffer.concat(whole.map((line) => leafHash(entryOf(line))));
+  const seal = keys.current.sign({
+    number: (last?.number ?? 0) + 1,
+    fromPosition,
+    toPosition: fromPosition + whole.length - 1,
+    treeRoot: treeRoot(leaves).toString('hex'),
+    previousSealHash: last ? sealHash(last) : NO_SEAL_HASH,
+    sealedAt: now().toISOString(),
+  });
+  await insertSeal(client, { seal, leaves });
+  return seal;
+}
