@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type pg from 'pg';
 import { AccessModule } from './access.module.js';
+import { AuditModule } from './audit/audit.module.js';
 import type { Config } from './config/config.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { EngineModule } from './engine.module.js';
@@ -33,6 +34,7 @@ export class AppModule {
         ProbesModule,
         ProvisioningModule.on(client),
         HistoryModule,
+        AuditModule,
         OperationsModule,
         AccessModule,
       ],

@@ -12,9 +12,15 @@ export interface KeyFile {
   readonly name: string;
   /** The environment variable that is used instead. */
   readonly setting: string;
+  /** How its keys are replaced. */
+  readonly replacing: string;
 }
 
-const SECRETS: KeyFile = { name: 'secrets.key', setting: 'LEASEHOLD_SECRETS_KEY' };
+const SECRETS: KeyFile = {
+  name: 'secrets.key',
+  setting: 'LEASEHOLD_SECRETS_KEY',
+  replacing: 'replace the key once the service runs: npm run leasehold -- secrets rotate-master-key',
+};
 
 /**
  * The keys of the file, newest first; null where there is no file.
@@ -22,7 +28,7 @@ const SECRETS: KeyFile = { name: 'secrets.key', setting: 'LEASEHOLD_SECRETS_KEY'
  */
 export async function readKeyFile(dataDir: string, file = SECRETS): Promise<readonly string[] | null> {
   const path = join(dataDir, file.name);
-  const text = await readPrivate(path);
+  const text = await readPrivate(path, file);
   if (text === null) return null;
   const keys = text.split('\n').filter((line) => KEY_PATTERN.test(line));
   if (keys.length > 0) return keys.reverse();
@@ -62,7 +68,7 @@ export async function rotateKeyFile(dataDir: string): Promise<void> {
 }
 
 /** What the file holds; null where there is none. It is refused rather than put right: who has read it has the keys. */
-async function readPrivate(path: string): Promise<string | null> {
+async function readPrivate(path: string, { replacing }: KeyFile): Promise<string | null> {
   const file = await open(path, 'r').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return null;
     throw error;
@@ -72,9 +78,8 @@ async function readPrivate(path: string): Promise<string | null> {
     const mode = (await file.stat()).mode & 0o777;
     if ((mode & 0o077) === 0) return await file.readFile('utf8');
     throw new ConfigError(
-      `${path} has mode ${mode.toString(8).padStart(4, '0')}: others than its owner may use the master keys in it. ` +
-        `Run \`chmod 600 ${path}\`. If somebody may have read it, also replace the key once the service runs: ` +
-        'npm run leasehold -- secrets rotate-master-key',
+      `${path} has mode ${mode.toString(8).padStart(4, '0')}: others than its owner may use the keys in it. ` +
+        `Run \`chmod 600 ${path}\`. If somebody may have read it, also ${replacing}`,
     );
   } finally {
     await file.close();

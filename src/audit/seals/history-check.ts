@@ -2,14 +2,7 @@ import { Alignment, type Difference } from './alignment.js';
 import { entryOf, positionOf, type EventLine } from './event-line.js';
 import type { KeptSeals } from './kept-seals.js';
 import { HASH_BYTES, hashAt, leafHash, treeRoot } from './merkle-tree.js';
-import {
-  NO_SEAL_HASH,
-  sealHash,
-  signatureProblem,
-  type Seal,
-  type SealWithLeaves,
-  type TrustedKeys,
-} from './seal.js';
+import { NO_SEAL_HASH, sealHash, signatureProblem, type Seal, type SealWithLeaves, type TrustedKeys } from './seal.js';
 import type { Finding, FindingKind, Verification } from './verification.js';
 
 const MOST_FINDINGS = 1_000;
@@ -96,7 +89,8 @@ export class HistoryCheck {
     const expected = (last?.number ?? 0) + 1;
     if (seal.number > expected) {
       const [position, toPosition] = [this.sealed + 1, seal.fromPosition - 1];
-      const which = seal.number - 1 > expected ? `The seals ${expected} to ${seal.number - 1} are` : `Seal ${expected} is`;
+      const which =
+        seal.number - 1 > expected ? `The seals ${expected} to ${seal.number - 1} are` : `Seal ${expected} is`;
       const detail = `${which} missing: nothing can be said of the events ${position} to ${toPosition}.`;
       this.addFinding({ kind: 'removed_seal', position, toPosition, seal: expected, detail });
       this.alignment.addUncovered(position, toPosition);

@@ -1,10 +1,14 @@
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
 import type { Config } from '../../config/config.js';
-import { readKeyFile, readOrMakeKeyFile } from '../../secrets/key-file.js';
+import { readKeyFile, readOrMakeKeyFile, type KeyFile } from '../../secrets/key-file.js';
 import { keyIdOf } from './public-keys.js';
 import { signedBytes, type Seal, type TrustedKeys } from './seal.js';
 
-const AUDIT_KEY_FILE = { name: 'audit.key', setting: 'LEASEHOLD_AUDIT_KEY' };
+const AUDIT_KEY_FILE: KeyFile = {
+  name: 'audit.key',
+  setting: 'LEASEHOLD_AUDIT_KEY',
+  replacing: 'add a new key to it as its last line, 32 random bytes in base64, and start the services again',
+};
 
 /** What comes before the 32 bytes of an Ed25519 private key in PKCS #8 (RFC 8410, 7). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');

@@ -26,10 +26,9 @@ export async function lastSeal(on: Queryable): Promise<Seal | null> {
 
 /** The newest of those with a lower number. */
 export async function sealBefore(on: Queryable, number: number): Promise<Seal | null> {
-  const { rows } = await on.query<Row>(
-    `SELECT ${COLUMNS} FROM seals WHERE number < $1 ORDER BY number DESC LIMIT 1`,
-    [number],
-  );
+  const { rows } = await on.query<Row>(`SELECT ${COLUMNS} FROM seals WHERE number < $1 ORDER BY number DESC LIMIT 1`, [
+    number,
+  ]);
   return rows[0] ? sealOf(rows[0]) : null;
 }
 
@@ -99,7 +98,16 @@ export async function insertSeal(on: Queryable, { seal, leaves }: SealWithLeaves
   ]);
 }
 
-function sealOf({ number, fromPosition, toPosition, treeRoot, previousSealHash, sealedAt, keyId, signature }: Row): Seal {
+function sealOf({
+  number,
+  fromPosition,
+  toPosition,
+  treeRoot,
+  previousSealHash,
+  sealedAt,
+  keyId,
+  signature,
+}: Row): Seal {
   return {
     number,
     fromPosition,

@@ -38,7 +38,9 @@ export function verifyProof({ events, seals }: LeaseProof, trusted: TrustedKeys)
     const path = proof.path.map((hash) => Buffer.from(hash, 'hex'));
     const root = rootOfPath(leafHash(entry), position - fromPosition, toPosition - fromPosition + 1, path);
     if (root?.toString('hex') === seal.treeRoot) return [];
-    return [{ ...at, kind: 'changed_event', detail: `The event ${position} is not in seal ${proof.seal} as it is here.` }];
+    return [
+      { ...at, kind: 'changed_event', detail: `The event ${position} is not in seal ${proof.seal} as it is here.` },
+    ];
   });
   return [...signatures, ...changes];
 }

@@ -1,0 +1,36 @@
+import { Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/config.js';
+import { EventLog } from '../event-log/index.js';
+import { AuditController } from './http/audit.controller.js';
+import { LeaseProofController } from './http/lease-proof.controller.js';
+import { AuditTrail } from './seals/audit-trail.js';
+import { SealKeys } from './seals/seal-keys.js';
+import { Sealer } from './seals/sealer.js';
+import { SealsFile } from './seals/seals-file.js';
+
+/** Seals the log as it grows, and proves to others that it is as it was. */
+@Module({
+  controllers: [AuditController, LeaseProofController],
+  providers: [
+    AuditTrail,
+    { provide: SealKeys, useFactory: (config: Config) => SealKeys.open(config), inject: [CONFIG] },
+    { provide: Sealer, useFactory: sealer, inject: [EventLog, SealKeys, CONFIG] },
+  ],
+})
+export class AuditModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(private readonly sealer: Sealer) {}
+
+  onApplicationBootstrap(): void {
+    this.sealer.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.sealer.stop();
+  }
+}
+
+function sealer(log: EventLog, keys: SealKeys, { sealsFile, sealEveryMs }: Config): Sealer {
+  const logger = new Logger(Sealer.name);
+  const file = sealsFile === null ? null : new SealsFile(sealsFile);
+  return new Sealer(log, keys, file, { everyMs: sealEveryMs, warn: (message) => logger.warn(message) });
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { auditPath, leafHash, rootOfPath, treeRoot } from '../../src/audit/seals/merkle-tree.js';
+
+const entries = fc.array(fc.string(), { minLength: 1, maxLength: 70 });
+const leavesOf = (texts: readonly string[]): Buffer => Buffer.concat(texts.map(leafHash));
+
+test('the root is that of RFC 6962, 2.1, by its recursive definition', () => {
+  const sha = (...parts: Uint8Array[]): Buffer => createHash('sha256').update(Buffer.concat(parts)).digest();
+  const root = (texts: readonly string[]): Buffer => {
+    const [only = ''] = texts;
+    if (texts.length === 1) return sha(Buffer.from([0]), Buffer.from(only));
+    const half = 2 ** Math.ceil(Math.log2(texts.length) - 1);
+    return sha(Buffer.from([1]), root(texts.slice(0, half)), root(texts.slice(half)));
+  };
+  fc.assert(fc.property(entries, (texts) => expect(treeRoot(leavesOf(texts))).toEqual(root(texts))));
+});
+
+test('every leaf’s path leads to the root, and no other leaf’s does', () => {
+  fc.assert(
+    fc.property(entries, fc.nat(), fc.string(), (texts, pick, other) => {
+      const leaves = leavesOf(texts);
+      const index = pick % texts.length;
+      const path = auditPath(leaves, index);
+      const root = treeRoot(leaves);
+      const entry = texts[index] ?? '';
+      expect(rootOfPath(leafHash(entry), index, texts.length, path)).toEqual(root);
+      if (other !== entry) expect(rootOfPath(leafHash(other), index, texts.length, path)).not.toEqual(root);
+      expect(rootOfPath(leafHash(entry), texts.length, texts.length, path)).toBeNull();
+      expect(rootOfPath(leafHash(entry), index, texts.length, [...path, leafHash('')])).toBeNull();
+    }),
+  );
+});
+
+test('a tree with one leaf changed has another root', () => {
+  fc.assert(
+    fc.property(entries, fc.nat(), fc.string(), (texts, pick, other) => {
+      const index = pick % texts.length;
+      fc.pre(texts[index] !== other);
+      expect(treeRoot(leavesOf(texts.with(index, other)))).not.toEqual(treeRoot(leavesOf(texts)));
+    }),
+  );
+});
