@@ -1,7 +1,7 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access/http/access.guard.js';
-import { Callers } from './access/http/callers.js';
+import { Callers, OPERATOR_TOKEN } from './access/http/callers.js';
 import { ForeignRequests } from './access/http/foreign-requests.js';
 import { SUBJECT_COMPANIES, type SubjectCompanies } from './access/http/subject-companies.js';
 import { TokensController } from './access/http/tokens.controller.js';
@@ -25,7 +25,11 @@ import { SecretStore } from './secrets/secret-store.js';
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
 })
-export class AccessModule {}
+export class AccessModule {
+  static on(operatorToken: string | null): DynamicModule {
+    return { module: AccessModule, providers: [{ provide: OPERATOR_TOKEN, useValue: operatorToken }] };
+  }
+}
 
 /** The sentences are those that the routes themselves refuse with: nothing tells what is hidden from what is not there. */
 function subjectCompanies(environments: EnvironmentStore, leases: LeaseStore, secrets: SecretStore): SubjectCompanies {

@@ -19,8 +19,16 @@ import { WorkspacesModule } from './workspaces/workspaces.module.js';
 /** The whole service on a database whose migrations have been run. */
 @Module({})
 export class AppModule {
-  /** @param drivers besides those that the service brings */
-  static on(client: pg.ClientConfig, config: Config, drivers: readonly RuntimeDriver[] = []): DynamicModule {
+  /**
+   * @param drivers besides those that the service brings
+   * @param operatorToken a token that may do everything in this process, or null
+   */
+  static on(
+    client: pg.ClientConfig,
+    config: Config,
+    drivers: readonly RuntimeDriver[] = [],
+    operatorToken: string | null = null,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -36,7 +44,7 @@ export class AppModule {
         HistoryModule,
         AuditModule,
         OperationsModule,
-        AccessModule,
+        AccessModule.on(operatorToken),
       ],
     };
   }

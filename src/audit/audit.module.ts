@@ -1,4 +1,4 @@
-import { Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { EventLog } from '../event-log/index.js';
 import { AuditController } from './http/audit.controller.js';
@@ -18,10 +18,14 @@ import { SealsFile } from './seals/seals-file.js';
   ],
 })
 export class AuditModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  constructor(private readonly sealer: Sealer) {}
+  constructor(
+    private readonly sealer: Sealer,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
 
+  /** It is work like any other: who only serves leaves it to those who work. */
   onApplicationBootstrap(): void {
-    this.sealer.start();
+    if (this.config.role !== 'api') this.sealer.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -15,6 +15,11 @@ export function name(text: string): string {
   return text;
 }
 
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
+  return Number(text);
+}
+
 export function time(text: string): Date {
   const at = new Date(text);
   if (!/^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(at.getTime())) {

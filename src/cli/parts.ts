@@ -1,6 +1,9 @@
+import type { Config } from '../config/config.js';
 import type { EventDefinition } from '../event-log/index.js';
 
-/** What src wires, for commands that need it without a service. */
+/** What src wires, for commands that need it without a service that runs. */
 export interface Parts {
   readonly definitions: readonly EventDefinition[];
+  /** The service in this process, for this process alone: it listens on loopback, and takes no other token than this. */
+  serve(config: Config): Promise<{ readonly url: string; readonly token: string; close(): Promise<void> }>;
 }

@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import { readConfig } from '../config/config.js';
+import { CliError, EXIT } from './exit.js';
+import type { Parts } from './parts.js';
+
+/** Whom a command asks. Both ways it is the service's own API, so that both do and refuse the same. */
+interface Target {
+  readonly url: string;
+  readonly token: string | null;
+}
+
+interface TargetOptions {
+  readonly url: string;
+  readonly databaseUrl?: string;
+}
+
+type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+interface Problem {
+  readonly code: string;
+  readonly title: string;
+  readonly detail?: string;
+  readonly remedy?: string;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:3000';
+
+/** The options of every command that asks a service. */
+export function addTarget(program: Command): void {
+  program
+    .option('--url <url>', 'the service; LEASEHOLD_URL when absent', process.env['LEASEHOLD_URL'] ?? DEFAULT_URL)
+    .option('--database-url <url>', 'its Postgres instead: no service has to run')
+    .addHelpText(
+      'after',
+      `
+A service that asks for a token is given the one in LEASEHOLD_TOKEN.
+Exit codes: 0 done, 1 failed or something found, 2 wrong usage or input, 3 refused by the service.`,
+    );
+}
+
+/** What commands need to ask a service. */
+export class Client {
+  constructor(private readonly target: Target) {}
+
+  /** @throws CliError with the service's code where it refuses */
+  async send<Body>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Body> {
+    const response = await this.fetch(method, path, body);
+    return (await response.json()) as Body;
+  }
+
+  get<Body>(path: string, query: Query = {}): Promise<Body> {
+    return this.send('GET', withQuery(path, query));
+  }
+
+  /** The body of an answer as it comes. */
+  async *lines(path: string, query: Query = {}): AsyncGenerator<string> {
+    const response = await this.fetch('GET', withQuery(path, query));
+    let rest = '';
+    for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+    if (rest !== '') yield rest;
+  }
+
+  private async fetch(method: string, path: string, body?: object): Promise<Response> {
+    const { url, token } = this.target;
+    const headers = {
+      ...(token !== null && { authorization: `Bearer ${token}` }),
+      ...(body && { 'content-type': 'application/json' }),
+    };
+    const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(
+      () => {
+        throw new CliError(
+          EXIT.failed,
+          `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`,
+        );
+      },
+    );
+    if (response.ok) return response;
+    const { code, title, detail, remedy } = (await response.json()) as Problem;
+    throw new CliError(EXIT.refused, `${code}: ${detail ?? title}${remedy === undefined ? '' : `\n${remedy}`}`);
+  }
+}
+
+/** Runs work that asks the service which the options of the whole program name. */
+export async function withClient<Result>(
+  command: Command,
+  parts: Parts,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { url, databaseUrl } = command.optsWithGlobals<TargetOptions>();
+  if (databaseUrl === undefined) {
+    return work(new Client({ url: url.replace(/\/$/, ''), token: process.env['LEASEHOLD_TOKEN'] ?? null }));
+  }
+  const service = await parts.serve(readConfig({ ...process.env, DATABASE_URL: databaseUrl, LEASEHOLD_ROLE: 'api' }));
+  try {
+    return await work(new Client(service));
+  } finally {
+    await service.close();
+  }
+}
+
+function withQuery(path: string, query: Query): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value].flat()) if (one !== undefined) parameters.append(name, String(one));
+  }
+  return parameters.size === 0 ? path : `${path}?${parameters.toString()}`;
+}

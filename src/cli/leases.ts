@@ -1,0 +1,209 @@
+import type { Command } from 'commander';
+import type { Diff } from '../history/diff.js';
+import type { TimelinePage } from '../history/http/history-queries.js';
+import type { TimelineItem } from '../history/timeline.js';
+import type { Why } from '../history/why.js';
+import { LEASE_POLICIES, LEASE_STATUSES } from '../leases/lease-names.js';
+import type { LeaseJson } from '../leases/lease-json.js';
+import { Option } from 'commander';
+import { count, uuid } from './arguments.js';
+import { withClient, type Client } from './client.js';
+import { fieldsOf, show, tableOf, textOf } from './output.js';
+import type { Parts } from './parts.js';
+
+interface Json {
+  readonly json?: boolean;
+}
+interface At extends Json {
+  readonly at?: string;
+}
+interface Acquired {
+  readonly lease: LeaseJson;
+}
+
+const AT = ['--at <moment>', 'as it was: a position of the log, or an ISO 8601 time'] as const;
+const JSON_OPTION = ['--json', 'answer in JSON'] as const;
+
+export function addLeases(program: Command, parts: Parts): void {
+  const leases = program.command('leases').description('Leases: what there is, what happened to them, and why.');
+  const ask = <Result>(command: Command, work: (client: Client) => Promise<Result>): Promise<Result> =>
+    withClient(command, parts, work);
+
+  leases
+    .command('list')
+    .description('The leases of a company, newest first')
+    .requiredOption('--company <uuid>', 'whose', uuid)
+    .option('--environment <uuid>', 'only of this environment', uuid)
+    .option('--run <uuid>', 'only of this run', uuid)
+    .addOption(new Option('--status <status...>', 'only these').choices(LEASE_STATUSES))
+    .option('--limit <count>', 'at the most', count, 50)
+    .option(...AT)
+    .option(...JSON_OPTION)
+    .action(
+      async (
+        options: At & {
+          readonly company: string;
+          readonly environment?: string;
+          readonly run?: string;
+          readonly status?: readonly string[];
+          readonly limit: number;
+        },
+        command: Command,
+      ) => {
+        const { company, environment: environmentId, run: heartbeatRunId, status, limit, at, json = false } = options;
+        const query = { environmentId, heartbeatRunId, status, limit, at };
+        const page = await ask(command, (client) =>
+          client.get<{ items: LeaseJson[] }>(`/api/companies/${company}/leases`, query),
+        );
+        show(page, json, ({ items }) =>
+          tableOf(items, [
+            { name: 'LEASE', of: ({ id }) => id },
+            { name: 'STATUS', of: ({ status }) => status },
+            { name: 'REASON', of: ({ reasonCode }) => reasonCode },
+            { name: 'CLEANUP', of: ({ cleanupStatus }) => cleanupStatus },
+            { name: 'ENVIRONMENT', of: ({ environmentId }) => environmentId },
+            { name: 'CREATED', of: ({ createdAt }) => createdAt },
+          ]),
+        );
+      },
+    );
+
+  leases
+    .command('show')
+    .description('A lease')
+    .argument('<id>', 'its id', uuid)
+    .option(...AT)
+    .option(...JSON_OPTION)
+    .action(async (id: string, { at, json = false }: At, command: Command) => {
+      const lease = await ask(command, (client) => client.get<LeaseJson>(`/api/environment-leases/${id}`, { at }));
+      show(lease, json, fieldsOf);
+    });
+
+  addHistory(leases, 'environment-leases', parts);
+
+  leases
+    .command('acquire')
+    .description('Acquire a lease, and wait for it')
+    .requiredOption('--company <uuid>', 'whose', uuid)
+    .option('--environment <uuid>', 'the company’s local one when absent', uuid)
+    .option('--run <uuid>', 'the run that holds it', uuid)
+    .option('--ttl <seconds>', 'it expires after', count)
+    .addOption(new Option('--policy <policy>', 'what becomes of its sandbox').choices(LEASE_POLICIES))
+    .option(...JSON_OPTION)
+    .action(
+      async (
+        options: Json & {
+          readonly company: string;
+          readonly environment?: string;
+          readonly run?: string;
+          readonly ttl?: number;
+          readonly policy?: string;
+        },
+        command: Command,
+      ) => {
+        const { company, environment: environmentId, run: heartbeatRunId, ttl, policy, json = false } = options;
+        const wish = { environmentId, heartbeatRunId, ttlSeconds: ttl, leasePolicy: policy };
+        const acquired = await ask(command, (client) =>
+          client.send<Acquired>('POST', `/api/companies/${company}/leases`, wish),
+        );
+        show(acquired, json, ({ lease }) => fieldsOf(lease));
+      },
+    );
+
+  leases
+    .command('release')
+    .description('Release a lease')
+    .argument('<id>', 'its id', uuid)
+    .option('--failed [reason]', 'it ends as failed')
+    .option(...JSON_OPTION)
+    .action(
+      async (id: string, { failed, json = false }: Json & { readonly failed?: string | true }, command: Command) => {
+        const reason = typeof failed === 'string' ? { failureReason: failed } : {};
+        const wish = failed === undefined ? {} : { status: 'failed', ...reason };
+        const released = await ask(command, (client) =>
+          client.send<Acquired>('POST', `/api/environment-leases/${id}/release`, wish),
+        );
+        show(released, json, ({ lease }) => fieldsOf(lease));
+      },
+    );
+}
+
+/** The commands that leases and environments both have. @param path of the API, `/api/<path>/:id/…` */
+export function addHistory(group: Command, path: string, parts: Parts): void {
+  group
+    .command('timeline')
+    .description('What has happened to it, oldest first')
+    .argument('<id>', 'its id', uuid)
+    .option(...AT)
+    .option(...JSON_OPTION)
+    .action(async (id: string, { at, json = false }: At, command: Command) => {
+      const items = await withClient(command, parts, (client) =>
+        wholeTimeline(client, `/api/${path}/${id}/timeline`, at),
+      );
+      show({ items }, json, () => items.map(paragraphOf).join('\n'));
+    });
+
+  group
+    .command('diff')
+    .description('What is not the same about it at two moments')
+    .argument('<id>', 'its id', uuid)
+    .requiredOption('--from <moment>', 'a position of the log, or an ISO 8601 time')
+    .option('--to <moment>', 'likewise; now when absent')
+    .option(...JSON_OPTION)
+    .action(
+      async (
+        id: string,
+        { from, to, json = false }: Json & { readonly from: string; readonly to?: string },
+        command: Command,
+      ) => {
+        const diff = await withClient(command, parts, (client) =>
+          client.get<Diff>(`/api/${path}/${id}/diff`, { from, to }),
+        );
+        show(diff, json, ({ changes }) =>
+          tableOf(changes, [
+            { name: 'FIELD', of: ({ field }) => field },
+            { name: `AT ${diff.from}`, of: (change) => change.from },
+            { name: `AT ${diff.to}`, of: (change) => change.to },
+          ]),
+        );
+      },
+    );
+
+  group
+    .command('why')
+    .description('Why it is in the state that it is in')
+    .argument('<id>', 'its id', uuid)
+    .option(...AT)
+    .option(...JSON_OPTION)
+    .action(async (id: string, { at, json = false }: At, command: Command) => {
+      const why = await withClient(command, parts, (client) => client.get<Why>(`/api/${path}/${id}/why`, { at }));
+      show(why, json, reasonsOf);
+    });
+}
+
+async function wholeTimeline(client: Client, path: string, at: string | undefined): Promise<TimelineItem[]> {
+  const items: TimelineItem[] = [];
+  for (let cursor: string | null | undefined; cursor !== null;) {
+    const page: TimelinePage = await client.get<TimelinePage>(path, { at, cursor, limit: 500 });
+    items.push(...page.items);
+    cursor = page.nextCursor;
+  }
+  return items;
+}
+
+function paragraphOf({ position, recordedAt, type, actor, sentence, changes }: TimelineItem): string {
+  const changed = changes.map(({ field, from, to }) => `          ${field}: ${textOf(from)} -> ${textOf(to)}`);
+  return [
+    `${String(position).padStart(8)}  ${recordedAt}  ${actor}  ${type}`,
+    `          ${sentence}`,
+    ...changed,
+  ].join('\n');
+}
+
+function reasonsOf({ status, reasonCode, sentence, chain, blockedBy, nextTimer }: Why): string {
+  const head = `${status}${reasonCode === null ? '' : ` (${reasonCode})`}: ${sentence}`;
+  const links = chain.map((link) => `${String(link.position).padStart(8)}  ${link.recordedAt}  ${link.sentence}`);
+  const blocked = blockedBy === null ? [] : [`Blocked (${blockedBy.reasonCode}): ${blockedBy.sentence}`];
+  const next = nextTimer === null ? [] : [`Next: ${nextTimer.name} at ${nextTimer.at}`];
+  return [head, ...links, ...blocked, ...next].join('\n');
+}
