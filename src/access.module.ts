@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access/http/access.guard.js';
 import { Callers, OPERATOR_TOKEN } from './access/http/callers.js';
@@ -14,6 +14,7 @@ import { LeasesModule } from './leases/leases.module.js';
 import { SecretStore } from './secrets/secret-store.js';
 
 /** Who may do what. It is here because what a route is about is found by the domains, which are above the guard's folder. */
+@Global()
 @Module({
   imports: [EnvironmentsModule, LeasesModule],
   controllers: [TokensController],
@@ -24,6 +25,7 @@ import { SecretStore } from './secrets/secret-store.js';
     { provide: SUBJECT_COMPANIES, useFactory: subjectCompanies, inject: [EnvironmentStore, LeaseStore, SecretStore] },
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
+  exports: [Callers],
 })
 export class AccessModule {
   static on(operatorToken: string | null): DynamicModule {

@@ -8,6 +8,7 @@ import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { EngineModule } from './engine.module.js';
 import { EnvironmentsModule } from './environments/environments.module.js';
 import { HistoryModule } from './history/history.module.js';
+import { FeedModule } from './feed/feed.module.js';
 import { LeasesModule } from './leases/leases.module.js';
 import { SecretsModule } from './secrets.module.js';
 import { ExecutionModule } from './execution/execution.module.js';
@@ -42,6 +43,7 @@ export class AppModule {
         ProbesModule,
         ProvisioningModule.on(client),
         HistoryModule,
+        FeedModule,
         AuditModule,
         OperationsModule,
         AccessModule.on(operatorToken),

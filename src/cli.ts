@@ -48,7 +48,7 @@ async function serve(config: Config): ReturnType<Parts['serve']> {
   const database = await connectDatabase(config, (message) => console.error(message));
   const token = `lh_${randomBytes(32).toString('base64url')}`;
   await migrate(database.client);
-  const app = await createHttpApp(AppModule.on(database.client, config, [], token));
+  const app = await createHttpApp(AppModule.on(database.client, config, [], token), [], EVENT_DEFINITIONS);
   await app.listen(0, '127.0.0.1');
   return {
     url: await app.getUrl(),

@@ -6,6 +6,7 @@ import { ConfigError, isLoopback, readConfig, type Config } from './config/confi
 import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
+import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
 import { readKeyFile } from './secrets/key-file.js';
 
@@ -26,7 +27,7 @@ async function main(): Promise<void> {
     await refuseToBeOpen(config, database.client);
     // Nest would tell of it with a stack trace.
     await readKeyFile(config.dataDir);
-    const app = await createHttpApp(AppModule.on(database.client, config), config.allowedOrigins);
+    const app = await createHttpApp(AppModule.on(database.client, config), config.allowedOrigins, EVENT_DEFINITIONS);
     try {
       if (config.role === 'worker') {
         await app.init();

@@ -2,6 +2,7 @@ import { isatty } from 'node:tty';
 import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { EventDefinition } from '../event-log/index.js';
 import { acceptArchives } from './archive-body.js';
 import { HttpAdapter } from './http-adapter.js';
 import { checkInputBeforeValidation } from './input-hygiene.js';
@@ -11,11 +12,12 @@ import { ProblemDetailsFilter } from './problem-details.filter.js';
 import { createValidationPipe } from './validation.js';
 
 /**
- * The service's HTTP edge around a module. Pages of the allowed origins may call it from a browser. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`.
+ * The service's HTTP edge around a module, whose document has the schemas of these events. Pages of the allowed origins may call it from a browser. Not initialised: `app.listen()` does that, or `app.init()` before `app.inject()`.
  */
 export async function createHttpApp(
   module: Type<unknown> | DynamicModule,
   allowedOrigins: readonly string[] = [],
+  events: readonly EventDefinition[] = [],
 ): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
     logger: new ConsoleLogger({
@@ -34,7 +36,7 @@ export async function createHttpApp(
   checkInputBeforeValidation(server);
   app.useGlobalFilters(new ProblemDetailsFilter());
   app.useGlobalPipes(createValidationPipe());
-  setupOpenApi(app);
+  setupOpenApi(app, events);
   if (allowedOrigins.length > 0) allowPages(app, allowedOrigins);
   return app;
 }

@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { EventDefinition } from '../event-log/index.js';
 import { ERRORS, type ErrorCode } from '../errors/catalogue.js';
 import { codesByStatus, problemResponse } from './api-docs.js';
 import { errorDocsPage } from './error-docs-page.js';
@@ -25,13 +26,16 @@ const ANY_BODY: readonly ErrorCode[] = ['malformed_json', 'payload_too_large', '
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
 
-/** `/api/docs`, `/api/docs/errors` and `/api/openapi.json`; call it before the app is initialised. */
-export function setupOpenApi(app: NestFastifyApplication): void {
+/**
+ * `/api/docs`, `/api/docs/errors` and `/api/openapi.json`; call it before the app is initialised.
+ * @param events whose schemas the document publishes
+ */
+export function setupOpenApi(app: NestFastifyApplication, events: readonly EventDefinition[]): void {
   const adapter = app.getHttpAdapter();
   // Made when it is first asked for, so that the start does not wait for it.
   let json: string | undefined;
   adapter.get('/api/openapi.json', (_request: FastifyRequest, reply: FastifyReply) => {
-    json ??= JSON.stringify(createOpenApiDocument(app));
+    json ??= JSON.stringify(createOpenApiDocument(app, events));
     void reply.type('application/json; charset=utf-8').send(json);
   });
   adapter.get(ERROR_DOCS_PATH, (_request: FastifyRequest, reply: FastifyReply) => {
@@ -40,7 +44,10 @@ export function setupOpenApi(app: NestFastifyApplication): void {
   for (const [path, answer] of swaggerUiRoutes()) adapter.get(path, answer);
 }
 
-export function createOpenApiDocument(app: NestFastifyApplication): OpenAPIObject {
+export function createOpenApiDocument(
+  app: NestFastifyApplication,
+  events: readonly EventDefinition[] = [],
+): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Leasehold')
     .setDescription(
@@ -60,7 +67,10 @@ export function createOpenApiDocument(app: NestFastifyApplication): OpenAPIObjec
   }
   return {
     ...document,
-    components: { ...document.components, schemas: { ...document.components?.schemas, ...problemSchemas() } },
+    components: {
+      ...document.components,
+      schemas: { ...document.components?.schemas, ...problemSchemas(), ...eventSchemas(events) },
+    },
   };
 }
 
@@ -115,4 +125,36 @@ function problemSchemas(): Schemas {
       },
     },
   };
+}
+
+/** `Event` is any of them, told apart by `type`; each has a schema of that name. */
+function eventSchemas(events: readonly EventDefinition[]): Schemas {
+  const ref = (type: string): string => `#/components/schemas/${type}`;
+  const text = { type: 'string' } as const;
+  const uuid = { ...text, format: 'uuid' } as const;
+  const uuidOrNull = { type: ['string', 'null'], format: 'uuid' };
+  const schemas = events.map(({ type, schemaVersion, schema }) => {
+    const properties = {
+      position: { type: 'integer', minimum: 1, description: 'In the log: gapless, in the order of the commits.' },
+      stream: text,
+      version: { type: 'integer', minimum: 1, description: 'In its stream.' },
+      id: uuid,
+      type: { const: type },
+      schemaVersion: { const: schemaVersion },
+      companyId: uuid,
+      actor: text,
+      correlationId: { ...uuidOrNull, description: 'The request that set it in motion.' },
+      causationId: { ...uuidOrNull, description: 'The event that led to it.' },
+      recordedAt: { ...text, format: 'date-time' },
+      data: schema,
+    };
+    return [type, { type: 'object', required: Object.keys(properties), properties }];
+  });
+  if (events.length === 0) return {};
+  const mapping = Object.fromEntries(events.map(({ type }) => [type, ref(type)]));
+  const any = {
+    oneOf: events.map(({ type }) => ({ $ref: ref(type) })),
+    discriminator: { propertyName: 'type', mapping },
+  };
+  return { ...(Object.fromEntries(schemas) as Schemas), Event: any };
 }

@@ -14,6 +14,7 @@ import { openCluster, USER } from '../../src/embedded/cluster.js';
 import { joinEmbeddedPostgres } from '../../src/embedded/index.js';
 import { DATABASE } from '../../src/embedded/presence.js';
 import { PORT } from '../../src/embedded/socket-folder.js';
+import { EVENT_DEFINITIONS } from '../../src/event-definitions.js';
 import { createHttpApp } from '../../src/http/index.js';
 import { Api } from './api.js';
 import { type Connection, createTestDatabase } from './database.js';
@@ -36,7 +37,11 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
   try {
     await migrate(database.connection);
     const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY, ...settings });
-    const app = await createHttpApp(AppModule.on(database.connection, config, drivers), config.allowedOrigins);
+    const app = await createHttpApp(
+      AppModule.on(database.connection, config, drivers),
+      config.allowedOrigins,
+      EVENT_DEFINITIONS,
+    );
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
     Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });

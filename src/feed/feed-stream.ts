@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Writable } from 'node:stream';
+import type { RecordedEvent } from '../event-log/index.js';
+import type { EventFrames } from './event-frames.js';
+import type { FeedSelection } from './feed-selection.js';
+import type { FeedPage } from './feed.js';
+import type { Follower, LiveEvents } from './live-events.js';
+
+export interface FeedStreamOptions {
+  readonly heartbeatMs: number;
+  /** Bytes that wait for the reader at the most. */
+  readonly bufferBytes: number;
+  /** How long a reader that catches up may take for what was written to it. */
+  readonly stalledMs: number;
+}
+
+export const FEED_STREAM: FeedStreamOptions = { heartbeatMs: 15_000, bufferBytes: 1_048_576, stalledMs: 30_000 };
+
+const PAGE = 500;
+const BEHIND_MS = 5;
+
+export interface FeedReader {
+  readonly response: Writable;
+  readonly selection: FeedSelection;
+  readonly seesConfig: boolean;
+  /** Rejects when the reader may not read any more. */
+  mayRead(): Promise<unknown>;
+}
+
+/**
+ * One reader's stream: first what the log has already, page by page at the reader's pace, then what is new as it comes. A
+ * reader that does not keep up is cut off, and goes on later from the last event that it has.
+ */
+export class FeedStream implements Follower {
+  private readonly ended = new AbortController();
+
+  constructor(
+    private readonly reader: FeedReader,
+    private readonly read: (after: number, limit: number) => Promise<FeedPage>,
+    private readonly live: LiveEvents,
+    private readonly frames: EventFrames,
+    private position: number,
+    private readonly options: FeedStreamOptions = FEED_STREAM,
+  ) {}
+
+  /** Resolves when the reader has gone or was cut off. */
+  async run(): Promise<void> {
+    const { response } = this.reader;
+    const { signal } = this.ended;
+    response.once('close', () => this.ended.abort());
+    response.on('error', () => this.ended.abort());
+    const heartbeat = setInterval(() => void this.beat(), this.options.heartbeatMs);
+    // How long to wait before coming back.
+    response.write('retry: 1000\n\n');
+    try {
+      await this.catchUp();
+      if (!signal.aborted) await once(signal, 'abort');
+    } finally {
+      clearInterval(heartbeat);
+      this.live.leave(this);
+      response.end();
+    }
+  }
+
+  follow(events: readonly RecordedEvent[], position: number): void {
+    this.position = position;
+    this.write(events.filter((event) => this.reader.selection.wants(event)));
+    // What waits is in memory, and there are many readers.
+    if (this.reader.response.writableLength > this.options.bufferBytes) this.cutOff();
+  }
+
+  lost(): void {
+    this.ended.abort();
+  }
+
+  private async catchUp(): Promise<void> {
+    while (!this.ended.signal.aborted) {
+      const { events, position, isHead } = await this.read(this.position, PAGE);
+      this.position = position;
+      this.write(events);
+      await this.untilTaken();
+      if (!isHead) continue;
+      if (this.live.join(this, this.position)) return;
+      // Those who follow are a moment behind.
+      if (this.position > this.live.at) await pause(BEHIND_MS);
+    }
+  }
+
+  private write(events: readonly RecordedEvent[]): void {
+    if (events.length === 0 || this.ended.signal.aborted) return;
+    const { response, seesConfig } = this.reader;
+    response.write(events.map((event) => this.frames.of(event, seesConfig)).join(''));
+  }
+
+  private async untilTaken(): Promise<void> {
+    const { response } = this.reader;
+    if (!response.writableNeedDrain || this.ended.signal.aborted) return;
+    const signal = AbortSignal.any([this.ended.signal, AbortSignal.timeout(this.options.stalledMs)]);
+    await once(response, 'drain', { signal }).catch(() => this.cutOff());
+  }
+
+  /** An id without data is remembered by the reader, so that one whose filter lets little through does not look at all of it again. */
+  private async beat(): Promise<void> {
+    try {
+      await this.reader.mayRead();
+      if (!this.ended.signal.aborted) this.reader.response.write(`: heartbeat\nid: ${this.position}\n\n`);
+    } catch {
+      this.ended.abort();
+    }
+  }
+
+  private cutOff(): void {
+    this.ended.abort();
+    this.reader.response.destroy();
+  }
+}

@@ -1,0 +1,113 @@
+import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Callers } from '../../access/http/callers.js';
+import { EventLog } from '../../event-log/index.js';
+import { ApiAnswer, ApiProblems, From, may, Requires, UuidParam, type Caller } from '../../http/index.js';
+import { validationFailed } from '../../http/validation-failed.js';
+import { EventFrames, feedEvent } from '../event-frames.js';
+import { Feed } from '../feed.js';
+import type { FeedFilter } from '../feed-selection.js';
+import { FeedStream } from '../feed-stream.js';
+import { LiveEvents } from '../live-events.js';
+import { EVENT_EXAMPLE } from './feed-example.js';
+import { FeedPageAnswer, FeedPageQuery, FeedQuery } from './feed-queries.js';
+
+/** Events are everybody's; who only acquires leases has those of its own. */
+const READS_EVENTS = ['environments:manage', 'leases:operate', 'audit:read'] as const;
+const PAGE = 100;
+
+@ApiTags('events')
+@Controller('api/companies/:companyId/events')
+export class FeedController {
+  private readonly frames = new EventFrames();
+
+  constructor(
+    private readonly feed: Feed,
+    private readonly live: LiveEvents,
+    private readonly callers: Callers,
+    private readonly log: EventLog,
+  ) {}
+
+  @Get()
+  @Requires(READS_EVENTS, 'company')
+  @ApiOperation({
+    summary: 'The events of a company',
+    description:
+      'In the order of the log, from its beginning or behind `after`. The cursor has no gap: an event that is not in this answer, nor in one before, will be in one after.',
+  })
+  @ApiAnswer({
+    status: 200,
+    description: 'A page; an empty one has a cursor too.',
+    type: FeedPageAnswer,
+    example: { items: [EVENT_EXAMPLE], nextCursor: String(EVENT_EXAMPLE.position) },
+  })
+  @ApiProblems('position_ahead_of_log', 'read_model_behind')
+  async list(
+    @UuidParam('companyId') companyId: string,
+    @Query() { limit = PAGE, after = 0, ...query }: FeedPageQuery,
+    @From() caller: Caller,
+  ): Promise<FeedPageAnswer> {
+    const filter = this.filterOf(companyId, query);
+    await this.feed.mustHaveReached(after);
+    const { events, position } = await this.feed.page(await this.feed.selection(filter, after), after, limit);
+    const seesConfig = may(caller, 'environments:manage');
+    return { items: events.map((event) => feedEvent(event, seesConfig)), nextCursor: String(position) };
+  }
+
+  @Get('stream')
+  @Requires(READS_EVENTS, 'company')
+  @ApiOperation({
+    summary: 'The events of a company as they come',
+    description:
+      'Server-sent events: `id` is the position, `event` the type, `data` the event. It begins behind `Last-Event-ID`, else behind `after`, else now. A reader that does not keep up is cut off and goes on from the last event that it has.',
+  })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, schema: { type: 'integer', minimum: 0 } })
+  @ApiAnswer({ status: 200, description: 'text/event-stream, with a heartbeat every 15 seconds.', example: {} })
+  @ApiProblems('position_ahead_of_log', 'read_model_behind')
+  async stream(
+    @UuidParam('companyId') companyId: string,
+    @Query() { after, ...query }: FeedQuery,
+    @From() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Headers('last-event-id') lastEventId?: string,
+  ): Promise<void> {
+    const filter = this.filterOf(companyId, query);
+    const from = lastEventId === undefined || lastEventId === '' ? after : positionOf(lastEventId);
+    if (from !== undefined) await this.feed.mustHaveReached(from);
+    const position = from ?? (await this.log.read.head());
+    const selection = await this.feed.selection(filter, position);
+
+    reply.hijack();
+    const response = reply.raw;
+    response.writeHead(200, {
+      ...Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    const reader = {
+      response,
+      selection,
+      seesConfig: may(caller, 'environments:manage'),
+      mayRead: () => this.callers.of(request, reply),
+    };
+    const read = (behind: number, limit: number) => this.feed.page(selection, behind, limit);
+    await new FeedStream(reader, read, this.live, this.frames, position).run();
+  }
+
+  /** @throws LeaseholdError validation_failed for a type that there is not: nothing would ever come */
+  private filterOf(companyId: string, { type: types, ...query }: Omit<FeedQuery, 'after'>): FeedFilter {
+    const known = new Set(this.log.catalogue.all().map(({ type }) => type));
+    const unknown = (types ?? []).filter((type) => !known.has(type));
+    if (unknown.length === 0) return { companyId, types, ...query };
+    throw validationFailed(unknown.map((type) => ({ field: 'type', message: `${type} is no type of event` })));
+  }
+}
+
+/** @throws LeaseholdError validation_failed */
+function positionOf(lastEventId: string): number {
+  if (/^\d{1,15}$/.test(lastEventId)) return Number(lastEventId);
+  throw validationFailed([{ field: 'Last-Event-ID', message: 'must be the id of an event of this stream' }]);
+}

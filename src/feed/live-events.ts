@@ -1,0 +1,108 @@
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { EventLog, type RecordedEvent } from '../event-log/index.js';
+
+/** Somebody who wants every event from a position on, of whatever company. */
+export interface Follower {
+  /** Called in the order of the log, without a gap; it must not throw. @param position up to which these are all */
+  follow(events: readonly RecordedEvent[], position: number): void;
+  /** Nothing comes any more; the follower begins anew from where it is. */
+  lost(): void;
+}
+
+/** Appends of this while share a look at the log. */
+const COALESCE_MS = 20;
+const POLL_MS = 1_000;
+const READ_AT_ONCE = 1_000;
+
+/**
+ * Reads what is new in the log once for all who follow it. Who joins is at exactly the position that has been read to, so
+ * that there is neither a gap nor a double between what he has read himself and what comes.
+ */
+@Injectable()
+export class LiveEvents implements BeforeApplicationShutdown {
+  private readonly followers = new Set<Follower>();
+  private readonly logger = new Logger(LiveEvents.name);
+  private position = 0;
+  private looking = false;
+  private again = false;
+  private stop: () => void = () => undefined;
+
+  constructor(private readonly log: EventLog) {}
+
+  /** How far the followers are. */
+  get at(): number {
+    return this.position;
+  }
+
+  /**
+   * Whoever comes first may come at any position.
+   * @returns false where the position is not the one that has been read to: read on, and try again
+   */
+  join(follower: Follower, position: number): boolean {
+    if (this.followers.size === 0) {
+      this.position = position;
+      this.start();
+    }
+    if (position !== this.position) return false;
+    this.followers.add(follower);
+    return true;
+  }
+
+  leave(follower: Follower): void {
+    this.followers.delete(follower);
+    if (this.followers.size === 0) this.stop();
+  }
+
+  beforeApplicationShutdown(): void {
+    for (const follower of this.followers) follower.lost();
+    this.followers.clear();
+    this.stop();
+  }
+
+  private start(): void {
+    let soon: NodeJS.Timeout | undefined;
+    const hint = (): void => {
+      soon ??= setTimeout(() => {
+        soon = undefined;
+        void this.look();
+      }, COALESCE_MS);
+    };
+    const unsubscribe = this.log.signal.subscribe(hint);
+    const poll = setInterval(hint, POLL_MS);
+    this.stop = () => {
+      unsubscribe();
+      clearInterval(poll);
+      clearTimeout(soon);
+    };
+    hint();
+  }
+
+  private async look(): Promise<void> {
+    this.again = true;
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      while (this.again && this.followers.size > 0) {
+        this.again = false;
+        await this.readOn();
+      }
+    } catch (error) {
+      // They have missed nothing: the next look goes on from the same position.
+      this.logger.warn(`The log could not be read; it is tried again: ${String(error)}`);
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private async readOn(): Promise<void> {
+    const upTo = await this.log.read.head();
+    while (this.position < upTo && this.followers.size > 0) {
+      const from = this.position;
+      const events = await this.log.read.after(from, { upTo, limit: READ_AT_ONCE });
+      // All have left meanwhile, and others have joined somewhere else.
+      if (this.position !== from) return;
+      this.position = events.length < READ_AT_ONCE ? upTo : (events.at(-1)?.position ?? upTo);
+      for (const follower of [...this.followers]) follower.follow(events, this.position);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { PassThrough } from 'node:stream';
+import { expect, test } from '@jest/globals';
+import { EventFrames } from '../../src/feed/event-frames.js';
+import { FeedSelection } from '../../src/feed/feed-selection.js';
+import { FeedStream } from '../../src/feed/feed-stream.js';
+import type { LiveEvents } from '../../src/feed/live-events.js';
+
+const COMPANY = '0190a000-0000-7000-8000-000000000001';
+/** Nothing ever happens. */
+const QUIET = { at: 7, join: () => true, leave: () => undefined } as unknown as LiveEvents;
+const nothing = () => Promise.resolve({ events: [], position: 7, isHead: true });
+
+function streamTo(response: PassThrough, mayRead: () => Promise<unknown>): FeedStream {
+  const reader = { response, selection: new FeedSelection({ companyId: COMPANY }, []), seesConfig: true, mayRead };
+  const options = { heartbeatMs: 5, bufferBytes: 1_000, stalledMs: 1_000 };
+  return new FeedStream(reader, nothing, QUIET, new EventFrames(), 3, options);
+}
+
+test('a heartbeat says how far the reader is, also where its filter lets nothing through', async () => {
+  const response = new PassThrough();
+  const running = streamTo(response, () => Promise.resolve()).run();
+  let text = '';
+  for await (const chunk of response) {
+    text += String(chunk);
+    if (text.includes('heartbeat')) break;
+  }
+  expect(text).toContain(': heartbeat\nid: 7\n\n');
+  await running;
+});
+
+test('it ends by itself once the reader may not read any more', async () => {
+  const response = new PassThrough();
+  let beats = 0;
+  await streamTo(response, () => ((beats += 1) < 3 ? Promise.resolve() : Promise.reject(new Error('revoked')))).run();
+  expect(beats).toBe(3);
+  expect(response.writableEnded).toBe(true);
+});
