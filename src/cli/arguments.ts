@@ -20,6 +20,11 @@ export function count(text: string): number {
   return Number(text);
 }
 
+export function position(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a position of the log.');
+  return Number(text);
+}
+
 export function time(text: string): Date {
   const at = new Date(text);
   if (!/^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(at.getTime())) {

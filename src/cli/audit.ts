@@ -186,6 +186,7 @@ async function readable<Value>(work: () => Promise<Value>): Promise<Value> {
   }
 }
 
-function linesOf(file: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+/** Opened by whoever asks for the first line: lines that come before that are lost, and their end with them. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
 }

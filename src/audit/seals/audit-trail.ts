@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../../config/config.js';
@@ -78,6 +78,9 @@ function keptInFile(path: string): KeptSeals {
   return new KeptSeals(sealsOfLines(linesOf(path)));
 }
 
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path), crlfDelay: Infinity });
+/** Opened by whoever asks for the first line: lines that come before that are lost, and their end with them. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  // Before the first seal there is no file.
+  if (!existsSync(path)) return;
+  yield* createInterface({ input: createReadStream(path), crlfDelay: Infinity });
 }

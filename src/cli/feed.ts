@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import type { FeedPageAnswer } from '../feed/http/feed-queries.js';
+import type { FeedEvent } from '../feed/event-frames.js';
+import { count, position, uuid } from './arguments.js';
+import { withClient } from './client.js';
+import { tableOf } from './output.js';
+import type { Parts } from './parts.js';
+
+interface Options {
+  readonly company: string;
+  readonly after?: number;
+  readonly type?: readonly string[];
+  readonly environment?: string;
+  readonly lease?: string;
+  readonly run?: string;
+  readonly json?: boolean;
+}
+
+export function addEvents(program: Command, parts: Parts): void {
+  const events = program.command('events').description('What has happened, as the log has it.');
+
+  filtered(events.command('list').description('The events of a company, oldest first'))
+    .option('--limit <count>', 'at the most', count, 100)
+    .action(async ({ limit, json = false, ...options }: Options & { readonly limit: number }, command: Command) => {
+      const page = await withClient(command, parts, (client) =>
+        client.get<FeedPageAnswer>(`/api/companies/${options.company}/events`, { ...queryOf(options), limit }),
+      );
+      if (json) console.log(JSON.stringify(page));
+      else
+        console.log(
+          tableOf(page.items, [
+            { name: 'POSITION', of: ({ position }) => position },
+            { name: 'RECORDED', of: ({ recordedAt }) => recordedAt },
+            { name: 'TYPE', of: ({ type }) => type },
+            { name: 'STREAM', of: ({ stream }) => stream },
+            { name: 'ACTOR', of: ({ actor }) => actor },
+          ]),
+        );
+    });
+
+  filtered(events.command('tail').description('The events of a company as they come, until Ctrl-C'))
+    .option('--limit <count>', 'ends after so many', count)
+    .action(async ({ limit, json = false, ...options }: Options & { readonly limit?: number }, command: Command) => {
+      await withClient(command, parts, async (client) => {
+        let left = limit ?? Infinity;
+        for await (const line of client.lines(`/api/companies/${options.company}/events/stream`, queryOf(options))) {
+          if (!line.startsWith('data: ')) continue;
+          const text = line.slice('data: '.length);
+          console.log(json ? text : lineOf(JSON.parse(text) as FeedEvent));
+          if ((left -= 1) <= 0) return;
+        }
+      });
+    });
+}
+
+function filtered(command: Command): Command {
+  return command
+    .requiredOption('--company <uuid>', 'whose', uuid)
+    .option('--after <position>', 'only those behind this position of the log', position)
+    .option('--type <type...>', 'only these')
+    .option('--environment <uuid>', 'only of this environment and its leases', uuid)
+    .option('--lease <uuid>', 'only of this lease', uuid)
+    .option('--run <uuid>', 'only of the leases of this run', uuid)
+    .option('--json', 'answer in JSON');
+}
+
+function queryOf({ after, type, environment, lease, run }: Options) {
+  return { after, type, environmentId: environment, leaseId: lease, runId: run };
+}
+
+function lineOf({ position, recordedAt, type, stream, actor }: FeedEvent): string {
+  return `${String(position).padStart(8)}  ${recordedAt}  ${type}  ${stream}  ${actor}`;
+}
