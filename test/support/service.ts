@@ -29,7 +29,7 @@ export interface Service {
 }
 
 /** So that no service of a test makes a key in the checkout. */
-const SECRETS_KEY = Buffer.alloc(32, 'leasehold test').toString('base64');
+export const SECRETS_KEY = Buffer.alloc(32, 'leasehold test').toString('base64');
 
 /** The service in this process, on a fresh database. @param settings environment variables of the service */
 export async function serve(settings: Settings = {}, drivers: readonly RuntimeDriver[] = []): Promise<Service> {
