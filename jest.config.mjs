@@ -23,8 +23,8 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   reporters: ['default', '<rootDir>/test/support/no-skips-reporter.mjs'],
-  // Postgres and the services under test want a share of the machine too.
-  maxWorkers: 2,
+  // More than the two cores of CI: tests of kills and timers wait for most of their time.
+  maxWorkers: 3,
   testTimeout: 20_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', 'migrations/**/*.ts'],

@@ -1,6 +1,3 @@
-import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
-import { AppModule } from './app.module.js';
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './cli/audit.js';
 import { addTarget } from './cli/client.js';
@@ -13,15 +10,16 @@ import { addParked, addProjections } from './cli/projections.js';
 import { addReplay } from './cli/replay.js';
 import { addSecrets } from './cli/secrets.js';
 import { addTokens } from './cli/tokens.js';
-import { ConfigError, type Config } from './config/config.js';
-import { connectDatabase } from './database/connection.js';
-import { migrate } from './database/data-source.js';
+import { ConfigError } from './config/config.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { LeaseholdError } from './errors/catalogue.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
-import { createHttpApp } from './http/index.js';
 
-const parts: Parts = { definitions: EVENT_DEFINITIONS, serve };
+const parts: Parts = {
+  definitions: EVENT_DEFINITIONS,
+  // Loaded by those that need it: it takes longer than most commands.
+  serve: async (config) => (await import('./serve-command.js')).serveCommand(config),
+};
 const program = new Command('leasehold').description('Operates a Leasehold service.').exitOverride();
 addTarget(program);
 for (const add of [addLeases, addEnvironments, addEvents, addProjections, addParked, addAudit]) add(program, parts);
@@ -43,20 +41,6 @@ try {
 }
 // What has been written is to reach a pipe whole; what a command has left open is not to keep it.
 process.stdout.write('', () => process.exit());
-
-/** The service for this command alone. */
-async function serve(config: Config): ReturnType<Parts['serve']> {
-  const database = await connectDatabase(config, (message) => console.error(message));
-  const token = `lh_${randomBytes(32).toString('base64url')}`;
-  await migrate(database.client);
-  const app = await createHttpApp(AppModule.on(database.client, config, [], token), [], EVENT_DEFINITIONS);
-  await app.listen(0, '127.0.0.1');
-  return {
-    url: await app.getUrl(),
-    token,
-    close: () => app.close().finally(() => database.leave()),
-  };
-}
 
 function codeOf(error: unknown): number {
   if (error instanceof CliError) return error.exitCode;

@@ -1,6 +1,5 @@
 import { readConfig, type Config } from '../config/config.js';
 import { connectDatabase } from '../database/connection.js';
-import { migrate } from '../database/data-source.js';
 import { createLogPool, EventCatalogue, EventLog } from '../event-log/index.js';
 import type { Parts } from './parts.js';
 
@@ -15,6 +14,8 @@ export async function onLog(
   const config = readConfig(process.env);
   const database = await connectDatabase(config, (message) => console.error(message));
   try {
+    // Loaded here: TypeORM takes longer than most commands.
+    const { migrate } = await import('../database/data-source.js');
     await migrate(database.client);
     const pool = createLogPool({ ...database.client, max: 2 });
     const log = new EventLog(pool, database.client, new EventCatalogue(definitions));

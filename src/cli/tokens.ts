@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { createToken, revokeToken, type WantedToken } from '../access/token-changes.js';
 import { tokenJson, type TokenJson } from '../access/token-json.js';
 import { allTokens } from '../access/token-rows.js';
-import { PERMISSIONS } from '../http/index.js';
+import { PERMISSIONS } from '../http/permissions.js';
 import { newId } from '../ids/new-id.js';
 import { name, time, uuid, uuids } from './arguments.js';
 import { EXIT } from './exit.js';

@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { Permission } from './requires.js';
+import type { Permission } from './permissions.js';
 
 /** Who sends a request, and what that one may do. */
 export interface Caller {

@@ -7,4 +7,5 @@ export { createHttpApp } from './create-http-app.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
 export { isUuid } from './uuid.js';
 export { IsJsonObject, IsUuid, UuidParam } from './validation.js';
-export { PERMISSIONS, REQUIREMENT, Requires, type Permission, type Requirement, type Subject } from './requires.js';
+export { PERMISSIONS, type Permission } from './permissions.js';
+export { REQUIREMENT, Requires, type Requirement, type Subject } from './requires.js';

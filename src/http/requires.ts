@@ -1,9 +1,6 @@
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ApiExtension } from '@nestjs/swagger';
-
-/** What a token may allow; `admin` allows everything. */
-export const PERMISSIONS = ['environments:manage', 'leases:acquire', 'leases:operate', 'audit:read', 'admin'] as const;
-export type Permission = (typeof PERMISSIONS)[number];
+import type { Permission } from './permissions.js';
 
 /**
  * What a route is about, and with it the parameter that names it: `company` :companyId, `environment` :id, `lease`

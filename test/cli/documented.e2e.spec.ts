@@ -74,7 +74,7 @@ function madeUp(text: string): string {
       if (!ids.has(id)) ids.set(id, `01a20d00-0000-7000-8000-${String(ids.size + 1).padStart(12, '0')}`);
       return ids.get(id) ?? '';
     })
-    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '2026-11-24T09:30:00.000Z')
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|\+00:00)/g, '2026-11-24T09:30:00.000$1')
     .replaceAll(/lh_[\w-]{40,}/g, 'lh_01a20d00…')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'f'.repeat(64))
     .replaceAll(/\b[0-9a-f]{16}\b/g, 'f'.repeat(16))
