@@ -1,6 +1,7 @@
 import { benchAppend } from './append.js';
 import { benchCycle } from './cycle.js';
 import { benchSsh } from './ssh.js';
+import { benchReplay } from './replay.js';
 import { benchSandbox } from './sandbox.js';
 
 /** What can be measured: each prints its report and answers whether every promise in it holds. */
@@ -9,6 +10,7 @@ const BENCHES: Readonly<Record<string, (json: boolean) => Promise<boolean>>> = {
   cycle: benchCycle,
   ssh: benchSsh,
   sandbox: benchSandbox,
+  replay: benchReplay,
 };
 
 const [name = '', ...flags] = process.argv.slice(2);
