@@ -13,7 +13,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -23,9 +23,12 @@ const LOCKFILE = at('package-lock.json');
 const INSTALL_STAMP = at('node_modules', '.leasehold-install');
 const BUILD_STAMP = at('dist', '.leasehold-build.json');
 const SETUP_LOCK = at('dist', '.leasehold-setup.lock');
+/** Folders of which every source is compiled. */
+const COMPILED = ['src', 'migrations', 'bench'];
 const SOURCES = [
-  ...['src', 'migrations', 'bench', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'],
-  // Of the tests, what the measurements use.
+  ...COMPILED,
+  ...['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'],
+  // Of the tests, what the measurements use, which is not all of it.
   ...['test/support', 'test/drivers/ssh/host-under-test.ts'],
 ];
 
@@ -134,7 +137,9 @@ function mustStartClean(before, state) {
 }
 
 function lacksOutputs(state) {
-  const sources = Object.keys(JSON.parse(state).files).filter((file) => /(?<!\.d)\.ts$/.test(file));
+  const sources = Object.keys(JSON.parse(state).files).filter(
+    (file) => /(?<!\.d)\.ts$/.test(file) && COMPILED.includes(file.split(sep)[0]),
+  );
   return sources.some((file) => !existsSync(at('dist', file.replace(/ts$/, 'js'))));
 }
 
