@@ -1,5 +1,6 @@
+import type { Pool } from 'pg';
 import type { Queryable } from '../../event-log/index.js';
-import { positionOf, type EventLine } from './event-line.js';
+import type { EventLine } from './event-line.js';
 
 /**
  * An event as it is sealed: all that its row says, in a fixed order, as JSON. Postgres writes it, so that it is the row
@@ -37,13 +38,23 @@ export async function readStreamLines(on: Queryable, stream: string): Promise<Ev
   return rows.map(({ line }) => line);
 }
 
-/** Pages of lines, each read while the one before it is looked at. */
-export async function* eventLinePages(on: Queryable, after: number, upTo: number): AsyncGenerator<EventLine[]> {
-  let next = readEventLines(on, after, upTo);
-  for (let lines = await next; lines.length > 0; lines = await next) {
-    next = readEventLines(on, positionOf(lines.at(-1) ?? ''), upTo);
-    // A failure counts when its turn comes, if it does.
-    next.catch(() => undefined);
-    yield lines;
+/** Pages that are read while one is looked at: Postgres takes longer to write an event's text than it takes to hash it. */
+const READ_AHEAD = 2;
+
+/** Pages of lines up to a position, each with at least one; positions that are missing make a page shorter. */
+export async function* eventLinePages(on: Pool, after: number, upTo: number): AsyncGenerator<EventLine[]> {
+  const reading: Promise<EventLine[]>[] = [];
+  let next = after;
+  for (;;) {
+    while (next < upTo && reading.length <= READ_AHEAD) {
+      const page = readEventLines(on, next, Math.min(next + PAGE, upTo));
+      // A failure counts when its turn comes, if it does.
+      page.catch(() => undefined);
+      reading.push(page);
+      next += PAGE;
+    }
+    const lines = await reading.shift();
+    if (lines === undefined) return;
+    if (lines.length > 0) yield lines;
   }
 }

@@ -26,7 +26,9 @@ export async function* exportLog(pool: Pool, from: number | null, to: number | n
     }
     last = Math.max(last, position);
   }
-  const upTo = to ?? Number.MAX_SAFE_INTEGER;
+  const { rows } = await pool.query<{ head: number | null }>('SELECT max(position) AS head FROM events');
+  const head = rows[0]?.head ?? 0;
+  const upTo = Math.min(to ?? head, head);
   for await (const { seal, leaves } of sealsWithLeaves(pool, first, newest?.number ?? 0, upTo)) {
     // A gap between two seals is none of an honest log; what is in it is exported all the same.
     yield* eventsUpTo(seal.fromPosition - 1);
