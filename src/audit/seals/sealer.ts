@@ -29,7 +29,7 @@ export class Sealer {
 
   start(): void {
     this.unsubscribe = this.log.signal.subscribe(() => {
-      if (this.log.highestAppended - this.sealedTo >= SEAL_EVENTS) this.wake.abort();
+      if (this.fillsSeal) this.wake.abort();
     });
     this.work = this.run();
   }
@@ -42,28 +42,39 @@ export class Sealer {
   }
 
   private async run(): Promise<void> {
+    let full = false;
     while (!this.ending.signal.aborted) {
       this.wake = new AbortController();
-      await this.sealAll();
+      await this.seal(full);
       const signal = AbortSignal.any([this.ending.signal, this.wake.signal]);
-      await pause(this.options.everyMs, undefined, { signal }).catch(() => undefined);
+      // Woken for full seals, else it is time for all that there is.
+      full = await pause(this.options.everyMs, false, { signal }).catch(() => true);
     }
   }
 
-  private async sealAll(): Promise<void> {
+  /** Whether this process has appended enough for a full seal. */
+  private get fillsSeal(): boolean {
+    return this.log.highestAppended - this.sealedTo >= SEAL_EVENTS;
+  }
+
+  /**
+   * @param full only full seals: under load a seal for each few events would take a share of the database from the
+   * appends, and whoever chases the head never comes to an end.
+   */
+  private async seal(full: boolean): Promise<void> {
     // Whether or not this process may seal, its file follows.
     const failures = [
       await failureOf(async () => {
-        while (!this.ending.signal.aborted) {
+        while (!this.ending.signal.aborted && (!full || this.fillsSeal)) {
           const seal = await sealNext(this.log.pool, this.keys, () => new Date());
-          if (!seal) break;
-          this.sealedTo = seal.toPosition;
+          this.sealedTo = seal?.toPosition ?? this.log.highestAppended;
+          if (!seal || seal.toPosition - seal.fromPosition + 1 < SEAL_EVENTS) break;
         }
       }),
       await failureOf(async () => this.file?.catchUp(this.log.pool)),
     ];
-    // Those that were sealed by another process, and what cannot be sealed, wake nobody.
-    this.sealedTo = Math.max(this.sealedTo, this.log.highestAppended);
+    // What cannot be sealed wakes nobody.
+    if (failures[0] !== null) this.sealedTo = this.log.highestAppended;
     const failure = failures.filter((text) => text !== null).join(' ') || null;
     if (failure !== null && failure !== this.failure) this.options.warn(failure);
     this.failure = failure;
