@@ -4,6 +4,8 @@ import pg from 'pg';
 const CHANNEL = 'leasehold_log';
 export const NOTIFY_EVERY_MS = 100;
 const RECONNECT_AFTER_MS = 500;
+/** A hint is not worth a wait for the disk, which appends would queue behind. */
+const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${CHANNEL}', '')`;
 
 /**
  * Says that the log may have grown: at once within this process, and between processes by a NOTIFY after the commit,
@@ -33,7 +35,7 @@ export class LogSignal {
     this.emitter.emit('appended');
     this.notifyTimer ??= setTimeout(() => {
       this.notifyTimer = null;
-      this.pool.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
+      this.pool.query(NOTIFY).catch(() => undefined);
     }, NOTIFY_EVERY_MS).unref();
   }
 
