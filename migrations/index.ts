@@ -7,6 +7,7 @@ import { CorrelationKeyMoves1700000000005 } from './1700000000005-correlation-ke
 import { ExecutionsUnderWay1700000000006 } from './1700000000006-executions-under-way.js';
 import { SharedGuards1700000000007 } from './1700000000007-shared-guards.js';
 import { Seals1700000000100 } from './1700000000100-seals.js';
+import { GuardsWithoutLocks1700000000101 } from './1700000000101-guards-without-locks.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -19,6 +20,7 @@ export const MIGRATIONS = [
   ExecutionsUnderWay1700000000006,
   SharedGuards1700000000007,
   Seals1700000000100,
+  GuardsWithoutLocks1700000000101,
 ];
 
 /** Those that the event log alone stands on. */
@@ -27,4 +29,5 @@ export const EVENT_LOG_MIGRATIONS = [
   OpenStreamsIndex1700000000002,
   CorrelationKeyMoves1700000000005,
   SharedGuards1700000000007,
+  GuardsWithoutLocks1700000000101,
 ];
