@@ -46,7 +46,7 @@ export const VERIFICATION_EXAMPLE: Verification = {
 
 export const LEASE_PROOF_EXAMPLE: LeaseProof = {
   leaseId: '018f4b6e-7a3c-7d21-9b0e-5c1d2e3f4a5e',
-  events: [{ position: 4100, entry: '{"stream":"lease-…"}', leafHash: HASH, proof: { seal: 5, path: [HASH, HASH] } }],
+  events: [{ position: 4100, event: '{"stream":"lease-…"}', leafHash: HASH, proof: { seal: 5, path: [HASH, HASH] } }],
   seals: [SEAL_EXAMPLE],
   publicKeys: PUBLIC_KEYS,
 };

@@ -1,5 +1,13 @@
+import { HASH_BYTES, hashAt } from './merkle-tree.js';
+
+/** Leaf hashes of events whose positions follow each other. */
+interface Run {
+  readonly first: number;
+  readonly leaves: Buffer;
+}
+
 /** An event's leaf hash, and the position that it has or was sealed at. */
-export interface Placed {
+interface Placed {
   readonly position: number;
   readonly leaf: Buffer;
 }
@@ -23,6 +31,10 @@ const MOST_KEPT = 10_000;
  * nothing of positions, so that events which were all moved up by one are found to be that, and not all changed.
  */
 export class Alignment {
+  /** What has come and was not looked at yet. */
+  private sealedRuns: Run[] = [];
+  private actualRuns: Run[] = [];
+  /** Of that, what is looked at one by one. */
   private sealed: Placed[] = [];
   private actual: Placed[] = [];
   private readonly missing: Placed[] = [];
@@ -48,12 +60,13 @@ export class Alignment {
     return this.last;
   }
 
-  addSealed(position: number, leaf: Buffer): void {
-    this.sealed.push({ position, leaf });
+  /** @param first the position of the first of the leaves; the others follow it */
+  addSealed(first: number, leaves: Buffer): void {
+    this.sealedRuns.push({ first, leaves });
   }
 
-  addActual(position: number, leaf: Buffer): void {
-    this.actual.push({ position, leaf });
+  addActual(first: number, leaves: Buffer): void {
+    this.actualRuns.push({ first, leaves });
   }
 
   addUncovered(from: number, to: number): void {
@@ -62,6 +75,10 @@ export class Alignment {
 
   /** Compares what has come, as far as it can be said already. */
   advance(ended: { readonly sealed: boolean; readonly actual: boolean }): void {
+    this.passWhatIsTheSame();
+    if (this.actualRuns.length === 0 && !ended.actual) return;
+    this.sealed.push(...this.sealedRuns.splice(0).flatMap(placedOf));
+    this.actual.push(...this.actualRuns.splice(0).flatMap(placedOf));
     let [i, j] = [0, 0];
     for (;;) {
       const [sealed, actual] = [this.sealed[i], this.actual[j]];
@@ -89,6 +106,19 @@ export class Alignment {
     }
     this.sealed = this.sealed.slice(i);
     this.actual = this.actual.slice(j);
+  }
+
+  /** Of a log that is as it was sealed, all: many at once, which takes a fraction of the time of one by one. */
+  private passWhatIsTheSame(): void {
+    while (this.sealed.length === 0 && this.actual.length === 0) {
+      const [sealed, actual] = [this.sealedRuns[0], this.actualRuns[0]];
+      if (!sealed || !actual || actual.first !== sealed.first + this.shift) return;
+      const bytes = Math.min(sealed.leaves.length, actual.leaves.length);
+      if (sealed.leaves.compare(actual.leaves, 0, bytes, 0, bytes) !== 0) return;
+      this.sealedRuns.splice(0, 1, ...restOf(sealed, bytes));
+      this.actualRuns.splice(0, 1, ...restOf(actual, bytes));
+      this.last = actual.first + bytes / HASH_BYTES - 1;
+    }
   }
 
   /** @returns how many of either side are settled by it */
@@ -179,4 +209,13 @@ function meeting(one: Placed, following: Placed | undefined, sequence: readonly 
     if (!next || !following || next.leaf.equals(following.leaf)) return steps;
   }
   return 0;
+}
+
+function restOf({ first, leaves }: Run, bytes: number): Run[] {
+  return leaves.length === bytes ? [] : [{ first: first + bytes / HASH_BYTES, leaves: leaves.subarray(bytes) }];
+}
+
+function placedOf({ first, leaves }: Run): Placed[] {
+  const count = leaves.length / HASH_BYTES;
+  return Array.from({ length: count }, (_, index) => ({ position: first + index, leaf: hashAt(leaves, index) }));
 }

@@ -1,8 +1,8 @@
-/** An event's line in an export: `{"position":812,"event":{…}}`. The text of `event` is what its leaf is the hash of. */
+/** An event's line in an export: `{"position":812,"event":{…,"data":{…}}}`. */
 export type EventLine = string;
 
 const BEFORE_POSITION = '{"position":';
-const BEFORE_ENTRY = ',"event":';
+const BEFORE_EVENT = ',"event":';
 
 export function isEventLine(line: string): line is EventLine {
   return line.startsWith(BEFORE_POSITION);
@@ -13,7 +13,7 @@ export function positionOf(line: EventLine): number {
   return Number(line.slice(BEFORE_POSITION.length, line.indexOf(',')));
 }
 
-/** The text that is hashed. */
-export function entryOf(line: EventLine): string {
-  return line.slice(line.indexOf(',') + BEFORE_ENTRY.length, -1);
+/** The event of a line, to the letter. */
+export function eventOf(line: EventLine): string {
+  return line.slice(line.indexOf(BEFORE_EVENT) + BEFORE_EVENT.length, -1);
 }

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { eventLinePages } from './entries.js';
+import { linePages } from './entries.js';
 import { firstSealTo, lastSeal, sealBefore, sealsWithLeaves } from './seal-table.js';
 
 /** Said in the first line, so that a later release can tell. */
@@ -20,7 +20,7 @@ export async function* exportLog(pool: Pool, from: number | null, to: number | n
 
   let [events, seals, last] = [0, 0, fromPosition - 1];
   async function* eventsUpTo(position: number): AsyncGenerator<string> {
-    for await (const lines of eventLinePages(pool, last, position)) {
+    for await (const lines of linePages(pool, last, position)) {
       events += lines.length;
       yield `${lines.join('\n')}\n`;
     }

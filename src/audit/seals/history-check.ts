@@ -1,7 +1,7 @@
 import { Alignment, type Difference } from './alignment.js';
-import { entryOf, positionOf, type EventLine } from './event-line.js';
 import type { KeptSeals } from './kept-seals.js';
-import { HASH_BYTES, hashAt, leafHash, treeRoot } from './merkle-tree.js';
+import type { Leaves } from './leaves.js';
+import { HASH_BYTES, treeRoot } from './merkle-tree.js';
 import { NO_SEAL_HASH, sealHash, signatureProblem, type Seal, type SealWithLeaves, type TrustedKeys } from './seal.js';
 import type { Finding, FindingKind, Verification } from './verification.js';
 
@@ -50,9 +50,14 @@ export class HistoryCheck {
     this.last = seal;
   }
 
-  addEvents(lines: readonly EventLine[]): void {
-    for (const line of lines) this.alignment.addActual(positionOf(line), leafHash(entryOf(line)));
-    this.events += lines.length;
+  addEvents({ positions, leaves }: Leaves): void {
+    for (let from = 0, to = 1; to <= positions.length; to += 1) {
+      const [last = 0, next] = [positions[to - 1], positions[to]];
+      if (next === last + 1) continue;
+      this.alignment.addActual(positions[from] ?? 0, leaves.subarray(from * HASH_BYTES, to * HASH_BYTES));
+      from = to;
+    }
+    this.events += positions.length;
     this.alignment.advance({ sealed: this.sealsEnded, actual: false });
   }
 
@@ -114,9 +119,7 @@ export class HistoryCheck {
     // Where the seal's own range cannot be right, its events are looked for behind those before it.
     const first = fits && fromPosition > this.sealed ? fromPosition : this.sealed + 1;
     const count = Math.floor(leaves.length / HASH_BYTES);
-    for (let index = 0; index < count; index += 1) {
-      this.alignment.addSealed(first + index, hashAt(leaves, index));
-    }
+    if (count > 0) this.alignment.addSealed(first, leaves.subarray(0, count * HASH_BYTES));
     this.sealed = first + count - 1;
   }
 

@@ -2,7 +2,8 @@ import type { Pool } from 'pg';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { leaseStream } from '../../leases/events.js';
 import { readStreamLines } from './entries.js';
-import { entryOf, positionOf } from './event-line.js';
+import { entryOf } from './entry.js';
+import { eventOf, positionOf } from './event-line.js';
 import { auditPath, leafHash } from './merkle-tree.js';
 import { sealsCovering } from './seal-table.js';
 import type { LeaseProof, ProvenEvent } from './verify-proof.js';
@@ -16,12 +17,12 @@ export async function proveLease(pool: Pool, keys: SealKeys, leaseId: string): P
   const events = lines.map((line): ProvenEvent => {
     const position = positionOf(line);
     const covering = seals.find(({ seal }) => seal.fromPosition <= position && position <= seal.toPosition);
-    const entry = entryOf(line);
+    const event = eventOf(line);
     const proof = covering && {
       seal: covering.seal.number,
       path: auditPath(covering.leaves, position - covering.seal.fromPosition).map((hash) => hash.toString('hex')),
     };
-    return { position, entry, leafHash: leafHash(entry).toString('hex'), proof: proof ?? null };
+    return { position, event, leafHash: leafHash(entryOf(event)).toString('hex'), proof: proof ?? null };
   });
   return { leaseId, events, seals: seals.map(({ seal }) => seal), publicKeys: keys.publicKeys() };
 }

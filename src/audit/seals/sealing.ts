@@ -1,7 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
-import { readEventLines } from './entries.js';
-import { entryOf, positionOf } from './event-line.js';
-import { leafHash, treeRoot } from './merkle-tree.js';
+import { readLeaves } from './entries.js';
+import { HASH_BYTES, treeRoot } from './merkle-tree.js';
 import { insertSeal, lastSeal } from './seal-table.js';
 import { NO_SEAL_HASH, sealHash, type Seal } from './seal.js';
 import type { SealKeys } from './seal-keys.js';
@@ -60,18 +59,18 @@ async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date
   }
   const fromPosition = (last?.toPosition ?? 0) + 1;
   const upTo = fromPosition + SEAL_EVENTS - 1;
-  const lines = await readEventLines(client, fromPosition - 1, upTo, SEAL_EVENTS);
-  const gap = lines.findIndex((line, index) => positionOf(line) !== fromPosition + index);
-  const whole = gap < 0 ? lines : lines.slice(0, gap);
-  if (whole.length === 0) {
+  const { positions, leaves: all } = await readLeaves(client, fromPosition - 1, upTo);
+  const gap = positions.findIndex((position, index) => position !== fromPosition + index);
+  const count = gap < 0 ? positions.length : gap;
+  if (count === 0) {
     if (gap < 0) return null;
     throw new CannotSealError(`The event ${fromPosition} is missing: nothing is sealed from there on.`);
   }
-  const leaves = Buffer.concat(whole.map((line) => leafHash(entryOf(line))));
+  const leaves = all.subarray(0, count * HASH_BYTES);
   const seal = keys.current.sign({
     number: (last?.number ?? 0) + 1,
     fromPosition,
-    toPosition: fromPosition + whole.length - 1,
+    toPosition: fromPosition + count - 1,
     treeRoot: treeRoot(leaves).toString('hex'),
     previousSealHash: last ? sealHash(last) : NO_SEAL_HASH,
     sealedAt: now().toISOString(),

@@ -1,6 +1,8 @@
-import { isEventLine, positionOf } from './event-line.js';
+import { entryOf } from './entry.js';
+import { eventOf, isEventLine, positionOf } from './event-line.js';
 import { HistoryCheck } from './history-check.js';
 import type { KeptSeals } from './kept-seals.js';
+import { leafHash } from './merkle-tree.js';
 import { parseSeal, type Seal, type TrustedKeys } from './seal.js';
 import type { Verification } from './verification.js';
 
@@ -62,7 +64,8 @@ class ExportReading {
   }
 
   private flush(check: HistoryCheck): void {
-    check.addEvents(this.events);
+    const leaves = Buffer.concat(this.events.map((line) => leafHash(entryOf(eventOf(line)))));
+    check.addEvents({ positions: this.events.map(positionOf), leaves });
     this.events = [];
   }
 }

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
 import { LOOK_AHEAD } from './alignment.js';
-import { eventLinePages } from './entries.js';
-import { positionOf } from './event-line.js';
+import { leafPages } from './entries.js';
 import { HistoryCheck } from './history-check.js';
 import type { KeptSeals } from './kept-seals.js';
 import { firstSealTo, lastSeal, sealBefore, sealsWithLeaves } from './seal-table.js';
@@ -41,9 +40,9 @@ export async function verifyLog(pool: Pool, { from, to, trusted, kept }: VerifyL
     }
   };
   // Past the range as many events as may be needed to see that the last ones were moved.
-  for await (const lines of eventLinePages(pool, after, to === null ? head : Math.min(head, to + LOOK_AHEAD))) {
-    await sealsUpTo(positionOf(lines.at(-1) ?? '') + LOOK_AHEAD);
-    check.addEvents(lines);
+  for await (const page of leafPages(pool, after, to === null ? head : Math.min(head, to + LOOK_AHEAD))) {
+    await sealsUpTo((page.positions.at(-1) ?? 0) + LOOK_AHEAD);
+    check.addEvents(page);
   }
   await sealsUpTo(Infinity);
   return check.end(to === null || to >= head);

@@ -1,12 +1,13 @@
+import { entryOf, type EventText } from './entry.js';
 import { leafHash, rootOfPath } from './merkle-tree.js';
 import { signatureProblem, type Seal, type TrustedKeys } from './seal.js';
 import type { Finding } from './verification.js';
 
 export interface ProvenEvent {
   readonly position: number;
-  /** The event's JSON, to the letter: its leaf is the hash of a 0 byte and of this text. */
-  readonly entry: string;
-  /** Hex. */
+  /** Its JSON, to the letter. */
+  readonly event: EventText;
+  /** Of a 0 byte and of what `entryOf` makes of the event, hex. */
   readonly leafHash: string;
   /** The number of the seal, and the hashes that lead from the leaf to the seal's root (hex); null: not sealed yet. */
   readonly proof: { readonly seal: number; readonly path: readonly string[] } | null;
@@ -29,14 +30,14 @@ export function verifyProof({ events, seals }: LeaseProof, trusted: TrustedKeys)
     const { number, fromPosition: position, toPosition } = seal;
     return detail === null ? [] : [{ kind: 'bad_signature', position, toPosition, seal: number, detail }];
   });
-  const changes = events.flatMap(({ position, entry, proof }): Finding[] => {
+  const changes = events.flatMap(({ position, event, proof }): Finding[] => {
     if (!proof) return [];
     const at = { position, toPosition: position, seal: proof.seal };
     const seal = byNumber.get(proof.seal);
     if (!seal) return [{ ...at, kind: 'removed_seal', detail: `The proof has no seal ${proof.seal}.` }];
     const { fromPosition, toPosition } = seal;
     const path = proof.path.map((hash) => Buffer.from(hash, 'hex'));
-    const root = rootOfPath(leafHash(entry), position - fromPosition, toPosition - fromPosition + 1, path);
+    const root = rootOfPath(leafHash(entryOf(event)), position - fromPosition, toPosition - fromPosition + 1, path);
     if (root?.toString('hex') === seal.treeRoot) return [];
     return [
       { ...at, kind: 'changed_event', detail: `The event ${position} is not in seal ${proof.seal} as it is here.` },
