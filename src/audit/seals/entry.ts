@@ -1,19 +1,7 @@
 /** An event's JSON as it stands in an export: `{"stream":…,"data":{…}}`. */
 export type EventText = string;
 
-interface Columns {
-  readonly stream: string;
-  readonly version: number;
-  readonly id: string;
-  readonly type: string;
-  readonly schemaVersion: number;
-  readonly companyId: string;
-  readonly actor: string;
-  readonly correlationId: string | null;
-  readonly causationId: string | null;
-  /** ISO 8601 with an offset, up to the microsecond. */
-  readonly recordedAt: string;
-}
+const NAMES = 'stream,version,id,type,schemaVersion,companyId,actor,correlationId,causationId,recordedAt';
 
 /** In no event before its data: quotation marks within a JSON text have a backslash before them. */
 const BEFORE_DATA = ',"data":';
@@ -33,60 +21,67 @@ const MICROSECONDS = 1_000_000n;
  */
 export function entryOf(event: EventText): Buffer {
   const beforeData = event.indexOf(BEFORE_DATA);
-  const columns = parsed(`${event.slice(0, Math.max(0, beforeData))}}`);
+  const columns = columnsOf(`${event.slice(0, Math.max(0, beforeData))}}`);
   // It has the hash of no event, and so is found to be changed.
   if (!columns) return Buffer.from(event);
-  const { stream, version, id, type, schemaVersion, companyId, actor, correlationId, causationId } = columns;
+  const [stream, version, id, type, schemaVersion, companyId, actor, correlationId, causationId, recordedAt] = columns;
   const data = Buffer.from(event.slice(beforeData + BEFORE_DATA.length, -1));
   return Buffer.concat([
-    int4(11),
+    integer(11, 4),
     ...column(TEXT, text(stream)),
-    ...column(INT4, int4(version)),
+    ...column(INT4, integer(version, 4)),
     ...column(UUID, uuid(id)),
     ...column(TEXT, text(type)),
-    ...column(INT2, int4(schemaVersion).subarray(2)),
+    ...column(INT2, integer(schemaVersion, 2)),
     ...column(UUID, uuid(companyId)),
     ...column(TEXT, text(actor)),
     ...column(UUID, uuid(correlationId)),
     ...column(UUID, uuid(causationId)),
-    ...column(TIMESTAMPTZ, timestamp(columns.recordedAt)),
+    ...column(TIMESTAMPTZ, timestamp(recordedAt)),
     ...column(JSONB, Buffer.concat([Buffer.of(JSONB_VERSION), data])),
   ]);
 }
 
-function parsed(header: string): Columns | null {
+/** The values of {@link NAMES} and of nothing else; null for what has others, or is no JSON. */
+function columnsOf(header: string): unknown[] | null {
   try {
-    return JSON.parse(header) as Columns;
+    const fields = Object.entries(JSON.parse(header) as object);
+    return fields.map(([name]) => name).join() === NAMES ? fields.map(([, value]) => value as unknown) : null;
   } catch {
     return null;
   }
 }
 
 function column(type: number, value: Buffer | null): Buffer[] {
-  return value === null ? [int4(type), int4(-1)] : [int4(type), int4(value.length), value];
+  return value === null ? [integer(type, 4), integer(-1, 4)] : [integer(type, 4), integer(value.length, 4), value];
 }
 
-/** Of anything else than a number in its range: no bytes, which is what no event has. */
-function int4(value: number): Buffer {
-  if (!Number.isInteger(value) || value !== (value | 0)) return Buffer.alloc(0);
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32BE(value);
-  return bytes;
+/** Of anything else than a whole number that fits: no bytes, which is what no event has. As all that follow. */
+function integer(value: unknown, bytes: 2 | 4): Buffer {
+  const limit = 2 ** (8 * bytes - 1);
+  if (!Number.isInteger(value) || Number(value) < -limit || Number(value) >= limit) return Buffer.alloc(0);
+  const buffer = Buffer.alloc(bytes);
+  buffer.writeIntBE(Number(value), 0, bytes);
+  return buffer;
 }
 
-function text(value: string): Buffer {
-  return Buffer.from(String(value));
+function text(value: unknown): Buffer {
+  return Buffer.from(typeof value === 'string' ? value : '');
 }
 
-function uuid(value: string | null): Buffer | null {
-  return value === null ? null : Buffer.from(String(value).replaceAll('-', ''), 'hex');
+function uuid(value: unknown): Buffer | null {
+  if (value === null) return null;
+  const isUuid = typeof value === 'string' && /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(value);
+  return Buffer.from(isUuid ? value.replaceAll('-', '') : '', 'hex');
 }
 
-function timestamp(iso: string): Buffer {
-  const fraction = /\.(\d{1,6})/.exec(String(iso))?.[1] ?? '';
-  const seconds = Math.floor(Date.parse(String(iso)) / 1_000);
-  if (Number.isNaN(seconds)) return Buffer.alloc(0);
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE((BigInt(seconds) - SECONDS_TO_2000) * MICROSECONDS + BigInt(fraction.padEnd(6, '0')));
-  return bytes;
+function timestamp(value: unknown): Buffer {
+  const [, whole = '', fraction = ''] =
+    /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?\+00:00$/.exec(typeof value === 'string' ? value : '') ?? [];
+  const milliseconds = Date.parse(`${whole}Z`);
+  if (Number.isNaN(milliseconds)) return Buffer.alloc(0);
+  const seconds = BigInt(milliseconds / 1_000);
+  const buffer = Buffer.alloc(8);
+  buffer.writeBigInt64BE((seconds - SECONDS_TO_2000) * MICROSECONDS + BigInt(fraction.padEnd(6, '0')));
+  return buffer;
 }
