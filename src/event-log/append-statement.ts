@@ -1,4 +1,5 @@
 import type { Append, StreamGuard, Verdict } from './append.js';
+import { arrayLiteral, type Scalar } from './array-literal.js';
 import type { RecordedEvent } from './events.js';
 
 /** One call of the database function `append_events`; its comment in migrations/ says what is done in which order. */
@@ -7,8 +8,6 @@ export interface AppendStatement {
   readonly text: string;
   readonly values: unknown[];
 }
-
-type Scalar = string | number | boolean | null;
 
 interface Refusal {
   append: number;
@@ -111,16 +110,6 @@ function requireDistinctStreams({ writes, guards }: Append): void {
     if (seen.has(stream)) throw new TypeError(`An append names the stream ${stream} twice.`);
     seen.add(stream);
   }
-}
-
-/** Postgres's text form of an array. pg's own conversion handles nesting and types that are not needed here, at thrice the time. */
-function arrayLiteral(values: readonly Scalar[]): string {
-  const elements = values.map((value) => {
-    if (value === null) return 'NULL';
-    if (typeof value === 'string') return `"${/["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value}"`;
-    return String(value);
-  });
-  return `{${elements.join(',')}}`;
 }
 
 function push(columns: Scalar[][], row: Scalar[]): void {

@@ -1,3 +1,4 @@
+export { arrayLiteral, type Scalar } from './array-literal.js';
 export type { Append, FirstResult, Idempotency, StreamGuard, StreamWrite, Verdict } from './append.js';
 export type { CommitterOptions } from './committer.js';
 export { EventCatalogue, type EventDefinition } from './event-catalogue.js';

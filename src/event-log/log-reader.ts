@@ -4,6 +4,7 @@ import type { FirstResult } from './append.js';
 import type { EventCatalogue } from './event-catalogue.js';
 import type { RecordedEvent } from './events.js';
 import type { RecentEvents } from './recent-events.js';
+import { inStreamOrder, type StreamOrderOptions } from './stream-order.js';
 
 /** What may be asked of the database: a pool, or the connection of a transaction. */
 export type Queryable = Pool | PoolClient;
@@ -34,7 +35,7 @@ interface StreamsByKey {
   readonly correlationKey: string;
 }
 
-const COLUMNS = `position, stream, version, id, type, schema_version AS "schemaVersion", company_id AS "companyId", actor,
+export const EVENT_COLUMNS = `position, stream, version, id, type, schema_version AS "schemaVersion", company_id AS "companyId", actor,
   correlation_id AS "correlationId", causation_id AS "causationId", recorded_at AS "recordedAt", data`;
 
 export class LogReader {
@@ -89,10 +90,15 @@ export class LogReader {
     if (options.correlationId !== undefined) where('correlation_id = ?', options.correlationId);
     values.push(options.limit);
     const { rows } = await on.query<RecordedEvent>(
-      `SELECT ${COLUMNS} FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $${values.length}`,
+      `SELECT ${EVENT_COLUMNS} FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $${values.length}`,
       values,
     );
     return rows.map((row) => this.catalogue.decode(row));
+  }
+
+  /** Events stream by stream, in pages: for whoever wants all of them and not their order among streams. */
+  inStreamOrder(options: StreamOrderOptions): AsyncGenerator<RecordedEvent[]> {
+    return inStreamOrder(this.pool, this.catalogue, options);
   }
 
   /** The position of the newest event; 0 for an empty log. */
@@ -135,7 +141,7 @@ export class LogReader {
     const { rows } = await on.query<RecordedEvent>({
       name: 'streams_up_to',
       // OFFSET 0: as in `readOpenStreams`.
-      text: `SELECT ${COLUMNS} FROM unnest($1::text[]) AS wanted(in_stream)
+      text: `SELECT ${EVENT_COLUMNS} FROM unnest($1::text[]) AS wanted(in_stream)
         CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND position <= $2 OFFSET 0) e
         ORDER BY stream, version`,
       values: [streams, position],
@@ -163,7 +169,7 @@ export class LogReader {
     const { rows } = await this.pool.query<RecordedEvent & { place: number }>({
       name: 'read_tails',
       // OFFSET 0: as in `readOpenStreams`.
-      text: `SELECT ${COLUMNS}, place FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS tail(in_stream, after, place)
+      text: `SELECT ${EVENT_COLUMNS}, place FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS tail(in_stream, after, place)
         CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND version > after OFFSET 0) tail_events
         ORDER BY place, version`,
       values: [tails.map((tail) => tail.stream), tails.map((tail) => tail.afterVersion)],

@@ -4,6 +4,7 @@ import type { EventLog } from '../event-log/index.js';
 import type { OwnerTurn, Subscription, SubscriptionLog, SubscriptionRunner } from '../subscriptions/index.js';
 import { abandonBuild, addGeneration, bringUpToDate, dropOldTables } from './generation-changes.js';
 import { inTransaction, readGenerations, type Generation } from './generations.js';
+import { fill } from './fill.js';
 import type { Projection } from './projection.js';
 import { Projector } from './projector.js';
 import { ReadModelTable } from './read-model-table.js';
@@ -53,6 +54,8 @@ export class Projections {
   private refreshing: Promise<void> | null = null;
   /** Subscriptions of generations that could not be switched, and when that is tried again. */
   private readonly blocked = new Map<string, number>();
+  /** What this process fills at once, by subscription, and how much of it is done: no checkpoint says so meanwhile. */
+  private readonly filling = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
   private readonly verifying = new Map<string, Promise<Verification>>();
 
@@ -162,7 +165,7 @@ export class Projections {
 
   status(): Promise<ProjectionStatus[]> {
     const versions = new Map([...this.definitions.values()].map(({ name, version }) => [name, version]));
-    return readProjectionStatus(this.log.pool, versions);
+    return readProjectionStatus(this.log.pool, versions, this.filling);
   }
 
   private verifyLive(definition: Projection<object>): Promise<Verification> {
@@ -239,7 +242,15 @@ export class Projections {
     };
     if (generation.state !== 'building') return subscription;
     const successor = { generation, types: definition.types, handle };
-    return { ...subscription, reachedHead: (turn) => this.trySwitch(turn, successor) };
+    const progress = (part: number) => void this.filling.set(subscription.name, part);
+    return {
+      ...subscription,
+      beginning: (turn, head) =>
+        fill(this.log, turn, head, { projection: definition, table, progress }).finally(() =>
+          this.filling.delete(subscription.name),
+        ),
+      reachedHead: (turn) => this.trySwitch(turn, successor),
+    };
   }
 
   private async trySwitch(turn: OwnerTurn, successor: Parameters<typeof switchOver>[2]): Promise<void> {

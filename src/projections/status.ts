@@ -46,10 +46,14 @@ interface GenerationRow {
   readonly head: number;
 }
 
-/** @param codeVersions the versions that the code here has, by projection. */
+/**
+ * @param codeVersions the versions that the code here has, by projection
+ * @param filling how much is done, from 0 to 1, of what is filled without a checkpoint that says so, by subscription
+ */
 export async function readProjectionStatus(
   pool: Pool,
   codeVersions: ReadonlyMap<string, number>,
+  filling: ReadonlyMap<string, number>,
 ): Promise<ProjectionStatus[]> {
   const { rows } = await pool.query<GenerationRow>(
     `SELECT p.name, p.generation, p.version, p.state, p.subscription, p.created_at AS "createdAt",
@@ -77,21 +81,16 @@ export async function readProjectionStatus(
         lag: Math.max(0, head - checkpoint),
         state: building ? 'rebuilding' : version === codeVersion ? 'live' : 'still',
         parked,
-        rebuild: building ? rebuildStatus(building) : null,
+        rebuild: building ? rebuildStatus(building, filling.get(building.subscription) ?? 0) : null,
         old: siblings.filter((row) => row.state === 'old').map((row) => row.generation),
       };
     });
 }
 
-function rebuildStatus({
-  generation,
-  version,
-  subscription,
-  checkpoint,
-  head,
-  parked,
-  createdAt,
-}: GenerationRow): RebuildStatus {
-  const progress = head === 0 ? 1 : Math.min(1, checkpoint / head);
+function rebuildStatus(
+  { generation, version, subscription, checkpoint, head, parked, createdAt }: GenerationRow,
+  filled: number,
+): RebuildStatus {
+  const progress = head === 0 ? 1 : Math.min(1, Math.max(filled, checkpoint / head));
   return { generation, version, subscription, checkpoint, progress, parked, startedAt: createdAt };
 }

@@ -3,12 +3,14 @@ import { advance, commitWithCheckpoint, type Held } from './checkpoint-transacti
 import { isPassing, OwnershipLostError, textOf } from './errors.js';
 import { park, parkedStreams, requestedRetries, retryFailed, unpark } from './parking.js';
 import { pause } from './pause.js';
-import type { ParkedStream, Subscription, SubscriptionRunnerOptions } from './subscription.js';
+import type { OwnerTurn, ParkedStream, Subscription, SubscriptionRunnerOptions } from './subscription.js';
 import { Suspicion } from './suspicion.js';
 
 /** Positions that one query looks through at the most, so that a subscription with rare events shows its progress. */
 const SCAN = 100_000;
 const RETRY_PAGE = 1_000;
+/** Events from which on a log is long. */
+const LONG_LOG = 10_000;
 export const DEFAULT_BATCH_SIZE = 500;
 
 /** A part of the log: every wanted event after the checkpoint and up to `end`. */
@@ -27,6 +29,7 @@ export class OwnedRun {
   /** What follows the batch under way, read meanwhile: far behind the head, reading takes as long as handling. */
   private ahead: { readonly after: number; readonly limit: number; readonly window: Promise<Window> } | null = null;
   private stale = true;
+  private begun = false;
 
   constructor(
     private readonly log: EventLog,
@@ -45,6 +48,7 @@ export class OwnedRun {
     if (this.stale) await this.refresh();
     this.stale = true;
     const head = await this.log.read.head();
+    if (this.held.checkpoint === 0 && head >= LONG_LOG) await this.begin(head);
     while (this.held.checkpoint < head && !this.signal.aborted) await this.step(head);
     if (this.parked.size > 0) await this.retryRequested();
     if (this.subscription.reachedHead && !this.signal.aborted) await this.reachedHead();
@@ -68,6 +72,18 @@ export class OwnedRun {
   private moved(checkpoint: number): void {
     this.held = { ...this.held, checkpoint };
     this.onCheckpoint(checkpoint);
+  }
+
+  private async begin(head: number): Promise<void> {
+    if (!this.subscription.beginning || this.begun) return;
+    try {
+      await this.subscription.beginning(this.turn(), head);
+    } catch (error) {
+      if (mustEnd(error) || this.signal.aborted) throw error;
+      const fields = { subscription: this.held.name, error: textOf(error) };
+      this.options.log('warn', 'the log could not be handled at once; it is handled in parts', fields);
+    }
+    this.begun = true;
   }
 
   private async step(head: number): Promise<void> {
@@ -184,13 +200,18 @@ export class OwnedRun {
   }
 
   private async reachedHead(): Promise<void> {
-    await this.subscription.reachedHead?.({
+    await this.subscription.reachedHead?.(this.turn());
+  }
+
+  private turn(): OwnerTurn {
+    return {
       checkpoint: this.held.checkpoint,
+      signal: this.signal,
       commit: async (work) => {
         const position = await commitWithCheckpoint(this.log, this.held, work);
         if (position !== null) this.moved(position);
       },
-    });
+    };
   }
 }
 

@@ -16,6 +16,11 @@ export interface Subscription {
    * Anything done outside of the transaction may be done more than once.
    */
   handle(events: readonly RecordedEvent[], transaction: LogTransaction): Promise<void>;
+  /**
+   * Does in one turn what would be handled from the first event to `head`; called by the owner before the first event of
+   * a long log. Where it fails, events are handled one after another, as those that come later are.
+   */
+  beginning?(turn: OwnerTurn, head: number): Promise<void>;
   /** Called by the owner, never while it handles, when nothing was left in the log when it last looked. */
   reachedHead?(turn: OwnerTurn): Promise<void>;
 }
@@ -23,6 +28,8 @@ export interface Subscription {
 /** What the owner of a subscription may do between two batches. */
 export interface OwnerTurn {
   readonly checkpoint: number;
+  /** Aborted when the owner is to stop. */
+  readonly signal: AbortSignal;
   /**
    * Runs work in a transaction that moves the checkpoint to the position that it returns, or not at all. Null gives it
    * up: nothing is changed.
