@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { newId } from '../src/ids/new-id.js';
-import { EventLog1700000000000 } from '../migrations/1700000000000-event-log.js';
+import { EVENT_LOG_MIGRATIONS } from '../migrations/index.js';
 import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';
 import { measureInRounds, medianMeasurement, medianOfRatios, type Runnable } from './measure.js';
 import { PLAIN, plainInsert, POOL_SIZE } from './plain-insert.js';
@@ -63,7 +63,7 @@ async function leasehold(connection: Connection): Promise<Runnable> {
   const migrator = new DataSource({
     type: 'postgres',
     ...{ host, port, username, password, database },
-    migrations: [EventLog1700000000000],
+    migrations: EVENT_LOG_MIGRATIONS,
   });
   await migrator.initialize();
   await migrator.runMigrations();

@@ -18,13 +18,13 @@ export interface MadeHistory {
   readonly middle: number;
 }
 
-const TERMS = {
+export const TERMS = {
   ...{ environmentVersion: 1, driver: 'local', provider: null, heartbeatRunId: null, issueId: null, agentId: null },
   ...{ adapterType: null, executionWorkspaceId: null, executionWorkspaceMode: null, leasePolicy: 'ephemeral' },
   ...{ environmentId: '01a20d00-0000-7000-8000-00000000e001', priority: 0 },
   ...{ ttlSeconds: 3_600, idleTtlSeconds: null, maxTtlSeconds: null, metadata: { purpose: 'bench' } },
 };
-const GRANT = {
+export const GRANT = {
   ...{ effectId: '01a20d00-0000-7000-8000-00000000f001', providerLeaseId: null, metadata: {}, teardown: {} },
 };
 const END = { outcome: 'released', reasonCode: 'released_by_caller', failureReason: null, deadline: null };

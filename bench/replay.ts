@@ -14,6 +14,7 @@ import { createHttpApp } from '../src/http/index.js';
 import { GetLease } from '../src/leases/queries/get-lease.js';
 import { ListLeases } from '../src/leases/queries/list-leases.js';
 import { Projections } from '../src/projections/index.js';
+import { followedAppends } from './followed-appends.js';
 import { COMPANY, LEASES, makeHistory, type MadeHistory } from './million-events.js';
 import { measureInRounds, medianMeasurement, medianOfRatios } from './measure.js';
 import { onOwnPostgres, serverVersion } from './own-postgres.js';
@@ -23,7 +24,10 @@ const ROUNDS = 5;
 const LOAD = { callers: 1, warmUpMs: 300, durationMs: 1_500 };
 const LOOK_EVERY_MS = 20;
 
-/** Reads as of a past position, a rebuild and a verification, on a log of a million events, as a user's service has them. */
+/**
+ * Reads as of a past position, a rebuild, a verification, and appends that are sealed and followed, on a log of a million
+ * events, as a user's service has them.
+ */
 export function benchReplay(json: boolean): Promise<boolean> {
   return onOwnPostgres(async (connection) => {
     await migrate(connection);
@@ -39,13 +43,14 @@ export function benchReplay(json: boolean): Promise<boolean> {
       const verified = await verification(app);
       const [live, past] = reads;
       if (!live || !past) throw new Error('Both were to be measured.');
+      const followed = await followedAppends(app, await app.getUrl());
       const rows = reads.map(({ name, rounds }) => ({ name, callers: 1, ...medianMeasurement(rounds) }));
       return printReport(
         {
           bench: 'replay',
           measured: `a log of ${history.head} events, made by the bench; ${LEASES} leases of one company; first filling of the read models ${filled.toFixed(1)} s`,
           postgres: await serverVersion(connection),
-          rows,
+          rows: [...rows, ...followed.rows],
           checks: [
             {
               claim: 'p50 of a lease as of a position / of the lease now',
@@ -55,6 +60,7 @@ export function benchReplay(json: boolean): Promise<boolean> {
             { claim: `seconds for all ${LEASES} leases of a company as of a position`, measured: list, atMost: 1 },
             { claim: 'events a second in a rebuild', measured: history.head / rebuilt, atLeast: 50_000 },
             { claim: 'events a second in a verification of the seals', measured: verified, atLeast: 200_000 },
+            followed.check,
           ],
         },
         json,

@@ -107,7 +107,7 @@ const WEIGHTED = [0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5] as const;
 const steps = fc.array(fc.tuple(fc.constantFrom(...WEIGHTED), fc.nat(999)), { minLength: 10, maxLength: 25 });
 
 describe('whatever was done, in whatever order', () => {
-  test('a read as of a position gives the answer that the read gave then, byte for byte, after a rebuild too', async () => {
+  test('a read as of a position gives the answer that the read gave then, byte for byte, after a rebuild and a restart too', async () => {
     const answers = new Map<string, string>();
     const stories: Story[] = [];
     await fc.assert(
@@ -138,6 +138,8 @@ describe('whatever was done, in whatever order', () => {
     await check();
     for (const name of ['leases', 'environments'])
       await service.api.expect(202, 'POST', `/api/projections/${name}/rebuild`);
+    await check();
+    await service.restart();
     await check();
   }, 180_000);
 });

@@ -7,6 +7,7 @@ import { leaseJson, type LeaseJson } from '../../src/leases/lease-json.js';
 import { leaseProjection } from '../../src/leases/lease-projection.js';
 import { foldAll } from '../../src/projections/index.js';
 import type { Acquired, Api, ReleasedRun } from '../support/api.js';
+import { expectEveryLeaseExplained } from '../history/expect-explained.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
 import { Load, sendCommand, type SentCommand } from './commands-under-load.js';
@@ -29,7 +30,7 @@ describe('a service that is killed under load, twenty times in a row', () => {
     await home?.close();
   }, 60_000);
 
-  test('keeps every acknowledged command, no lease is half made, and the read models are the fold of the log', async () => {
+  test('keeps every acknowledged command, no lease is half made or without an explanation, and the read models are the fold of the log', async () => {
     let service = await home.start();
     const postmaster = await home.postmaster();
     const seen = (witness = await Witness.of(await home.connection()));
@@ -70,6 +71,7 @@ describe('a service that is killed under load, twenty times in a row', () => {
     }
 
     expect(totals.acknowledged).toBeGreaterThan(KILLS * CALLERS);
+    expect(await expectEveryLeaseExplained(service.api, await seen.events())).toBeGreaterThan(KILLS);
     // A kill that finds nobody waiting shows little.
     expect(totals.killsThatInterrupted).toBeGreaterThan(KILLS / 2);
     expect(await service.interrupt()).toBe(0);

@@ -25,6 +25,8 @@ export interface Service {
   readonly connection: Connection;
   /** What it logged, at warn and error. */
   readonly logged: readonly string[];
+  /** Ends it, and starts it anew on the same database; `api` is the new one's from then on. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,20 +39,27 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
   try {
     await migrate(database.connection);
     const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY, ...settings });
-    const app = await createHttpApp(
-      AppModule.on(database.connection, config, drivers),
-      config.allowedOrigins,
-      EVENT_DEFINITIONS,
-    );
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
-    Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });
-    await app.listen(0, '127.0.0.1');
-    const { port } = app.getHttpServer().address() as AddressInfo;
+    const start = async () => {
+      const module = AppModule.on(database.connection, config, drivers);
+      const app = await createHttpApp(module, config.allowedOrigins, EVENT_DEFINITIONS);
+      Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });
+      await app.listen(0, '127.0.0.1');
+      const { port } = app.getHttpServer().address() as AddressInfo;
+      return { app, api: new Api(`http://127.0.0.1:${port}`) };
+    };
+    let { app, api } = await start();
     return {
-      api: new Api(`http://127.0.0.1:${port}`),
+      get api() {
+        return api;
+      },
       connection: database.connection,
       logged,
+      restart: async () => {
+        await app.close();
+        ({ app, api } = await start());
+      },
       close: async () => {
         await app.close().finally(() => database.drop());
         await expectNoSecrets({ logs: { service: logged.join('\n') } });

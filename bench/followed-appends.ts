@@ -1,0 +1,113 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { INestApplicationContext } from '@nestjs/common';
+import { Sealer } from '../src/audit/seals/sealer.js';
+import { SealKeys } from '../src/audit/seals/seal-keys.js';
+import { EventLog } from '../src/event-log/index.js';
+import { newId } from '../src/ids/new-id.js';
+import { GRANT, TERMS } from './million-events.js';
+import { measure, medianMeasurement, medianOfRatios, type Contender, type Measurement } from './measure.js';
+import type { Check, Row } from './report.js';
+
+const SUBSCRIBERS = 50;
+const ROUNDS = 5;
+const LOAD = { callers: 16, warmUpMs: 500, durationMs: 2_000 };
+const SEAL_EVERY_MS = 2_000;
+
+/** Appends of a lease's first two events, with and without a sealer and fifty companies that follow their events. */
+export async function followedAppends(
+  app: INestApplicationContext,
+  url: string,
+): Promise<{ readonly rows: Row[]; readonly check: Check }> {
+  const log = app.get(EventLog);
+  const companies = Array.from({ length: SUBSCRIBERS }, newId);
+  const alone = appends('appends', log, companies);
+  const followed = appends(`appends, sealed, ${SUBSCRIBERS} subscribers`, log, companies);
+  const [none, all] = [alone, followed].map(({ name }) => ({ name, rounds: [] as Measurement[] }));
+  if (!none || !all) throw new Error('Both are to be measured.');
+  for (let round = 0; round < ROUNDS; round += 1) {
+    none.rounds.push(await measure(alone, LOAD));
+    all.rounds.push(await whileFollowed(app, url, companies, () => measure(followed, LOAD)));
+  }
+  const claim = `appends sealed and with ${SUBSCRIBERS} subscribers / appends`;
+  return {
+    rows: [none, all].map(({ name, rounds }) => {
+      const { perSecond, p50Ms, p99Ms } = medianMeasurement(rounds);
+      return { name, callers: LOAD.callers, perSecond, p50Ms, p99Ms };
+    }),
+    check: { claim, measured: medianOfRatios(all, none, ({ perSecond }) => perSecond), atLeast: 0.9 },
+  };
+}
+
+async function whileFollowed<T>(
+  app: INestApplicationContext,
+  url: string,
+  companies: readonly string[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const sealer = new Sealer(app.get(EventLog), app.get(SealKeys), null, {
+    everyMs: SEAL_EVERY_MS,
+    warn: (message) => {
+      throw new Error(message);
+    },
+  });
+  const readers = fork(join(import.meta.dirname, 'feed-readers.js'), [url, ...companies], {
+    stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+  });
+  sealer.start();
+  try {
+    // They are all there once each has been told when to come back.
+    while ((await bytesRead(readers)) < companies.length) await pause(50);
+    const before = await bytesRead(readers);
+    const result = await work();
+    if ((await bytesRead(readers)) === before) throw new Error('Nobody has read anything.');
+    return result;
+  } finally {
+    await sealer.stop();
+    readers.stdin?.end();
+    await once(readers, 'exit');
+  }
+}
+
+async function bytesRead(readers: ChildProcess): Promise<number> {
+  const { stdin, stdout } = readers;
+  if (!stdin || !stdout) throw new Error('The readers cannot be asked.');
+  const answer = once(stdout, 'data');
+  stdin.write('\n');
+  return Number(String((await answer)[0]));
+}
+
+function appends(name: string, log: EventLog, companies: readonly string[]): Contender {
+  let turn = 0;
+  return {
+    name,
+    async call() {
+      turn += 1;
+      const verdict = await log.append({
+        companyId: companies[turn % companies.length] ?? '',
+        actor: 'bench:replay',
+        correlationId: newId(),
+        causationId: null,
+        writes: [
+          {
+            stream: `lease-${newId()}`,
+            expectedVersion: 0,
+            events: [
+              { id: newId(), type: 'LeaseRequested', schemaVersion: 1, data: TERMS },
+              { id: newId(), type: 'LeaseActivated', schemaVersion: 1, data: GRANT },
+            ],
+            category: 'lease',
+            correlationKey: null,
+            parent: null,
+            open: true,
+          },
+        ],
+        guards: [],
+        idempotency: null,
+      });
+      if (verdict.kind !== 'ok') throw new Error(`The append was refused: ${verdict.kind}.`);
+    },
+  };
+}
