@@ -22,9 +22,9 @@ const MAX_RESIDENT_MB = 300;
  * projections running, beside a plain one-row INSERT.
  */
 export function benchCycle(json: boolean): Promise<boolean> {
-  return onOwnPostgres(async (connection) => {
+  return onOwnPostgres(async (connection, settings) => {
     await migrate(connection);
-    const app = await createHttpApp(AppModule.on(connection, readConfig({})));
+    const app = await createHttpApp(AppModule.on(connection, readConfig(settings)));
     await app.listen(0, '127.0.0.1');
     const plain = await plainInsert(connection);
     try {

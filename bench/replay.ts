@@ -29,11 +29,11 @@ const LOOK_EVERY_MS = 20;
  * events, as a user's service has them.
  */
 export function benchReplay(json: boolean): Promise<boolean> {
-  return onOwnPostgres(async (connection) => {
+  return onOwnPostgres(async (connection, settings) => {
     await migrate(connection);
     const history = await makeHistory(connection);
     // It does not seal by itself: the verification is to find a sealed log, and the reads a quiet one.
-    const app = await createHttpApp(AppModule.on(connection, readConfig({ LEASEHOLD_ROLE: 'api' })));
+    const app = await createHttpApp(AppModule.on(connection, readConfig({ ...settings, LEASEHOLD_ROLE: 'api' })));
     await app.listen(0, '127.0.0.1');
     try {
       const filled = await secondsUntilFilled(app.get(Projections), history.head, 0);

@@ -30,9 +30,9 @@ export interface Reuse {
  * few and many leases. Their sandboxes are the fake provider's: what is measured is to find one.
  */
 export function measureReuse(): Promise<Reuse> {
-  return onOwnPostgres(async (connection) => {
+  return onOwnPostgres(async (connection, settings) => {
     await migrate(connection);
-    const app = await createHttpApp(AppModule.on(connection, readConfig({})));
+    const app = await createHttpApp(AppModule.on(connection, readConfig(settings)));
     await app.listen(0, '127.0.0.1');
     try {
       const tenant = new Tenant(app.get(CommandBus));

@@ -23,7 +23,8 @@ const SECRETS_KEY = randomBytes(32).toString('base64');
  * @param redisUrl null: the queue is in Postgres
  */
 export async function sshService(connection: Connection, redisUrl: string | null, sshd: TestSshd): Promise<Runnable> {
-  const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, ...(redisUrl !== null && { REDIS_URL: redisUrl }) });
+  const keys = { LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY };
+  const config = readConfig({ ...keys, ...(redisUrl !== null && { REDIS_URL: redisUrl }) });
   const app = await createHttpApp(AppModule.on(connection, config));
   await app.listen(0, '127.0.0.1');
   const [commands, waiter] = [app.get(CommandBus), app.get(LeaseWaiter, { strict: false })];
