@@ -1,5 +1,5 @@
 import type { Append, StreamGuard, Verdict } from './append.js';
-import { arrayLiteral, type Scalar } from './array-literal.js';
+import { arrayLiteral, jsonArrayLiteral, type Scalar } from './array-literal.js';
 import type { RecordedEvent } from './events.js';
 
 /** One call of the database function `append_events`; its comment in migrations/ says what is done in which order. */
@@ -42,8 +42,11 @@ function nameOf({ stream, version }: StreamGuard): string {
 /** @throws TypeError for an append that names a stream twice: which version it should get would be open. */
 export function appendStatement(batch: readonly Append[]): AppendStatement {
   const w: Scalar[][] = Array.from({ length: 11 }, () => []);
-  const e: Scalar[][] = Array.from({ length: 11 }, () => []);
-  const k: Scalar[][] = Array.from({ length: 6 }, () => []);
+  const e: Scalar[][] = Array.from({ length: 10 }, () => []);
+  const data: string[] = [];
+  const k: Scalar[][] = Array.from({ length: 4 }, () => []);
+  const results: string[] = [];
+  const counts: number[] = [];
   let events = 0;
   const timesGuarded = new Map<string, number>();
   for (const { guards } of batch) {
@@ -79,8 +82,8 @@ export function appendStatement(batch: readonly Append[]): AppendStatement {
           append.actor,
           append.correlationId,
           append.causationId,
-          JSON.stringify(event.data),
         ]);
+        data.push(JSON.stringify(event.data));
       });
     }
     for (const guard of append.guards) {
@@ -93,13 +96,21 @@ export function appendStatement(batch: readonly Append[]): AppendStatement {
     }
     if (append.idempotency) {
       const { key, fingerprint, result } = append.idempotency;
-      push(k, [index, append.companyId, key, fingerprint, JSON.stringify(result), events]);
+      push(k, [index, append.companyId, key, fingerprint]);
+      results.push(JSON.stringify(result));
+      counts.push(events);
     }
   });
   return {
     name: 'append_events',
     text: `SELECT base, at, refusals FROM append_events(${PLACEHOLDERS})`,
-    values: [...w, ...e, ...k].map(arrayLiteral),
+    values: [
+      ...[...w, ...e].map(arrayLiteral),
+      jsonArrayLiteral(data),
+      ...k.map(arrayLiteral),
+      jsonArrayLiteral(results),
+      arrayLiteral(counts),
+    ],
   };
 }
 

@@ -19,7 +19,7 @@ export function whyLease(lease: Lease, steps: readonly Step<LeaseJson>[]): Why {
   return {
     id,
     status,
-    reasonCode: 'ending' in lease ? lease.ending.reasonCode : (lastFailure?.reasonCode ?? null),
+    reasonCode: lease.ending?.reasonCode ?? lastFailure?.reasonCode ?? null,
     sentence: sentenceOf(lease),
     chain: steps.filter(({ event }) => !LEFT_OUT.includes(event.type)).map(linkOf),
     blockedBy: blockerOf(lease),

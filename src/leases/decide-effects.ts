@@ -50,7 +50,7 @@ export function provisioned(
   }
   if (pending) return [{ type: 'LeaseActivated', data: { effectId, ...grant } }];
   // A worker that was given up for dead comes back after the lease was cleaned up: what it made is taken back once more.
-  const late = state !== null && 'endedAt' in state && state.effect === null && state.grant === null;
+  const late = state !== null && state.endedAt !== null && state.effect === null && state.grant === null;
   return late ? [{ type: 'CleanupRequested', data: { effectId: cleanupId } }] : [];
 }
 

@@ -109,7 +109,7 @@ export function releaseLease(
   cleanup: CleanupResult,
 ): Decision<readonly LeaseEvent[]> {
   if (state === null) return refused('lease_not_found', 'There is no lease with this id.');
-  if ('endedAt' in state || state.status === 'releasing') return accepted([]);
+  if (state.endedAt !== null || state.status === 'releasing') return accepted([]);
   if (state.status === 'requested') {
     return refused('lease_release_failed', 'The lease has only just been asked for.', { leaseId: state.id });
   }

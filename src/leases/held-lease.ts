@@ -3,7 +3,7 @@ import type { Lease } from './state.js';
 
 /** A lease as the driver that gave it knows it; null while it has given nothing. */
 export function heldBy(lease: Lease): HeldLease | null {
-  const grant = 'grant' in lease ? lease.grant : null;
+  const { grant } = lease;
   if (grant === null) return null;
   const { id: leaseId, companyId, fence } = lease;
   const { providerLeaseId, teardown } = grant;

@@ -39,9 +39,7 @@ export interface LeaseJson {
 }
 
 export function leaseJson(lease: Lease): LeaseJson {
-  const { terms, workspaceRealization } = lease;
-  const grant = 'grant' in lease ? lease.grant : null;
-  const ending = 'ending' in lease ? lease.ending : null;
+  const { terms, grant, ending, workspaceRealization } = lease;
   const { driver, executionWorkspaceMode } = terms;
   return {
     id: lease.id,
@@ -57,7 +55,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     acquiredAt: grant?.acquiredAt ?? null,
     lastUsedAt: grant?.lastUsedAt ?? null,
     expiresAt: grant ? (deadlineOf(terms, grant)?.at ?? null) : null,
-    releasedAt: 'endedAt' in lease && lease.status !== 'retained' ? lease.endedAt : null,
+    releasedAt: lease.status === 'retained' ? null : lease.endedAt,
     failureReason: ending?.failureReason ?? null,
     cleanupStatus: lease.cleanupStatus,
     metadata: ordered({

@@ -7,7 +7,7 @@ import { evolveLease } from './state.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',
-  version: 3,
+  version: 4,
   entity: LeaseRow,
   types: LEASE_EVENTS.map((definition) => definition.type),
   keyOf: (event) => leaseIdOf(event.stream),

@@ -5,7 +5,8 @@ import type { CommandRunner } from '../commands/command-runner.js';
 import { environmentStream } from '../environments/events.js';
 import { EventLog, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
 import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
-import { evolveLease, foldFacts, initialLease, isSettled, type Lease, type LeaseState } from './state.js';
+import { foldFacts } from './fold-facts.js';
+import { evolveLease, initialLease, isSettled, type Lease, type LeaseState } from './state.js';
 
 /** Leases as the log has them. */
 @Injectable()
@@ -41,7 +42,9 @@ export class LeaseStore {
   async unfinishedOfRun(companyId: string, heartbeatRunId: string): Promise<Versioned<Lease>[]> {
     const streams = await this.log.read.openStreamsWithKey(companyId, heartbeatRunId);
     const leases = await Promise.all(streams.map(({ stream, version }) => this.leases.atLeast(stream, version)));
-    return leases.flatMap(({ state, version }) => (state === null || 'endedAt' in state ? [] : [{ state, version }]));
+    return leases.flatMap(({ state, version }) =>
+      state === null || state.endedAt !== null ? [] : [{ state, version }],
+    );
   }
 
   /** A lease after events that were just appended. */

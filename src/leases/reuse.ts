@@ -40,7 +40,7 @@ export function settingsOf(config: JsonObject): [name: string, value: unknown][]
 export type KeepingLease = Extract<Lease, { readonly endedAt: string }> & { readonly kept: Kept };
 
 export function isKeeping(lease: Lease | null): lease is KeepingLease {
-  return lease !== null && 'endedAt' in lease && lease.kept !== null;
+  return lease !== null && lease.endedAt !== null && lease.kept !== null;
 }
 
 /** Whether what a lease held may be another's: only where it was given back as it should be. */

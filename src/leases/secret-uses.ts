@@ -36,7 +36,7 @@ export class LeaseSecretUses implements SecretUseFinder {
       return state === undefined || state.kind === 'none' ? null : state.environment.config;
     };
     const refers = (lease: Lease): boolean => {
-      const grant = 'grant' in lease ? lease.grant : null;
+      const { grant } = lease;
       return secretIdsIn(grant === null ? configAt(lease.environmentVersion) : grant.teardown).has(secretId);
     };
     const present = states.at(-1);

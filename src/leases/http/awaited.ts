@@ -17,7 +17,7 @@ export async function awaitActive(
   const lease = await waiter.until(acquired.lease, ({ status }) => !UNDECIDED.includes(status), waitSeconds * 1_000);
   if (lease.status === 'active' || UNDECIDED.includes(lease.status))
     return { ...acquired, ...movedTo(lease, acquired) };
-  const { reasonCode, failureReason } = 'ending' in lease ? lease.ending : { reasonCode: null, failureReason: null };
+  const { reasonCode, failureReason } = lease.ending ?? { reasonCode: null, failureReason: null };
   const detail = failureReason ?? 'Its release was asked for before it was active.';
   throw new LeaseholdError('lease_acquire_failed', detail, { leaseId: lease.id, reasonCode });
 }
