@@ -24,6 +24,7 @@ export class Receiver {
   react: (received: Received) => Reaction | Promise<Reaction> = () => 200;
   /** Headers of the answers. */
   headers: Record<string, string> = {};
+  answer = 'thanks';
   /** Requests that it has not answered yet, now and at the most. */
   open = 0;
   mostOpen = 0;
@@ -50,7 +51,7 @@ export class Receiver {
         }
         // Whoever asks for it to be sent has it only once the answer is out.
         if (reaction === 200) receiver.taken.push(received);
-        response.writeHead(reaction, receiver.headers).end('thanks');
+        response.writeHead(reaction, receiver.headers).end(receiver.answer);
       })().catch(() => request.socket.destroy());
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -81,6 +82,11 @@ export class Receiver {
       if (performance.now() > deadline) throw new Error(`It has not come to that: ${this.positions.join(' ')}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  }
+
+  /** Breaks those that nothing is under way on too. */
+  dropConnections(): void {
+    this.server.closeAllConnections();
   }
 
   close(): void {

@@ -13,15 +13,16 @@ export class AddressRefusedError extends Error {
  */
 export const checkedLookup: LookupFunction = (hostname, options, callback) => {
   resolve(hostname, { ...options, all: true }, (error, addresses) => {
+    // Where it is not null, there are no addresses, whatever the types say.
     const failure = error ?? refusalOf(hostname, addresses);
-    const [first] = addresses;
-    if (failure !== null || first === undefined) callback(failure ?? new Error(`${hostname} has no address`), '', 0);
+    if (failure !== null) callback(failure, '', 0);
     else if (options.all === true) callback(null, addresses);
-    else callback(null, first.address, first.family);
+    else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
   });
 };
 
 function refusalOf(hostname: string, addresses: readonly LookupAddress[]): AddressRefusedError | null {
   const [why] = addresses.flatMap(({ address }) => whyNotPublic(address) ?? []);
-  return why === undefined ? null : new AddressRefusedError(`${hostname} is refused: ${why}`);
+  if (why !== undefined) return new AddressRefusedError(`${hostname} is refused: ${why}`);
+  return addresses.length > 0 ? null : new AddressRefusedError(`${hostname} has no address`);
 }

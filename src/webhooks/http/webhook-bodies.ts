@@ -5,6 +5,7 @@ import {
   ArrayMinSize,
   IsArray,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   Max,
@@ -78,6 +79,7 @@ export class CreateWebhookBody {
 
   @ApiPropertyOptional({ type: WebhookFilterBody, description: 'As in the feed; absent: every event of the company.' })
   @ValidateIf((_body, value) => value !== undefined)
+  @IsObject()
   @ValidateNested({ message: '$property must be an object' })
   @Type(() => WebhookFilterBody)
   filter?: WebhookFilterBody;
@@ -98,6 +100,7 @@ export class PatchWebhookBody {
 
   @ApiPropertyOptional({ type: WebhookFilterBody, description: 'All of it, as it is to be from now on.' })
   @ValidateIf((_body, value) => value !== undefined)
+  @IsObject()
   @ValidateNested({ message: '$property must be an object' })
   @Type(() => WebhookFilterBody)
   filter?: WebhookFilterBody;
