@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { FeedPageAnswer } from '../../src/feed/http/feed-queries.js';
 import { Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
-import type { WebhookPageAnswer } from '../../src/webhooks/http/webhook-answers.js';
+import type { DeliveriesAnswer, WebhookPageAnswer } from '../../src/webhooks/http/webhook-answers.js';
 import { Hooks, LOOPBACK } from './hooks.js';
 import { expectOrderPerStream, Receiver, verify } from './receiver.js';
 
@@ -287,5 +287,56 @@ describe('a webhook', () => {
     } finally {
       elsewhere.close();
     }
+  });
+
+  test('whose outbox is full gets the rest from the log, once there is room', async () => {
+    const { id, position } = await hooks.create(receiver.url);
+    await hooks.get(id);
+    await witness.query(`UPDATE webhooks SET pending = pending + 5000 WHERE id = '${id}'`);
+    await lease();
+    const full = await hooks.until(id, ({ deliveries: { lag } }) => lag > 0);
+    expect([full.deliveries.pending, receiver.requests.length]).toEqual([5_000, 0]);
+    await lease();
+    await witness.query(`UPDATE webhooks SET pending = pending - 5000 WHERE id = '${id}'`);
+    const expected = await deliverable(position);
+    await receiver.until(() => receiver.taken.length >= expected.length);
+    expect(sorted(receiver.positions)).toEqual(expected);
+    expectOrderPerStream(receiver.taken);
+    await hooks.until(id, ({ deliveries: { pending, lag } }) => pending === 0 && lag === 0);
+  });
+
+  test('gets what comes after the worker has lost its database session', async () => {
+    const { position } = await hooks.create(receiver.url);
+    await witness.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'leasehold webhooks' AND datname = current_database()`,
+    );
+    await lease();
+    const expected = await deliverable(position);
+    await receiver.until(() => receiver.firstTaken.length >= expected.length);
+    expectOrderPerStream(receiver.taken);
+  });
+
+  test('says what waits, page by page, and for whom it is', async () => {
+    const { id } = await hooks.create(receiver.url, { description: 'Billing' });
+    await hooks.do(id, 'pause');
+    await lease();
+    await hooks.do(id, 'resume');
+    receiver.react = () => 'hang';
+    await hooks.until(id, ({ deliveries: { lag } }) => lag === 0);
+    const all = await hooks.deliveries(id);
+    const positions: number[] = [];
+    for (let cursor: string | null = '0'; cursor !== null;) {
+      const page: DeliveriesAnswer = await hooks.deliveries(id, `?limit=2&cursor=${cursor}`);
+      positions.push(...page.items.map((item) => item.position));
+      cursor = page.nextCursor;
+    }
+    expect(positions).toEqual(all.items.map((item) => item.position));
+    expect(all.pending).toBe(positions.length);
+    const another = await hooks.create(receiver.url);
+    const listed = await service.api.expect<WebhookPageAnswer>(200, 'GET', `${hooks.path}?limit=1`);
+    expect([listed.items.map((hook) => hook.id), listed.nextCursor]).toEqual([[another.id], another.id]);
+    const rest = await service.api.expect<WebhookPageAnswer>(200, 'GET', `${hooks.path}?cursor=${another.id}`);
+    expect(rest.items).toMatchObject([{ id, description: 'Billing' }]);
   });
 });
