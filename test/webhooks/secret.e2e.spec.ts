@@ -92,3 +92,28 @@ test('a secret is in no other answer, no event, no table but the sealed one, and
   expect(code).toBe('validation_failed');
   // Closing the service scans its database and its log for it (see useSecret).
 });
+
+test('whoever may read the audit trail sees webhooks, and only an admin makes or changes them', async () => {
+  const { api } = service;
+  const { companyId } = hooks;
+  const { id } = await hooks.create(receiver.url);
+  const token = async (wanted: object, headers = {}): Promise<Record<string, string>> => {
+    const { value } = await api.expect<{ value: string }>(201, 'POST', '/api/tokens', wanted, headers);
+    return { authorization: `Bearer ${value}` };
+  };
+  const operator = await token({ name: 'operator', companies: null, permissions: ['admin'] });
+  const holder = (permission: string, company: string): Promise<Record<string, string>> =>
+    token({ name: permission, companies: [company], permissions: [permission] }, operator);
+  const statuses = async (headers: Record<string, string>): Promise<number[]> => [
+    (await api.send('GET', hooks.path, undefined, headers)).status,
+    (await api.send('GET', `${hooks.path}/${id}/deliveries`, undefined, headers)).status,
+    (await api.send('POST', hooks.path, { url: receiver.url }, headers)).status,
+    (await api.send('POST', `${hooks.path}/${id}/rotate-secret`, {}, headers)).status,
+  ];
+  expect(await statuses(await holder('audit:read', companyId))).toEqual([200, 200, 403, 403]);
+  expect(await statuses(await holder('environments:manage', companyId))).toEqual([403, 403, 403, 403]);
+  expect(await statuses(await holder('admin', randomUUID()))).toEqual([404, 404, 404, 404]);
+  const own = await holder('admin', companyId);
+  expect((await api.send('GET', `${hooks.path}/${id}`, undefined, own)).status).toBe(200);
+  expect((await api.send('DELETE', `${hooks.path}/${id}`, undefined, own)).status).toBe(200);
+});

@@ -1,12 +1,13 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DriverError } from '../../drivers/driver-error.js';
 import { failureText } from '../../drivers/failure-text.js';
-import type { EventLog } from '../../event-log/index.js';
+import { isContention, type EventLog } from '../../event-log/index.js';
 import { retryDelay } from '../retry-policy.js';
 import { claimDue, freeClaimsOfTheDead, type Claim } from './claims.js';
 import type { Messages } from './messages.js';
 import type { Sender } from './sender.js';
-import { settle, type Outcome } from './settling.js';
+import { settle, type Failing, type Outcome } from './settling.js';
 import { WorkerSession } from './worker-session.js';
 
 export interface DelivererOptions {
@@ -28,6 +29,7 @@ const PER_WEBHOOK = 8;
 /** A claim outlives its request by this. */
 const CLAIM_MARGIN_MS = 5_000;
 const SETTLED_AT_ONCE = 200;
+const SETTLE_ATTEMPTS = 5;
 /** How long a service that stops waits for answers. */
 const GRACE_MS = 2_000;
 const GONE = 410;
@@ -40,7 +42,7 @@ export class Deliverer {
   private readonly outcomes: { readonly worker: number; readonly outcome: Outcome; readonly settled: () => void }[] =
     [];
   private settling: Promise<void> | null = null;
-  private cutOff = new AbortController();
+  private cutOff = manyListeners();
   private poll: NodeJS.Timeout | null = null;
   private looking: Promise<void> | null = null;
   private again = false;
@@ -82,6 +84,8 @@ export class Deliverer {
     over.abort();
     this.cutAllOff();
     await all;
+    // A webhook that is being paused.
+    await Promise.all(this.deliveries);
     await this.session.close();
     this.sender.close();
   }
@@ -177,28 +181,51 @@ export class Deliverer {
 
   private async settle(worker: number, outcomes: readonly Outcome[]): Promise<void> {
     try {
-      const failing = new Map(
-        (await settle(this.log, worker, outcomes)).map(({ webhookId, failures }) => [webhookId, failures]),
-      );
-      const pauses = new Map<string, () => Promise<unknown>>();
-      for (const { claim, status, failure } of outcomes) {
-        const failures = failing.get(claim.webhookId) ?? 0;
-        const detail = failure ?? '';
-        if (status === GONE) pauses.set(claim.webhookId, () => this.options.pause(claim, 'gone', detail));
-        else if (failures >= this.options.pauseAfter && failure !== null && !pauses.has(claim.webhookId)) {
-          const text = `${failures} attempts have failed: ${detail}`;
-          pauses.set(claim.webhookId, () => this.options.pause(claim, 'failing', text));
-        }
-      }
-      await Promise.all([...pauses.values()].map((begin) => begin()));
+      this.pauseThose(outcomes, await this.settled(worker, outcomes));
     } catch (error) {
       // What is not settled is sent again, once the claim has expired.
       this.options.warn(`What was delivered could not be recorded: ${failureText(error)}`);
     }
   }
 
+  /** Somebody else may have been in the way. */
+  private async settled(worker: number, outcomes: readonly Outcome[]): Promise<Failing[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await settle(this.log, worker, outcomes);
+      } catch (error) {
+        if (attempt === SETTLE_ATTEMPTS || !isContention(error)) throw error;
+      }
+    }
+  }
+
+  private pauseThose(outcomes: readonly Outcome[], failing: readonly Failing[]): void {
+    const failures = new Map(failing.map((each) => [each.webhookId, each.failures]));
+    const asked = new Set<string>();
+    for (const { claim, kind, status, failure } of outcomes) {
+      const count = failures.get(claim.webhookId) ?? 0;
+      const isGone = status === GONE;
+      if (kind !== 'failed' || asked.has(claim.webhookId) || !(isGone || count >= this.options.pauseAfter)) continue;
+      asked.add(claim.webhookId);
+      const detail = isGone ? String(failure) : `${count} attempts have failed: ${String(failure)}`;
+      // Settling does not wait for it, stopping does.
+      const pausing = this.options
+        .pause(claim, isGone ? 'gone' : 'failing', detail)
+        .catch((error: unknown) => this.options.warn(`A webhook could not be paused: ${failureText(error)}`))
+        .then(() => void this.deliveries.delete(pausing));
+      this.deliveries.add(pausing);
+    }
+  }
+
   private cutAllOff(): void {
     this.cutOff.abort();
-    this.cutOff = new AbortController();
+    this.cutOff = manyListeners();
   }
+}
+
+/** Each request under way hears of it. */
+function manyListeners(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }

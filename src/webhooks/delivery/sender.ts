@@ -42,17 +42,25 @@ export class Sender {
 
   /** Never rejects, but where `stopping` is aborted meanwhile: then nobody knows what the receiver has got. */
   async send(message: Message, stopping: AbortSignal): Promise<SendResult> {
-    const signal = AbortSignal.any([stopping, AbortSignal.timeout(this.timeoutMs)]);
+    // Not `AbortSignal.any`: what hangs on a signal that outlives all requests would stay there.
+    const ending = new AbortController();
+    const end = (): void => ending.abort();
+    stopping.addEventListener('abort', end);
+    const timer = setTimeout(end, this.timeoutMs);
     try {
       const url = new URL(message.url);
       const address = literalAddress(url);
       const why = address === null || this.privateAddresses ? null : whyNotPublic(address);
       if (why !== null) throw new AddressRefusedError(`The address is refused: ${why}`);
-      return resultOf(await this.request(url, message, signal));
+      return resultOf(await this.request(url, message, ending.signal));
     } catch (error) {
       stopping.throwIfAborted();
-      const text = signal.aborted ? `There was no answer within ${this.timeoutMs} ms` : failureText(error);
+      const isLate = ending.signal.aborted;
+      const text = isLate ? `There was no answer within ${this.timeoutMs} ms` : failureText(error);
       return { ok: false, status: null, failure: text };
+    } finally {
+      clearTimeout(timer);
+      stopping.removeEventListener('abort', end);
     }
   }
 
@@ -77,17 +85,18 @@ export class Sender {
   }
 }
 
+/** What was answered counts, however the rest of the answer goes. */
 function statusOf(request: http.ClientRequest, body: string): Promise<number> {
   return new Promise((resolve, reject) => {
     request.on('error', reject).on('response', (response) => {
-      const status = response.statusCode ?? 0;
+      const answered = (): void => resolve(response.statusCode ?? 0);
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         if (bytes > MAX_BODY_BYTES) response.destroy();
       });
-      // What was answered counts, however the rest of it goes.
-      response.on('error', () => undefined).on('close', () => resolve(status));
+      response.on('error', answered).on('close', answered);
+      request.off('error', reject).on('error', answered);
     });
     request.end(body);
   });

@@ -68,7 +68,7 @@ async function recordOthers(client: PoolClient, worker: number, outcomes: readon
            SET claimed_by = NULL, again = false, last_status = o.status, last_failure = o.failure,
                attempts = CASE WHEN d.again THEN 0 ELSE d.attempts + o.failed::int END,
                due_at = CASE WHEN NOT d.again THEN clock_timestamp() + o.retry_in * interval '1 ms' END
-          FROM unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::int[], $5::text[], $6::int[])
+          FROM unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::int[], $5::text[], $6::float8[])
             AS o(webhook_id, position, failed, status, failure, retry_in)
          WHERE d.webhook_id = o.webhook_id AND d.position = o.position AND d.claimed_by = $7
         RETURNING d.webhook_id, d.attempts, o.failed, o.failure)

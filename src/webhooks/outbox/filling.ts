@@ -5,7 +5,15 @@ import { isAboutWebhooks, webhookStream, type WebhookEvent } from '../events.js'
 import { evolveWebhook, initialWebhook } from '../state.js';
 import { addEntries, beginAnew, withdrawFrom, type Entry } from './outbox.js';
 import { readOptionsOf, Selections } from './selections.js';
-import { deleteWebhook, findBehind, insertWebhook, lockLive, lockWebhook, updateWebhook } from './webhook-rows.js';
+import {
+  deleteWebhook,
+  findBehind,
+  insertWebhook,
+  lockLive,
+  lockWebhook,
+  lockWebhooksOf,
+  updateWebhook,
+} from './webhook-rows.js';
 
 export const WEBHOOKS_SUBSCRIPTION = 'webhooks';
 /** Where workers are told that something was put in the outbox. */
@@ -35,7 +43,10 @@ export class Filling implements Subscription {
 
   async handle(events: readonly RecordedEvent[], { client }: LogTransaction): Promise<void> {
     await client.query('SET LOCAL synchronous_commit = off');
-    for (const part of partsOf(events)) {
+    const parts = partsOf(events);
+    // Part by part they would be locked in no order.
+    if (parts.length > 1) await lockWebhooksOf(client, companiesOf(events));
+    for (const part of parts) {
       const [first] = part;
       if (first && isAboutWebhooks(first)) await this.apply(client, first as Recorded<WebhookEvent>);
       else await this.fill(client, part);
@@ -57,7 +68,7 @@ export class Filling implements Subscription {
   }
 
   private async fill(client: PoolClient, events: readonly RecordedEvent[]): Promise<void> {
-    const rows = await lockLive(client, [...new Set(events.map(({ companyId }) => companyId))]);
+    const rows = await lockLive(client, companiesOf(events));
     if (rows.length === 0) return;
     const [full, live] = [
       rows.filter(({ pending }) => pending >= MAX_PENDING),
@@ -121,6 +132,10 @@ export class Filling implements Subscription {
         return updateWebhook(client, { ...row, webhook });
     }
   }
+}
+
+function companiesOf(events: readonly RecordedEvent[]): string[] {
+  return [...new Set(events.map(({ companyId }) => companyId))];
 }
 
 /** Events about webhooks alone, and what is between them. */

@@ -49,7 +49,16 @@ export async function listProgress(
   return rows;
 }
 
-/** The companies' webhooks that get what is new, locked in the order of their ids: as everybody locks them. */
+/** Locks all webhooks of companies in the order of their ids, as everybody does who locks several. */
+export async function lockWebhooksOf(client: PoolClient, companyIds: readonly string[]): Promise<void> {
+  await client.query({
+    name: 'lock_webhooks_of',
+    text: 'SELECT FROM webhooks WHERE company_id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE',
+    values: [companyIds],
+  });
+}
+
+/** The companies' webhooks that get what is new, locked in the same order. */
 export async function lockLive(client: PoolClient, companyIds: readonly string[]): Promise<WebhookRow[]> {
   const { rows } = await client.query<WebhookRow>({
     name: 'lock_live_webhooks',
