@@ -42,10 +42,16 @@ export class Webhooks1700000000102 implements MigrationInterface {
       CREATE INDEX webhook_deliveries_stream ON webhook_deliveries (webhook_id, stream, position);
       CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, due_at) WHERE due_at IS NOT NULL;
       CREATE INDEX webhook_deliveries_claimed ON webhook_deliveries (claimed_by) WHERE claimed_by IS NOT NULL;
+
+      -- What is in the log already is about no webhook.
+      INSERT INTO subscriptions (name, checkpoint) SELECT 'webhooks', coalesce(max(position), 0) FROM events;
     `);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE webhook_deliveries, webhooks');
+    await runner.query(`
+      DROP TABLE webhook_deliveries, webhooks;
+      DELETE FROM subscriptions WHERE name = 'webhooks';
+    `);
   }
 }
