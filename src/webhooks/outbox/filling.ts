@@ -155,6 +155,7 @@ async function add(client: PoolClient, entries: readonly Entry[]): Promise<void>
   await notify(client);
 }
 
+/** Unlike the log's own it may be in the transaction: it is one for many events, and its commit waits for no disk. */
 async function notify(client: PoolClient): Promise<void> {
   await client.query(`NOTIFY ${OUTBOX_CHANNEL}`);
 }
