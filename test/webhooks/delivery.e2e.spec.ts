@@ -145,10 +145,16 @@ describe('deliveries', () => {
     expect(receiver.positions.filter((one) => one === first || others.includes(one))).toEqual([first, ...others]);
   });
 
-  test('to a receiver that fails at random come at least once and in order for each stream', async () => {
+  test('to a receiver that fails now and then come at least once and in order for each stream', async () => {
     const { position } = await hooks.create(receiver.url);
-    let n = 0;
-    receiver.react = () => ([200, 500, 'drop', 200, 429, 200] as const)[(n += 1) % 6] ?? 200;
+    // Each event none, once or twice, in one way or the other: six times would have the webhook paused.
+    const faults = [500, 'drop', 429] as const;
+    const asked = new Map<number, number>();
+    receiver.react = ({ event: { position: of } }) => {
+      const before = asked.get(of) ?? 0;
+      asked.set(of, before + 1);
+      return before < of % 3 ? (faults[(of + before) % 3] ?? 500) : 200;
+    };
     await Promise.all(
       Array.from({ length: 6 }, async () => {
         for (let round = 0; round < 3; round += 1) await lease();
