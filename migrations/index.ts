@@ -8,6 +8,7 @@ import { ExecutionsUnderWay1700000000006 } from './1700000000006-executions-unde
 import { SharedGuards1700000000007 } from './1700000000007-shared-guards.js';
 import { Seals1700000000100 } from './1700000000100-seals.js';
 import { GuardsWithoutLocks1700000000101 } from './1700000000101-guards-without-locks.js';
+import { Webhooks1700000000102 } from './1700000000102-webhooks.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -21,6 +22,7 @@ export const MIGRATIONS = [
   SharedGuards1700000000007,
   Seals1700000000100,
   GuardsWithoutLocks1700000000101,
+  Webhooks1700000000102,
 ];
 
 /** Those that the event log alone stands on. */

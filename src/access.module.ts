@@ -12,17 +12,23 @@ import { LeaseholdError } from './errors/catalogue.js';
 import { LeaseStore } from './leases/lease-store.js';
 import { LeasesModule } from './leases/leases.module.js';
 import { SecretStore } from './secrets/secret-store.js';
+import { WebhookStore } from './webhooks/webhook-store.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 /** Who may do what. It is here because what a route is about is found by the domains, which are above the guard's folder. */
 @Global()
 @Module({
-  imports: [EnvironmentsModule, LeasesModule],
+  imports: [EnvironmentsModule, LeasesModule, WebhooksModule],
   controllers: [TokensController],
   providers: [
     TokenDirectory,
     Callers,
     ForeignRequests,
-    { provide: SUBJECT_COMPANIES, useFactory: subjectCompanies, inject: [EnvironmentStore, LeaseStore, SecretStore] },
+    {
+      provide: SUBJECT_COMPANIES,
+      useFactory: subjectCompanies,
+      inject: [EnvironmentStore, LeaseStore, SecretStore, WebhookStore],
+    },
     { provide: APP_GUARD, useClass: AccessGuard },
   ],
   exports: [Callers],
@@ -34,7 +40,12 @@ export class AccessModule {
 }
 
 /** The sentences are those that the routes themselves refuse with: nothing tells what is hidden from what is not there. */
-function subjectCompanies(environments: EnvironmentStore, leases: LeaseStore, secrets: SecretStore): SubjectCompanies {
+function subjectCompanies(
+  environments: EnvironmentStore,
+  leases: LeaseStore,
+  secrets: SecretStore,
+  webhooks: WebhookStore,
+): SubjectCompanies {
   return {
     company: {
       parameter: 'companyId',
@@ -55,6 +66,11 @@ function subjectCompanies(environments: EnvironmentStore, leases: LeaseStore, se
       parameter: 'secretId',
       companyOf: (id) => secrets.companyOf(id),
       notFound: () => new LeaseholdError('secret_not_found', 'There is no secret with this id.'),
+    },
+    webhook: {
+      parameter: 'webhookId',
+      companyOf: (id) => webhooks.companyOf(id),
+      notFound: () => new LeaseholdError('webhook_not_found', 'There is no webhook with this id.'),
     },
   };
 }

@@ -15,6 +15,7 @@ import { ExecutionModule } from './execution/execution.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { ProbesModule } from './probes/probes.module.js';
 import { ProvisioningModule } from './provisioning/provisioning.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 import { WorkspacesModule } from './workspaces/workspaces.module.js';
 
 /** The whole service on a database whose migrations have been run. */
@@ -44,6 +45,7 @@ export class AppModule {
         ProvisioningModule.on(client),
         HistoryModule,
         FeedModule,
+        WebhooksModule,
         AuditModule,
         OperationsModule,
         AccessModule.on(operatorToken),

@@ -3,6 +3,7 @@ import { ENVIRONMENT_EVENTS, LOCAL_ENVIRONMENT_EVENTS } from './environments/eve
 import type { EventDefinition } from './event-log/index.js';
 import { LEASE_EVENTS } from './leases/events.js';
 import { SECRET_EVENTS } from './secrets/events.js';
+import { WEBHOOK_EVENTS } from './webhooks/events.js';
 
 /** Every event that this release writes or reads. */
 export const EVENT_DEFINITIONS: readonly EventDefinition[] = [
@@ -11,4 +12,5 @@ export const EVENT_DEFINITIONS: readonly EventDefinition[] = [
   ...LEASE_EVENTS,
   ...SECRET_EVENTS,
   ...ACCESS_EVENTS,
+  ...WEBHOOK_EVENTS,
 ];

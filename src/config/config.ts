@@ -42,6 +42,7 @@ export interface Config {
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
   readonly keeping: Keeping;
+  readonly webhooks: WebhookSettings;
   /** A worker that is gone loses its jobs to another one after this, in milliseconds. */
   readonly workerLockMs: number;
   /** Effects that one process does at the same time. */
@@ -66,6 +67,17 @@ export interface Keeping {
   readonly max: number;
 }
 
+export interface WebhookSettings {
+  /** Whether they may be sent to addresses that are not public: loopback, link-local, private and so on. */
+  readonly privateAddresses: boolean;
+  /** Waits after failed attempts at one event, in milliseconds; the last one repeats. */
+  readonly retryMs: readonly number[];
+  /** How often in a row an event fails before its webhook is paused. */
+  readonly pauseAfter: number;
+  /** One attempt, from the look-up of the name to the answer, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
 /** How long things may take, in milliseconds. */
 export interface Budgets {
   /** Until a host or sandbox is ready: one attempt to acquire, to take back or to probe. */
@@ -75,6 +87,8 @@ export interface Budgets {
   /** One connection or one round trip to a host. */
   readonly transportMs: number;
 }
+
+const WEBHOOK_RETRY_MS = [1_000, 5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000];
 
 /** Where Nest finds the Config. */
 export const CONFIG = Symbol('Config');
@@ -113,7 +127,7 @@ export function readConfig(env: Settings): Config {
   const sealsFile = set(env['LEASEHOLD_SEALS_FILE']);
   const sealEveryMs = milliseconds(env, 'LEASEHOLD_SEAL_EVERY_MS', 2_000, problems);
   const localExecute = set(env['LEASEHOLD_LOCAL_EXECUTE']) ?? 'false';
-  refuse(!['true', 'false'].includes(localExecute), 'LEASEHOLD_LOCAL_EXECUTE must be true or false.');
+  refuse(!isYesOrNo(localExecute), 'LEASEHOLD_LOCAL_EXECUTE must be true or false.');
   const workspaceRoots = list(
     env,
     'LEASEHOLD_WORKSPACE_ROOTS',
@@ -137,6 +151,14 @@ export function readConfig(env: Settings): Config {
     retainedSeconds: wholeNumber(env, 'LEASEHOLD_RETAINED_SECONDS', 86_400, problems),
     reusableSeconds: wholeNumber(env, 'LEASEHOLD_REUSABLE_SECONDS', 3_600, problems),
     max: wholeNumber(env, 'LEASEHOLD_KEPT_MAX', 5, problems),
+  };
+  const privateAddresses = set(env['LEASEHOLD_WEBHOOK_PRIVATE_ADDRESSES']) ?? 'false';
+  refuse(!isYesOrNo(privateAddresses), 'LEASEHOLD_WEBHOOK_PRIVATE_ADDRESSES must be true or false.');
+  const webhooks: WebhookSettings = {
+    privateAddresses: privateAddresses === 'true',
+    retryMs: delays(env, 'LEASEHOLD_WEBHOOK_RETRY_MS', WEBHOOK_RETRY_MS, problems),
+    pauseAfter: wholeNumber(env, 'LEASEHOLD_WEBHOOK_PAUSE_AFTER', 20, problems),
+    timeoutMs: milliseconds(env, 'LEASEHOLD_WEBHOOK_TIMEOUT_MS', 10_000, problems),
   };
   const syncLimitBytes = set(env['LEASEHOLD_SYNC_LIMIT_BYTES']) ?? String(10 * 1024 ** 3);
   refuse(!/^[1-9]\d{0,14}$/.test(syncLimitBytes), 'LEASEHOLD_SYNC_LIMIT_BYTES must be a number of bytes.');
@@ -166,6 +188,7 @@ export function readConfig(env: Settings): Config {
     budgets,
     retryDelays,
     keeping,
+    webhooks,
     workerLockMs,
     workerConcurrency: Number(workerConcurrency),
     queuePrefix: set(env['LEASEHOLD_QUEUE_PREFIX']) ?? 'leasehold',
@@ -175,6 +198,10 @@ export function readConfig(env: Settings): Config {
 /** A variable that is set to nothing counts as unset, as it does for a shell's `${NAME:-default}`. */
 function set(value: string | undefined): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value.trim();
+}
+
+function isYesOrNo(text: string): boolean {
+  return text === 'true' || text === 'false';
 }
 
 function isRole(name: string): name is Role {

@@ -151,6 +151,16 @@ export const ERRORS = {
     title: 'Something refers to the secret.',
     remedy: 'Give the configs in `environmentIds` another secret and release the leases in `leaseIds` first.',
   },
+  webhook_not_found: {
+    status: 404,
+    title: 'There is no such webhook.',
+    remedy: 'Check the id; a deleted webhook and one of another company are not found either.',
+  },
+  webhook_address_refused: {
+    status: 422,
+    title: 'The address is not one that webhooks may be sent to.',
+    remedy: 'Use a public one; `LEASEHOLD_WEBHOOK_PRIVATE_ADDRESSES` allows others.',
+  },
   version_conflict: {
     status: 409,
     title: 'It has changed since it was read.',

@@ -101,6 +101,16 @@ export class LogReader {
     return inStreamOrder(this.pool, this.catalogue, options);
   }
 
+  /** The events at these positions, in the order of the log. */
+  async at(positions: readonly number[]): Promise<RecordedEvent[]> {
+    const { rows } = await this.pool.query<RecordedEvent>({
+      name: 'events_at',
+      text: `SELECT ${EVENT_COLUMNS} FROM events WHERE position = ANY ($1::bigint[]) ORDER BY position`,
+      values: [positions],
+    });
+    return rows.map((row) => this.catalogue.decode(row));
+  }
+
   /** The position of the newest event; 0 for an empty log. */
   async head(on: Queryable = this.pool): Promise<number> {
     const { rows } = await on.query<{ position: number | null }>({

@@ -14,7 +14,8 @@ export interface FeedFilter {
   readonly runId?: string | undefined;
 }
 
-interface Requested {
+/** Where a lease belongs, as its first event says. */
+export interface LeaseOrigin {
   readonly environmentId: string;
   readonly heartbeatRunId: string | null;
 }
@@ -50,7 +51,7 @@ export class FeedSelection {
   wants(event: RecordedEvent): boolean {
     const { companyId, stream } = this.filter;
     if (event.companyId !== companyId) return false;
-    if (this.streams && event.type === 'LeaseRequested' && this.isOfWanted(event.data as Requested)) {
+    if (this.streams && event.type === 'LeaseRequested' && isOfLease(this.filter, event.data as LeaseOrigin)) {
       this.streams.add(event.stream);
     }
     return (
@@ -64,16 +65,16 @@ export class FeedSelection {
   private get leaseStream(): string | undefined {
     return this.filter.leaseId === undefined ? undefined : leaseStream(this.filter.leaseId);
   }
-
-  private isOfWanted(lease: Requested): boolean {
-    const { environmentId, runId } = this.filter;
-    return (
-      (environmentId === undefined || environmentId === lease.environmentId) &&
-      (runId === undefined || runId === lease.heartbeatRunId)
-    );
-  }
 }
 
 export function needsLeases({ environmentId, runId }: FeedFilter): boolean {
   return environmentId !== undefined || runId !== undefined;
+}
+
+/** Whether a lease fits what a filter says of environments and runs. */
+export function isOfLease({ environmentId, runId }: FeedFilter, lease: LeaseOrigin): boolean {
+  return (
+    (environmentId === undefined || environmentId === lease.environmentId) &&
+    (runId === undefined || runId === lease.heartbeatRunId)
+  );
 }

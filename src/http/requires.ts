@@ -4,9 +4,9 @@ import type { Permission } from './permissions.js';
 
 /**
  * What a route is about, and with it the parameter that names it: `company` :companyId, `environment` :id, `lease`
- * :leaseId, `secret` :secretId, `service` nothing. Who may not see the company that it belongs to is answered 404.
+ * :leaseId, `secret` :secretId, `webhook` :webhookId, `service` nothing. Who may not see the company that it belongs to is answered 404.
  */
-export type Subject = 'company' | 'environment' | 'lease' | 'secret' | 'service';
+export type Subject = 'company' | 'environment' | 'lease' | 'secret' | 'webhook' | 'service';
 
 export interface Requirement {
   /** Of several, any one will do. Null: whoever may see the subject; of the service itself, everybody. */

@@ -39,6 +39,10 @@ export async function deleteVersions(on: Queryable, secretIds: readonly string[]
   await on.query('DELETE FROM secret_versions WHERE secret_id = ANY ($1::uuid[])', [secretIds]);
 }
 
+export async function deleteVersionsBut(on: Queryable, secretId: string, kept: readonly number[]): Promise<void> {
+  await on.query('DELETE FROM secret_versions WHERE secret_id = $1 AND version <> ALL ($2::int[])', [secretId, kept]);
+}
+
 /** How many rows each key has sealed. */
 export async function countByKey(on: Queryable): Promise<{ readonly keyId: string; readonly rows: number }[]> {
   const { rows } = await on.query<{ keyId: string; rows: number }>(

@@ -12,6 +12,7 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 /** What names a thing of a company, and what its absence is called; where there are several, the first counts. */
 const NOT_FOUND: Readonly<Record<string, string>> = {
   secretId: 'secret_not_found',
+  webhookId: 'webhook_not_found',
   leaseId: 'lease_not_found',
   id: 'environment_not_found',
   companyId: 'company_not_found',
@@ -47,11 +48,14 @@ test('a token of another company gets 404 on every route that takes an id, and n
     name: 'key',
     value: 'something',
   });
+  const url = 'https://hooks.example.com/';
+  const webhook = await api.expect<{ id: string }>(201, 'POST', `/api/companies/${ours}/webhooks`, { url });
   const ids: Readonly<Record<string, string>> = {
     companyId: ours,
     id: environment.id,
     leaseId: lease.id,
     secretId: secret.id,
+    webhookId: webhook.id,
   };
   const wanted = { name: 'other', companies: [theirs], permissions: ['admin'] };
   const { value } = await api.expect<{ value: string }>(201, 'POST', '/api/tokens', wanted);

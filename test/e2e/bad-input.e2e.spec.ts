@@ -56,6 +56,15 @@ const create = (changes: object, field: string): Bad => ({
   field,
 });
 
+const webhook = (body: object, field: string): Bad => ({
+  name: `a webhook with ${JSON.stringify(body)}`,
+  path: ({ companyId }) => `/api/companies/${companyId}/webhooks`,
+  body,
+  code: 'validation_failed',
+  field,
+});
+const HOOK = 'https://hooks.example.com/';
+
 const BAD: readonly Bad[] = [
   // wrong UUIDs
   acquire('environmentId', 'nonsense'),
@@ -114,6 +123,18 @@ const BAD: readonly Bad[] = [
   create({ config: { provider: 'fake', reuseLease: 'yes' } }, 'config.reuseLease'),
   create({ config: {} }, 'config.provider'),
   create({ config: { provider: 'Fake' } }, 'config.provider'),
+  webhook({}, 'url'),
+  webhook({ url: '//hooks.example.com' }, 'url'),
+  webhook({ url: 'file:///etc/passwd' }, 'url'),
+  webhook({ url: 'https://me:word@hooks.example.com/' }, 'url'),
+  webhook({ url: HOOK, filter: null }, 'filter'),
+  webhook({ url: HOOK, filter: 'all' }, 'filter'),
+  webhook({ url: HOOK, filter: [] }, 'filter'),
+  webhook({ url: HOOK, filter: { type: [] } }, 'filter.type'),
+  webhook({ url: HOOK, filter: { type: ['Nothing'] } }, 'filter.type'),
+  webhook({ url: HOOK, filter: { type: ['WebhookPaused'] } }, 'filter.type'),
+  webhook({ url: HOOK, filter: { leaseId: 'x' } }, 'filter.leaseId'),
+  webhook({ url: HOOK, filter: { company: 'x' } }, 'filter.company'),
   {
     name: 'patch with a null name',
     method: 'PATCH',

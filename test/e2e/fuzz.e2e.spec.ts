@@ -30,11 +30,17 @@ test('whatever is sent to any route of the document, it is done or refused, and 
   await api.patchEnvironment(archived.id, { status: 'archived' });
   const { lease } = await api.acquire(companyId, { environmentId: sandbox.id, heartbeatRunId: runId });
   const environments = [sandbox.id, archived.id];
+  const webhook = await api.expect<{ id: string }>(201, 'POST', `/api/companies/${companyId}/webhooks`, {
+    url: 'https://hooks.example.com/leasehold',
+  });
+  await api.expect(200, 'POST', `/api/companies/${companyId}/webhooks/${webhook.id}/pause`);
+
   const ids = {
     companyId: [companyId],
     id: environments,
     environmentId: environments,
     leaseId: [lease.id],
+    webhookId: [webhook.id],
     runId: [runId],
     heartbeatRunId: [runId],
   };

@@ -472,6 +472,7 @@ describe('operating it', () => {
       { name: 'environments@1', ownedHere: true, parked: 0, failure: null },
       { name: 'leases@1', ownedHere: true, parked: 0, failure: null },
       { name: 'secrets@1', ownedHere: true, parked: 0, failure: null },
+      { name: 'webhooks', ownedHere: true, parked: 0, failure: null },
     ]);
     expect(await api.expect(200, 'GET', '/api/subscriptions/leases@1/parked')).toEqual({ items: [], nextCursor: null });
   });

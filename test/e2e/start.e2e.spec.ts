@@ -152,6 +152,10 @@ describe('settings', () => {
     ['LEASEHOLD_READINESS_BUDGET_MS', '1.5'],
     ['LEASEHOLD_CLEANUP_RETRY_MS', '1000'],
     ['LEASEHOLD_WORKER_CONCURRENCY', '0'],
+    ['LEASEHOLD_WEBHOOK_PRIVATE_ADDRESSES', '1'],
+    ['LEASEHOLD_WEBHOOK_RETRY_MS', '["1s"]'],
+    ['LEASEHOLD_WEBHOOK_PAUSE_AFTER', '0'],
+    ['LEASEHOLD_WEBHOOK_TIMEOUT_MS', '10s'],
   ])('%s=%s is refused by name', (name, value) => {
     expect(() => readConfig({ [name]: value })).toThrow(new RegExp(`^${name} `));
   });
@@ -184,6 +188,12 @@ describe('settings', () => {
       workerConcurrency: 32,
       queuePrefix: 'leasehold',
       keeping: { reusableSeconds: 3_600, retainedSeconds: 86_400, max: 5 },
+      webhooks: {
+        privateAddresses: false,
+        retryMs: [1_000, 5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000],
+        pauseAfter: 20,
+        timeoutMs: 10_000,
+      },
       syncLimitBytes: 10 * 1024 ** 3,
     };
     expect(readConfig({})).toEqual(defaults);

@@ -49,6 +49,13 @@ const SEALS: Record<string, string> = {
   'SecretRotated.v1.json': 'c0479974a2692d24bf5d1f5371e33aa111e8e9702447fd7b5375af4f1fc02447',
   'TokenCreated.v1.json': '152b42c73dbd6855f69e5c0a5fd7806c71e0030bfc304c5a8388b2f85ff6cf91',
   'TokenRevoked.v1.json': '5c3adc6e51f2251b00ed70596140cb1a22d368b2a3eb2e50242c18b2a37267eb',
+  'WebhookChanged.v1.json': '90e9f56f3ec16b3e0047d0f1cdc7efefbe51f5c330d25628a4430fa3e4392431',
+  'WebhookCreated.v1.json': 'cbf281aac1f49c197234397bd5d4c69d66a3d47090ad3fd1b56fdca8112d0b8d',
+  'WebhookDeleted.v1.json': '3eae01cbb26649ab865b7eefffd54dd9754d149f7f4cb1e75659dd77569a43ee',
+  'WebhookPaused.v1.json': '0ee6f40e5f56bae366b906621487e3d7a46416625bb2f3fe24b88085e74c5827',
+  'WebhookRedeliveryRequested.v1.json': '87e85f89c5b3e14f187268910cdba5e2730565b1aaa742d10bbef20130de43c9',
+  'WebhookResumed.v1.json': '7671780a39cec909924c9c6cd258f86a4e19c72238a7cf09cfac08d119dc28fa',
+  'WebhookSecretRotated.v1.json': 'f1b13161994045645688b1574803ba97fd32faba645ccdbedfff02a140b0a57c',
   'WorkspaceRealized.v1.json': '63e7d21b539c81a3f0c73d2c4778369fe91dc8ade7b84715022a0a160efd00fb',
   'WorkspaceSynced.v1.json': 'e72a01569a938591ec0ea6a200040fb1a731b03f4536acc324239db9ca508f07',
 };

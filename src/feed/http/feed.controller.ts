@@ -12,6 +12,7 @@ import { FeedStream } from '../feed-stream.js';
 import { LiveEvents } from '../live-events.js';
 import { EVENT_EXAMPLE } from './feed-example.js';
 import { FeedPageAnswer, FeedPageQuery, FeedQuery } from './feed-queries.js';
+import { requireKnownTypes } from './known-types.js';
 
 /** Events are everybody's; who only acquires leases has those of its own. */
 const READS_EVENTS = ['environments:manage', 'leases:operate', 'audit:read'] as const;
@@ -97,12 +98,10 @@ export class FeedController {
     await new FeedStream(reader, read, this.live, this.frames, position).run();
   }
 
-  /** @throws LeaseholdError validation_failed for a type that there is not: nothing would ever come */
+  /** @throws LeaseholdError validation_failed */
   private filterOf(companyId: string, { type: types, ...query }: Omit<FeedQuery, 'after'>): FeedFilter {
-    const known = new Set(this.log.catalogue.all().map(({ type }) => type));
-    const unknown = (types ?? []).filter((type) => !known.has(type));
-    if (unknown.length === 0) return { companyId, types, ...query };
-    throw validationFailed(unknown.map((type) => ({ field: 'type', message: `${type} is no type of event` })));
+    requireKnownTypes('type', types ?? [], this.log.catalogue.all());
+    return { companyId, types, ...query };
   }
 }
 
