@@ -1,17 +1,17 @@
-import { get } from 'node:http';
+import { connect } from 'node:net';
 
 /*
- * A process of its own, so that what reading costs is not taken for the service's: `feed-readers <url> <company> …` reads
- * each company's feed, and says on its standard output how many bytes came, whenever a line is written to it.
+ * A process of its own, so that what reading costs is not taken for the service's: `feed-readers <host> <port> <company> …`
+ * reads each company's feed as bytes, and says on its standard output how many connections have had an answer and how many
+ * bytes came, whenever a line is written to it.
  */
-const [url = '', ...companies] = process.argv.slice(2);
-let bytes = 0;
+const [host = '', port = '', ...companies] = process.argv.slice(2);
+let [answered, bytes] = [0, 0];
 for (const company of companies) {
-  get(`${url}/api/companies/${company}/events/stream`, (response) => {
-    response.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-    });
-  });
+  const socket = connect(Number(port), host);
+  socket.write(`GET /api/companies/${company}/events/stream HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
+  socket.once('data', () => (answered += 1));
+  socket.on('data', (chunk) => (bytes += chunk.length));
 }
-process.stdin.on('data', () => process.stdout.write(`${bytes}\n`));
+process.stdin.on('data', () => process.stdout.write(`${answered} ${bytes}\n`));
 process.stdin.on('end', () => process.exit());

@@ -53,16 +53,16 @@ async function whileFollowed<T>(
       throw new Error(message);
     },
   });
-  const readers = fork(join(import.meta.dirname, 'feed-readers.js'), [url, ...companies], {
+  const { hostname, port } = new URL(url);
+  const readers = fork(join(import.meta.dirname, 'feed-readers.js'), [hostname, port, ...companies], {
     stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
   });
   sealer.start();
   try {
-    // They are all there once each has been told when to come back.
-    while ((await bytesRead(readers)) < companies.length) await pause(50);
-    const before = await bytesRead(readers);
+    while ((await seenBy(readers)).answered < companies.length) await pause(50);
+    const before = await seenBy(readers);
     const result = await work();
-    if ((await bytesRead(readers)) === before) throw new Error('Nobody has read anything.');
+    if ((await seenBy(readers)).bytes === before.bytes) throw new Error('Nobody has read anything.');
     return result;
   } finally {
     await sealer.stop();
@@ -71,12 +71,15 @@ async function whileFollowed<T>(
   }
 }
 
-async function bytesRead(readers: ChildProcess): Promise<number> {
+async function seenBy(readers: ChildProcess): Promise<{ readonly answered: number; readonly bytes: number }> {
   const { stdin, stdout } = readers;
   if (!stdin || !stdout) throw new Error('The readers cannot be asked.');
   const answer = once(stdout, 'data');
   stdin.write('\n');
-  return Number(String((await answer)[0]));
+  const [answered = 0, bytes = 0] = String((await answer)[0])
+    .split(' ')
+    .map(Number);
+  return { answered, bytes };
 }
 
 function appends(name: string, log: EventLog, companies: readonly string[]): Contender {

@@ -9,7 +9,23 @@ export interface StreamOrderOptions {
   readonly types: readonly string[];
 }
 
-const PAGE = 5_000;
+const PAGE = 2_000;
+
+/** In the order of `EVENT_COLUMNS`. */
+type EventRow = [
+  position: number,
+  stream: string,
+  version: number,
+  id: string,
+  type: string,
+  schemaVersion: number,
+  companyId: string,
+  actor: string,
+  correlationId: string | null,
+  causationId: string | null,
+  recordedAt: string,
+  data: RecordedEvent['data'],
+];
 
 /**
  * Events stream by stream, each stream's in their order, in pages; the next page is read while one is looked at. On a
@@ -21,7 +37,8 @@ export async function* inStreamOrder(
   { upTo, types }: StreamOrderOptions,
 ): AsyncGenerator<RecordedEvent[]> {
   const client = await pool.connect();
-  const fetch = () => client.query<RecordedEvent>(`FETCH ${PAGE} FROM in_stream_order`);
+  // As arrays: an object a row takes the driver twice the time.
+  const fetch = () => client.query<EventRow>({ text: `FETCH ${PAGE} FROM in_stream_order`, rowMode: 'array' });
   let next: ReturnType<typeof fetch> | null = null;
   try {
     await client.query('BEGIN READ ONLY');
@@ -38,11 +55,42 @@ export async function* inStreamOrder(
       next = fetch();
       // A failure counts when its turn comes, if it does.
       next.catch(() => undefined);
-      yield rows.map((row) => catalogue.decode(row));
+      yield rows.map((row) => catalogue.decode(eventOf(row)));
     }
   } finally {
     await next?.catch(() => undefined);
     const ended = await client.query('ROLLBACK').catch((error: unknown) => error);
     client.release(ended instanceof Error);
   }
+}
+
+function eventOf(row: EventRow): RecordedEvent {
+  const [
+    position,
+    stream,
+    version,
+    id,
+    type,
+    schemaVersion,
+    companyId,
+    actor,
+    correlationId,
+    causationId,
+    recordedAt,
+    data,
+  ] = row;
+  return {
+    position,
+    stream,
+    version,
+    id,
+    type,
+    schemaVersion,
+    companyId,
+    actor,
+    correlationId,
+    causationId,
+    recordedAt,
+    data,
+  };
 }

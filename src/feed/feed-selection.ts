@@ -39,6 +39,10 @@ export class FeedSelection {
     if (environmentId !== undefined && runId === undefined) this.streams?.add(environmentStream(environmentId));
   }
 
+  get companyId(): string {
+    return this.filter.companyId;
+  }
+
   /** As much of the filter as the log can apply. */
   get readOptions(): Pick<ReadAfterOptions, 'companyId' | 'types' | 'stream'> {
     const { companyId, types, stream = this.leaseStream } = this.filter;

@@ -44,6 +44,10 @@ export class FeedStream implements Follower {
     private readonly options: FeedStreamOptions = FEED_STREAM,
   ) {}
 
+  get companyId(): string {
+    return this.reader.selection.companyId;
+  }
+
   /** Resolves when the reader has gone or was cut off. */
   async run(): Promise<void> {
     const { response } = this.reader;

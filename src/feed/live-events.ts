@@ -1,8 +1,9 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventLog, type RecordedEvent } from '../event-log/index.js';
 
-/** Somebody who wants every event from a position on, of whatever company. */
+/** Somebody who wants every event of a company from a position on. */
 export interface Follower {
+  readonly companyId: string;
   /** Called in the order of the log, without a gap; it must not throw. @param position up to which these are all */
   follow(events: readonly RecordedEvent[], position: number): void;
   /** Nothing comes any more; the follower begins anew from where it is. */
@@ -11,6 +12,9 @@ export interface Follower {
 
 /** Appends of this while share a look at the log. */
 const COALESCE_MS = 20;
+/** The same while there is much: fewer and larger writes to each reader cost the service and the readers less. */
+const COALESCE_BUSY_MS = 100;
+const BUSY_EVENTS = 50;
 const POLL_MS = 1_000;
 const READ_AT_ONCE = 1_000;
 
@@ -23,6 +27,7 @@ export class LiveEvents implements BeforeApplicationShutdown {
   private readonly followers = new Set<Follower>();
   private readonly logger = new Logger(LiveEvents.name);
   private position = 0;
+  private coalesceMs = COALESCE_MS;
   private looking = false;
   private again = false;
   private stop: () => void = () => undefined;
@@ -65,7 +70,7 @@ export class LiveEvents implements BeforeApplicationShutdown {
       soon ??= setTimeout(() => {
         soon = undefined;
         void this.look();
-      }, COALESCE_MS);
+      }, this.coalesceMs);
     };
     const unsubscribe = this.log.signal.subscribe(hint);
     const poll = setInterval(hint, POLL_MS);
@@ -96,13 +101,27 @@ export class LiveEvents implements BeforeApplicationShutdown {
 
   private async readOn(): Promise<void> {
     const upTo = await this.log.read.head();
+    this.coalesceMs = upTo - this.position < BUSY_EVENTS ? COALESCE_MS : COALESCE_BUSY_MS;
     while (this.position < upTo && this.followers.size > 0) {
       const from = this.position;
       const events = await this.log.read.after(from, { upTo, limit: READ_AT_ONCE });
       // All have left meanwhile, and others have joined somewhere else.
       if (this.position !== from) return;
       this.position = events.length < READ_AT_ONCE ? upTo : (events.at(-1)?.position ?? upTo);
-      for (const follower of [...this.followers]) follower.follow(events, this.position);
+      const ofCompanies = byCompany(events);
+      for (const follower of [...this.followers]) {
+        follower.follow(ofCompanies.get(follower.companyId) ?? [], this.position);
+      }
     }
   }
+}
+
+function byCompany(events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
+  const ofCompanies = new Map<string, RecordedEvent[]>();
+  for (const event of events) {
+    const own = ofCompanies.get(event.companyId);
+    if (own) own.push(event);
+    else ofCompanies.set(event.companyId, [event]);
+  }
+  return ofCompanies;
 }

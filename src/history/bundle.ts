@@ -104,10 +104,10 @@ export function effectsOf(events: readonly RecordedEvent[]): Bundle['effects'] {
 
 /** An event as a bundle has it. */
 export function portable(event: RecordedEvent, seesConfig: boolean): RecordedEvent {
-  const data = structuredClone(event.data) as Record<string, unknown>;
+  const data = { ...(event.data as Record<string, unknown>) };
   const { grant } = data as { grant?: Record<string, unknown> | null };
   if ('teardown' in data) data['teardown'] = {};
-  if (grant && 'teardown' in grant) grant['teardown'] = {};
+  if (grant && 'teardown' in grant) data['grant'] = { ...grant, teardown: {} };
   if (!seesConfig && event.type.startsWith('Environment')) {
     if ('config' in data) data['config'] = {};
     if ('metadata' in data) data['metadata'] = null;

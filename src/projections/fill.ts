@@ -24,6 +24,8 @@ export async function fill<Row extends object>(
   { projection, table, progress }: Filling<Row>,
 ): Promise<void> {
   await turn.commit(async ({ client }) => {
+    // It is empty. A Postgres that nobody replicates from need not log what is written to a table that began here.
+    await client.query(`TRUNCATE ${client.escapeIdentifier(table.name)}`);
     const indexes = await dropIndexes(client, table.name);
     let seen = 0;
     /** Of the last stream of a page, which may go on in the next. */
