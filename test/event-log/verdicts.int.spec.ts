@@ -169,6 +169,45 @@ describe('a write that needs a childless stream', () => {
     await one.log.append(append([write(child, 1, { open: false })]));
     expect((await other.log.append(append([write(stream, 1, { childless: true, open: false })]))).kind).toBe('ok');
   });
+
+  // Guards lock nothing: whichever of the two comes second has to see the first under the log's lock.
+  it.each(['the child', 'the end of its parent'] as const)(
+    'is never recorded beside a child; %s comes first',
+    async (first) => {
+      const child = `${stream}-child`;
+      await one.log.append(append([write(stream, 0)]));
+      const making = append([write(child, 0, { parent: stream })], { guards: [{ stream, version: 1 }] });
+      const ending = append([write(stream, 1, { childless: true, open: false })]);
+      const [sooner, later] = first === 'the child' ? [making, ending] : [ending, making];
+      let waiting: ReturnType<typeof other.log.append> | undefined;
+      await one.log.transaction(async (transaction) => {
+        expect((await transaction.append(sooner)).kind).toBe('ok');
+        waiting = other.log.append(later);
+        await lockAwaited();
+      });
+      expect(await waiting).toMatchObject({ kind: 'conflict', stream });
+    },
+  );
+
+  it('is never recorded beside a child, however many try both at once', async () => {
+    for (let round = 0; round < 30; round += 1) {
+      const parent = `${stream}-${round}`;
+      await one.log.append(append([write(parent, 0)]));
+      const making = (log: OpenLog, n: number) =>
+        log.log.append(
+          append([write(`${parent}-child-${n}`, 0, { parent })], { guards: [{ stream: parent, version: 1 }] }),
+        );
+      const verdicts = await Promise.all([
+        making(one, 1),
+        other.log.append(append([write(parent, 1, { childless: true, open: false })])),
+        making(other, 2),
+        making(one, 3),
+      ]);
+      const [firstChild, end, ...others] = verdicts.map(({ kind }) => kind);
+      const children = [firstChild, ...others].filter((kind) => kind === 'ok').length;
+      expect([end, children > 0]).toEqual(children > 0 ? ['conflict', true] : ['ok', false]);
+    }
+  });
 });
 
 describe('an idempotency key', () => {
