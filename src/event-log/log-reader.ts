@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 import type { Pool, PoolClient } from 'pg';
 import type { FirstResult } from './append.js';
 import type { EventCatalogue } from './event-catalogue.js';
+import { EVENT_COLUMNS } from './event-columns.js';
 import type { RecordedEvent } from './events.js';
 import type { RecentEvents } from './recent-events.js';
 import { inStreamOrder, type StreamOrderOptions } from './stream-order.js';
@@ -34,9 +35,6 @@ interface StreamsByKey {
   readonly companyId: string;
   readonly correlationKey: string;
 }
-
-export const EVENT_COLUMNS = `position, stream, version, id, type, schema_version AS "schemaVersion", company_id AS "companyId", actor,
-  correlation_id AS "correlationId", causation_id AS "causationId", recorded_at AS "recordedAt", data`;
 
 export class LogReader {
   private readonly tails: DataLoader<StreamTail, RecordedEvent[]>;

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { EventCatalogue } from './event-catalogue.js';
 import type { RecordedEvent } from './events.js';
-import { EVENT_COLUMNS } from './log-reader.js';
+import { EVENT_COLUMNS, eventOf, type EventRow } from './event-columns.js';
 
 export interface StreamOrderOptions {
   /** The last position to look at. */
@@ -10,22 +10,6 @@ export interface StreamOrderOptions {
 }
 
 const PAGE = 2_000;
-
-/** In the order of `EVENT_COLUMNS`. */
-type EventRow = [
-  position: number,
-  stream: string,
-  version: number,
-  id: string,
-  type: string,
-  schemaVersion: number,
-  companyId: string,
-  actor: string,
-  correlationId: string | null,
-  causationId: string | null,
-  recordedAt: string,
-  data: RecordedEvent['data'],
-];
 
 /**
  * Events stream by stream, each stream's in their order, in pages; the next page is read while one is looked at. On a
@@ -62,35 +46,4 @@ export async function* inStreamOrder(
     const ended = await client.query('ROLLBACK').catch((error: unknown) => error);
     client.release(ended instanceof Error);
   }
-}
-
-function eventOf(row: EventRow): RecordedEvent {
-  const [
-    position,
-    stream,
-    version,
-    id,
-    type,
-    schemaVersion,
-    companyId,
-    actor,
-    correlationId,
-    causationId,
-    recordedAt,
-    data,
-  ] = row;
-  return {
-    position,
-    stream,
-    version,
-    id,
-    type,
-    schemaVersion,
-    companyId,
-    actor,
-    correlationId,
-    causationId,
-    recordedAt,
-    data,
-  };
 }
