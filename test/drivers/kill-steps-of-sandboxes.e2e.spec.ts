@@ -137,7 +137,8 @@ describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %
       await service.api.deleteEnvironment(environmentId);
       while ((await sandboxes.leftovers()).length > 0) await pause(50);
     },
-    SLOW,
+    // Fifty seconds on a quiet machine; ten times that beside the rest of the suite on two cores.
+    2 * SLOW,
   );
 
   test('after all that, no sandbox had two holders, the log is sound and the read models are its fold', async () => {
