@@ -1,13 +1,19 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceProcess } from './service.js';
 
 const MAIN = join(import.meta.dirname, 'stepped-service.mjs');
 
 type Told = { readonly step: string } | { readonly at: string } | { readonly told: true };
 
-/** A service process that tells of its steps and can be made to stop at one of them: see stepped-service.mjs. */
+interface Armed {
+  /** Waits until every step holds somebody. @returns those that do not after that time */
+  missing(withinMs: number): Promise<string[]>;
+}
+
+/** A service process that tells of its steps and can be made to be held at some of them: see stepped-service.mjs. */
 export class SteppedProcess extends ServiceProcess {
   /** The steps that it has taken since `record`. */
   readonly steps: string[] = [];
@@ -32,16 +38,22 @@ export class SteppedProcess extends ServiceProcess {
     await this.tell({ record: true });
   }
 
-  /** @returns a promise that resolves when it has stopped at the step, or has ended without. */
-  async arm(step: string): Promise<{ readonly stopped: Promise<boolean> }> {
-    const stopped = new Promise<boolean>((resolve) => {
+  /** From now on each of these steps holds the first that comes to it, for good. */
+  async arm(steps: readonly string[]): Promise<Armed> {
+    const free = new Set(steps);
+    const allHeld = new Promise<void>((resolve) => {
       this.forked.on('message', (message: Told) => {
-        if ('at' in message && message.at === step) resolve(true);
+        if ('at' in message && free.delete(message.at) && free.size === 0) resolve();
       });
-      this.forked.once('exit', () => resolve(false));
+      this.forked.once('exit', resolve);
     });
-    await this.tell({ arm: step });
-    return { stopped };
+    await this.tell({ arm: steps });
+    return {
+      missing: async (withinMs) => {
+        await Promise.race([allHeld, pause(withinMs, null, { ref: false })]);
+        return [...free];
+      },
+    };
   }
 
   private async tell(message: object): Promise<void> {

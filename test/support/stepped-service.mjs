@@ -1,6 +1,6 @@
-// The built service, which can be made to stop dead at any step of a lease: before and after every append of a lease's
-// events and every call of a driver. Steps name themselves, so that a new one joins the matrix of kills by itself. It is
-// told over IPC what to do: { arm: step } to stop there, { record: true } to tell of each step.
+// The built service, in which any step of a lease can hold the one that comes to it: before and after every append of a
+// lease's events and every call of a driver. Steps name themselves, so that a new one joins the matrix of kills by itself.
+// It is told over IPC what to do: { arm: steps } to hold the first at each, { record: true } to tell of each step.
 import 'reflect-metadata';
 import { AppModule } from '../../dist/src/app.module.js';
 import { readConfig } from '../../dist/src/config/config.js';
@@ -10,18 +10,17 @@ import { DriverRegistry } from '../../dist/src/drivers/driver-registry.js';
 import { EventLog } from '../../dist/src/event-log/index.js';
 import { createHttpApp } from '../../dist/src/http/index.js';
 
-let armed = null;
+let armed = new Set();
 let recording = false;
 process.on('message', (message) => {
-  if ('arm' in message) armed = message.arm;
+  if ('arm' in message) armed = new Set(message.arm);
   if ('record' in message) recording = message.record;
   process.send({ told: true });
 });
 
 async function step(name) {
   if (recording) process.send({ step: name });
-  if (name !== armed) return;
-  armed = null;
+  if (!armed.delete(name)) return;
   process.send({ at: name });
   await new Promise(() => setInterval(() => undefined, 60_000));
 }
