@@ -137,7 +137,8 @@ describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %
         }
       })();
       try {
-        while (kills < 3) await Promise.all(Array.from({ length: WANTS }, async () => release(await acquire(environmentId))));
+        while (kills < 3)
+          await Promise.all(Array.from({ length: WANTS }, async () => release(await acquire(environmentId))));
       } finally {
         isOver = true;
         await killing;
