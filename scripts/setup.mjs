@@ -23,11 +23,13 @@ const LOCKFILE = at('package-lock.json');
 const INSTALL_STAMP = at('node_modules', '.leasehold-install');
 const BUILD_STAMP = at('dist', '.leasehold-build.json');
 const SETUP_LOCK = at('dist', '.leasehold-setup.lock');
+/** What is run: see scripts/bundle.mjs. */
+export const PROGRAMS = { main: at('dist', 'bundle', 'main.mjs'), cli: at('dist', 'bundle', 'cli.mjs') };
 /** Folders of which every source is compiled. */
 const COMPILED = ['src', 'migrations', 'bench'];
 const SOURCES = [
   ...COMPILED,
-  ...['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'],
+  ...['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'scripts/bundle.mjs'],
   // Of the tests, what the measurements use, which is not all of it.
   ...['test/support', 'test/drivers/ssh/host-under-test.ts'],
 ];
@@ -108,9 +110,11 @@ function build() {
   if (mustStartClean(before, state)) clean();
   say('building');
   const nest = at('node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
-  // What it prints goes to stderr: the standard output belongs to what is started after the set-up.
-  const { status } = spawnSync(process.execPath, [nest, 'build'], { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) fail('the build failed');
+  for (const step of [[nest, 'build'], [at('scripts', 'bundle.mjs')]]) {
+    // What it prints goes to stderr: the standard output belongs to what is started after the set-up.
+    const { status } = spawnSync(process.execPath, step, { cwd: root, stdio: ['ignore', 2, 2] });
+    if (status !== 0) fail('the build failed');
+  }
   // The state from before the build: what was edited meanwhile is built the next time.
   writeAtomically(BUILD_STAMP, state);
 }
@@ -140,7 +144,8 @@ function lacksOutputs(state) {
   const sources = Object.keys(JSON.parse(state).files).filter(
     (file) => /(?<!\.d)\.ts$/.test(file) && COMPILED.includes(file.split(sep)[0]),
   );
-  return sources.some((file) => !existsSync(at('dist', file.replace(/ts$/, 'js'))));
+  const outputs = sources.map((file) => at('dist', file.replace(/ts$/, 'js')));
+  return [...outputs, ...Object.values(PROGRAMS)].some((file) => !existsSync(file));
 }
 
 function clean() {

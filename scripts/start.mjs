@@ -1,5 +1,5 @@
-import { setUpOrExit } from './setup.mjs';
+import { PROGRAMS, setUpOrExit } from './setup.mjs';
 
 await setUpOrExit();
 // In this process: one process fewer, and signals reach the service itself.
-await import('../dist/src/main.js');
+await import(PROGRAMS.main);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { useSecret } from './secrets-used.js';
 
-const CLI = join(import.meta.dirname, '..', '..', 'dist', 'src', 'cli.js');
+const CLI = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'cli.mjs');
 
 /** Runs the built command line. @param settings environment variables of the service */
 export async function leasehold(

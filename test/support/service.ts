@@ -71,7 +71,7 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
   }
 }
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'src', 'main.js');
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'main.mjs');
 const READY_TIMEOUT_MS = 60_000;
 
 /** The built service as a process of its own. */

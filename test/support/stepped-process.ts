@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceProcess } from './service.js';
 
-const MAIN = join(import.meta.dirname, 'stepped-service.mjs');
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'stepped-service.mjs');
 
 type Told = { readonly step: string } | { readonly at: string } | { readonly told: true };
 
