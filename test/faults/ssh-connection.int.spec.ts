@@ -13,8 +13,8 @@ import { startSshd, type TestSshd } from '../support/sshd.js';
 
 /** Long enough for every step that works, and short enough to wait for in a test. */
 const BUDGET_MS = 2_000;
-const anyKey = utils.generateKeyPairSync('ed25519').private;
-const otherKey = utils.generateKeyPairSync('ed25519').public;
+const anyKey = utils.generateKeyPairSync('ecdsa', { bits: 256 }).private;
+const otherKey = utils.generateKeyPairSync('ecdsa', { bits: 256 }).public;
 
 let host: FaultHost | undefined;
 let sshd: TestSshd | undefined;

@@ -127,7 +127,9 @@ describe('a rebuild', () => {
 
   it('is one at a time, whichever process is asked, and can be cancelled', async () => {
     await fill(20, 100);
-    const [one, two] = [await open(slow(TALLIES, 20)), await open(slow(TALLIES, 20))];
+    // In many parts: what is asked meanwhile takes a few turns of this process, however slow it is.
+    const parts = { batchSize: 20 };
+    const [one, two] = [await open(slow(TALLIES, 20), parts), await open(slow(TALLIES, 20), parts)];
     const asked = await Promise.allSettled([one, two, one, two].map((process) => process.all.rebuild('tallies')));
     expect(asked.filter(({ status }) => status === 'fulfilled')).toEqual([{ status: 'fulfilled', value: 2 }]);
     expect(asked.filter(({ status }) => status === 'rejected')).toMatchObject(

@@ -42,7 +42,7 @@ test('a host that drops in the authentication has shown its key before', async (
   client?.on('error', () => undefined);
   await handshake;
   await closed;
-  expect(host?.knownHosts).toMatch(/^\[127\.0\.0\.1\]:\d+ ssh-ed25519 \S+$/);
+  expect(host?.knownHosts).toMatch(/^\[127\.0\.0\.1\]:\d+ ecdsa-sha2-nistp256 \S+$/);
 });
 
 test('a host that drops in a command has let the client in and answered half a line, with no exit status', async () => {
