@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
 import { Sealer } from '../src/audit/seals/sealer.js';
 import { SealKeys } from '../src/audit/seals/seal-keys.js';
+import { sealNext } from '../src/audit/seals/sealing.js';
 import { EventLog } from '../src/event-log/index.js';
 import { newId } from '../src/ids/new-id.js';
 import { GRANT, TERMS } from './million-events.js';
@@ -47,14 +48,17 @@ async function whileFollowed<T>(
   companies: readonly string[],
   work: () => Promise<T>,
 ): Promise<T> {
-  const sealer = new Sealer(app.get(EventLog), app.get(SealKeys), null, {
+  const log = app.get(EventLog);
+  // What was appended while nobody sealed is not this measurement's.
+  while (await sealNext(log.pool, app.get(SealKeys), () => new Date()));
+  const sealer = new Sealer(log, app.get(SealKeys), null, {
     everyMs: SEAL_EVERY_MS,
     warn: (message) => {
       throw new Error(message);
     },
   });
   const { hostname, port } = new URL(url);
-  const readers = fork(join(import.meta.dirname, 'feed-readers.js'), [hostname, port, ...companies], {
+  const readers = fork(join(import.meta.dirname, 'feed-readers.js'), [hostname, port, String(await log.read.head()), ...companies], {
     stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
   });
   sealer.start();

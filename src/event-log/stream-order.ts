@@ -9,7 +9,8 @@ export interface StreamOrderOptions {
   readonly types: readonly string[];
 }
 
-const PAGE = 2_000;
+/** Small enough for a socket's buffer, so that Postgres goes on while a page is looked at: of 2,000 it waited. */
+const PAGE = 500;
 
 /**
  * Events stream by stream, each stream's in their order, in pages; the next page is read while one is looked at. On a

@@ -120,7 +120,8 @@ describe('replacing the master key', () => {
     const child = spawn(process.execPath, [fixture, JSON.stringify(database.connection), NEW, OLD, NO_FOLDER]);
     try {
       const isStopped = async () =>
-        (await holder.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).rows.length > 0;
+        (await holder.query(`SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = ${STOP} AND NOT granted`))
+          .rows.length > 0;
       while (child.exitCode === null && !(await isStopped())) await new Promise((resolve) => setTimeout(resolve, 5));
       expect(child.exitCode).toBeNull();
     } finally {
