@@ -58,9 +58,13 @@ async function whileFollowed<T>(
     },
   });
   const { hostname, port } = new URL(url);
-  const readers = fork(join(import.meta.dirname, 'feed-readers.js'), [hostname, port, String(await log.read.head()), ...companies], {
-    stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
-  });
+  const readers = fork(
+    join(import.meta.dirname, 'feed-readers.js'),
+    [hostname, port, String(await log.read.head()), ...companies],
+    {
+      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
+    },
+  );
   sealer.start();
   try {
     while ((await seenBy(readers)).answered < companies.length) await pause(50);
