@@ -9,6 +9,8 @@ import type { Verification } from '../../src/audit/seals/verification.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { HAPPENED, openLog, type OpenLog } from '../support/event-log.js';
 
+/** Fewer than the service's: a chain of several, of few events. */
+const EVENTS_OF_A_SEAL = 1_024;
 const COMPANY = '0190a000-0000-7000-8000-000000000001';
 
 export function newKeys(): SealKeys {
@@ -71,7 +73,7 @@ export class SealedLog {
   }
 
   async sealAll(keys = this.keys): Promise<void> {
-    while (await sealNext(this.pool, keys, () => new Date()));
+    while (await sealNext(this.pool, keys, () => new Date(), EVENTS_OF_A_SEAL));
   }
 
   verify(options: Partial<VerifyLogOptions> = {}): Promise<Verification> {

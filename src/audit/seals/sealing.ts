@@ -5,8 +5,8 @@ import { insertSeal, lastSeal } from './seal-table.js';
 import { NO_SEAL_HASH, sealHash, type Seal } from './seal.js';
 import type { SealKeys } from './seal-keys.js';
 
-/** Events of one seal at the most. */
-export const SEAL_EVENTS = 1_024;
+/** Events of one seal at the most: each costs a commit, which the appends wait behind. */
+export const SEAL_EVENTS = 4_096;
 
 const SEALERS_LOCK = 5_021_774;
 
@@ -19,19 +19,20 @@ export class CannotSealError extends Error {
 }
 
 /**
- * Seals the next events, at most {@link SEAL_EVENTS}.
+ * Seals the next events.
  *
  * Who seals is settled by a lock that ends with the transaction, so that a process that was killed keeps nobody waiting;
  * and should two seal all the same, the second finds the number taken.
+ * @param most events of a seal; a test makes a chain of short ones
  * @returns null when nothing is left, or another process is at it
  * @throws CannotSealError
  */
-export async function sealNext(pool: Pool, keys: SealKeys, now: () => Date): Promise<Seal | null> {
+export async function sealNext(pool: Pool, keys: SealKeys, now: () => Date, most = SEAL_EVENTS): Promise<Seal | null> {
   const client = await pool.connect();
   let broken = false;
   try {
     await client.query(BEGIN);
-    const seal = (await isOnlySealer(client)) ? await sealUnderLock(client, keys, now) : null;
+    const seal = (await isOnlySealer(client)) ? await sealUnderLock(client, keys, now, most) : null;
     await client.query(seal ? 'COMMIT' : 'ROLLBACK');
     return seal;
   } catch (error) {
@@ -49,7 +50,7 @@ async function isOnlySealer(client: PoolClient): Promise<boolean> {
   return rows[0]?.got === true;
 }
 
-async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date): Promise<Seal | null> {
+async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date, most: number): Promise<Seal | null> {
   const last = await lastSeal(client);
   if (last && !keys.trusted.has(last.keyId)) {
     throw new CannotSealError(
@@ -58,7 +59,7 @@ async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date
     );
   }
   const fromPosition = (last?.toPosition ?? 0) + 1;
-  const upTo = fromPosition + SEAL_EVENTS - 1;
+  const upTo = fromPosition + most - 1;
   const { positions, leaves: all } = await readLeaves(client, fromPosition - 1, upTo);
   const gap = positions.findIndex((position, index) => position !== fromPosition + index);
   const count = gap < 0 ? positions.length : gap;
