@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 
 /*
  * A process of its own, so that what reading costs is not taken for the service's: `feed-readers <host> <port> <position>
- * <company> …` reads each company's feed after that position as bytes, and says on its standard output how many connections have had an answer and how many
- * bytes came, whenever a line is written to it.
+ * <company> …` reads each company's feed after that position as bytes, and says on its standard output how many connections
+ * have had an answer and how many bytes came, whenever a line is written to it.
  */
 const [host = '', port = '', position = '', ...companies] = process.argv.slice(2);
 let [answered, bytes] = [0, 0];

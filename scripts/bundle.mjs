@@ -1,11 +1,8 @@
-// The built programs, each in one file with most of its packages: Node takes a millisecond a file to load, and the
+// The built programs, in a few files with most of their packages: Node takes a millisecond a file to load, and the
 // service has 2,500 of them. tsc has compiled them; here they are only put together. Decision 0019.
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { build } from 'esbuild';
-import { root } from './setup.mjs';
-
-const at = (...path) => join(root, ...path);
+import { at } from './setup.mjs';
 
 /** What Nest would load if it were installed. */
 const NOT_INSTALLED = [

@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const at = (...path) => join(root, ...path);
+export const at = (...path) => join(root, ...path);
 const LOCKFILE = at('package-lock.json');
 const INSTALL_STAMP = at('node_modules', '.leasehold-install');
 const BUILD_STAMP = at('dist', '.leasehold-build.json');

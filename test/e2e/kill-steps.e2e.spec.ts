@@ -8,15 +8,7 @@ import { expectBundleReplayed, expectEveryLeaseExplained } from '../history/expe
 import { StepsUnderKill } from '../support/steps-under-kill.js';
 
 const SLOW = 300_000;
-const IS_SOAK = process.env['LEASEHOLD_SOAK'] === 'yes';
-
-/** `npm test` kills both over the queue that needs nothing besides, `npm run soak` over each. */
-const CASES: [string, ('worker' | 'api')[]][] = [
-  ['postgres', ['worker', 'api']],
-  ...(IS_SOAK ? ([['redis', ['worker', 'api']]] satisfies [string, ('worker' | 'api')[]][]) : []),
-];
-
-describe.each(CASES)('killed at every step, with the queue on %s', (backend, roles) => {
+describe.each(['postgres', 'redis'])('killed at every step, with the queue on %s', (backend) => {
   let service: StepsUnderKill;
   let sshd: TestSshd;
 
@@ -56,7 +48,7 @@ describe.each(CASES)('killed at every step, with the queue on %s', (backend, rol
     expect(types.indexOf('CleanupSucceeded')).toBeGreaterThan(types.indexOf('CleanupRequested'));
   }
 
-  test.each(roles)(
+  test.each(['worker', 'api'] as const)(
     'the %s: every lease ends as was asked, made once and gone',
     async (role) => {
       const companyId = randomUUID();

@@ -10,7 +10,7 @@ import { SseReader } from './sse-reader.js';
 const IS_SOAK = process.env['LEASEHOLD_SOAK'] === 'yes';
 const READERS = 50;
 const RECEIVERS = 20;
-const EVENTS = IS_SOAK ? 10_000 : 600;
+const EVENTS = IS_SOAK ? 10_000 : 1_500;
 const CALLERS = 8;
 const COMPANIES = [randomUUID(), randomUUID(), randomUUID()];
 const company = (n: number): string => COMPANIES[n % COMPANIES.length] ?? '';
