@@ -40,8 +40,6 @@ export class StepsUnderKill {
       DATABASE_URL: connectionUrl(database.connection),
       LEASEHOLD_DATA_DIR: dataDir,
       LEASEHOLD_WORKER_LOCK_MS: LOCK_MS,
-      // One that is held at a step is not to keep the others from theirs.
-      LEASEHOLD_WORKER_CONCURRENCY: '64',
       LEASEHOLD_PROVISIONING_RETRY_MS: '[100, 500, 1000]',
       LEASEHOLD_CLEANUP_RETRY_MS: '[100, 500, 1000]',
       ...(redis && { REDIS_URL: redis.url }),
