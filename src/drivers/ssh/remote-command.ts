@@ -173,7 +173,11 @@ function ended(channel: ClientChannel, signal: AbortSignal): Promise<RemoteExit>
     const hush = (): void => {
       if (exit.code === null && exit.signal === null) return;
       clearTimeout(quiet);
-      quiet = setTimeout(() => channel.destroy(), QUIET_MS);
+      quiet = setTimeout(() => {
+        // Nothing comes while whoever takes the output is behind: that is no quiet of the host's.
+        if (channel.isPaused() || channel.stderr.isPaused()) hush();
+        else channel.destroy();
+      }, QUIET_MS);
     };
     const onAbort = (): void => {
       channel.destroy();

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { PassThrough, Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -11,6 +12,8 @@ import { startSshd, type TestSshd } from '../../support/sshd.js';
 
 const run = promisify(execFile);
 const NEVER = new AbortController().signal;
+/** Bytes that ssh2 lets a host send before they are read, and that it keeps of what has come. */
+const SENT_AHEAD = 2 * 1024 * 1024;
 const BUDGETS = { readinessMs: 10_000, executionMs: 60_000, transportMs: 5_000 };
 
 let sshd: TestSshd;
@@ -181,10 +184,30 @@ describe('a host over SSH', () => {
     }, 20);
     await execute(lease, { command: 'head', args: ['-c', '200000000', '/dev/zero'], stdout, timeoutMs: 60_000 });
     clearInterval(watch);
+    // It has been handed all; what was last may not be through it yet.
+    await finished(stdout.end());
     expect(taken).toBe(200_000_000);
     expect(most).toBeLessThan(64 * 1024 * 1024);
     await driver.release(lease);
-  }, 90_000);
+  });
+
+  test('loses nothing of the output to a taker that stalls for long after the command has ended', async () => {
+    const lease = await acquire();
+    // More than is sent ahead, by less than a pipe holds: so the command ends while its last output is still on the host.
+    const bytes = 2 * SENT_AHEAD + 60_000;
+    let taken = 0;
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        const isFirst = taken === 0;
+        taken += chunk.length;
+        setTimeout(done, isFirst ? 1_500 : 0);
+      },
+    });
+    await execute(lease, { command: 'head', args: ['-c', String(bytes), '/dev/zero'], stdout });
+    await finished(stdout.end());
+    expect(taken).toBe(bytes);
+    await driver.release(lease);
+  });
 
   test('is probed without leaving anything, and a failed probe is an answer', async () => {
     const { config, companyId } = request();
