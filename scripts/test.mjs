@@ -10,9 +10,7 @@ await runNode([join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...process.
   cwd: root,
   env: {
     ...process.env,
-    // By environment, so that Jest's workers get it too.
-    NODE_OPTIONS: [process.env.NODE_OPTIONS, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
-      .filter(Boolean)
-      .join(' '),
+    // By environment, so that Jest's workers get it too: they require a module that is none of CommonJS.
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, '--disable-warning=ExperimentalWarning'].filter(Boolean).join(' '),
   },
 });

@@ -176,4 +176,4 @@ test('every command prints what docs/cli.md shows', async () => {
   expect(all.filter((name) => !shown.some(({ words }) => words.startsWith(name)))).toEqual([]);
   if (WRITES) await writeFile(DOCS, page());
   expect(page()).toBe(await readFile(DOCS, 'utf8'));
-}, 240_000);
+});

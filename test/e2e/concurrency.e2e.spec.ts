@@ -25,12 +25,12 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
     const services = await Promise.all(Array.from({ length: processes }, () => home.start(settings)));
     apis = services.map(({ api }) => api);
     witness = await Witness.of(database.connection);
-  }, 60_000);
+  });
   afterAll(async () => {
     await witness?.close();
     await home?.close();
     await database?.drop();
-  }, 60_000);
+  });
 
   const caller = (index: number): Api => apis[index % apis.length] as Api;
 
@@ -173,7 +173,6 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
       }
       expect(acquired).toBeGreaterThan(0);
     },
-    60_000,
   );
 
   test('of two changes that were meant for one version, one is made and the other is told of the conflict', async () => {

@@ -87,7 +87,7 @@ test('whatever is sent to any route of the document, it is done or refused, and 
   expect(refused.length).toBeGreaterThan(routes.length);
   expect(done.size).toBeGreaterThan(routes.length / 3);
   expect(service.logged.filter((line) => !line.endsWith(' Subscriptions'))).toEqual([]);
-}, 120_000);
+});
 
 function send({ method }: Route, { path, headers, body }: MadeUp, requestId: string): Promise<Response> {
   return fetch(service.api.url + path, {

@@ -14,7 +14,8 @@ import { Load, sendCommand, type SentCommand } from './commands-under-load.js';
 
 const KILLS = 20;
 const CALLERS = 8;
-const LONGEST_LOAD_MS = 500;
+/** A service is killed within the time in which it starts, by this: a slow machine gets as much done as a fast one. */
+const LONGEST_LOAD_OF_START = 1 / 3;
 const COMPANIES = [randomUUID(), randomUUID(), randomUUID()];
 
 const COMPLETE = ['active', 'released', 'expired', 'failed', 'retained'];
@@ -28,18 +29,18 @@ describe('a service that is killed under load, twenty times in a row', () => {
   afterAll(async () => {
     await witness?.close();
     await home?.close();
-  }, 60_000);
+  });
 
   test('keeps every acknowledged command, no lease is half made or without an explanation, and the read models are the fold of the log', async () => {
-    let service = await home.start();
+    let [service, startMs] = await timedStart(home);
     const postmaster = await home.postmaster();
     const seen = (witness = await Witness.of(await home.connection()));
     const held = new Map<string, LeaseJson>();
     const totals = { acknowledged: 0, interrupted: 0, killsThatInterrupted: 0 };
 
     for (let kill = 1; kill <= KILLS; kill += 1) {
-      const { commands, refusals } = await killedUnderLoad(service);
-      service = await home.start();
+      const { commands, refusals } = await killedUnderLoad(service, startMs * LONGEST_LOAD_OF_START);
+      [service, startMs] = await timedStart(home);
       expect(service.output).toContain('joined the running embedded Postgres');
       expect(await home.postmaster()).toBe(postmaster);
 
@@ -76,12 +77,17 @@ describe('a service that is killed under load, twenty times in a row', () => {
     expect(totals.killsThatInterrupted).toBeGreaterThan(KILLS / 2);
     expect(await service.interrupt()).toBe(0);
     expect(await home.postmaster()).toBeNull();
-  }, 240_000);
+  });
 });
 
-async function killedUnderLoad(service: ServiceProcess): Promise<Load> {
+async function timedStart(home: ServiceHome): Promise<[ServiceProcess, number]> {
+  const began = performance.now();
+  return [await home.start(), performance.now() - began];
+}
+
+async function killedUnderLoad(service: ServiceProcess, longestMs: number): Promise<Load> {
   const load = new Load(service.api, COMPANIES, CALLERS);
-  await sleep(20 + Math.random() * LONGEST_LOAD_MS);
+  await sleep(20 + Math.random() * longestMs);
   await service.kill();
   await load.stop();
   return load;

@@ -64,5 +64,5 @@ describe.each(['postgres', 'redis'])('after leases over SSH, with the queue on %
       await Promise.all([sshd.stop(), stranger.stop()]);
       await database.drop();
     }
-  }, 120_000);
+  });
 });

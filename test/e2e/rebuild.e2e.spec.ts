@@ -24,12 +24,12 @@ describe('rebuilding the read models under load', () => {
     [home, database] = await Promise.all([ServiceHome.make(), createTestDatabase()]);
     service = await home.start({ DATABASE_URL: connectionUrl(database.connection) });
     witness = await Witness.of(database.connection);
-  }, 60_000);
+  });
   afterAll(async () => {
     await witness?.close();
     await home?.close();
     await database?.drop();
-  }, 60_000);
+  });
 
   test('no request fails, nobody reads what is older than his own write, and the new tables are the fold', async () => {
     const { api } = service;
@@ -67,7 +67,7 @@ describe('rebuilding the read models under load', () => {
     expect(await api.expect(200, 'DELETE', '/api/projections/environments/old')).toMatchObject({ dropped: [1] });
     expect(await readModelTables()).toEqual(['environments_g2', 'leases_g3']);
     await witness.expectTablesToBeTheFold(events);
-  }, 120_000);
+  });
 
   async function readModelTables(): Promise<string[]> {
     const rows = await witness.query<{ name: string }>(

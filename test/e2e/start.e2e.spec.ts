@@ -31,7 +31,7 @@ describe('starting and stopping the service', () => {
     const second = await home.start();
     expect(await second.api.lease(lease.id)).toStrictEqual(lease);
     expect(await second.interrupt()).toBe(0);
-  }, 60_000);
+  });
 
   test('SIGTERM stops it as Ctrl-C does, in the middle of its work', async () => {
     const service = await home.start();
@@ -42,7 +42,7 @@ describe('starting and stopping the service', () => {
     await underWay;
     expect(await home.postmaster()).toBeNull();
     expect(isRunning(postmaster ?? 0)).toBe(false);
-  }, 60_000);
+  });
 
   test('a second one on the same port says that it is taken, and leaves the first one working', async () => {
     const first = await home.start();
@@ -53,7 +53,7 @@ describe('starting and stopping the service', () => {
     expect(second.output).not.toMatch(/\n\s+at /);
     await first.api.acquire(randomUUID());
     expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
-  }, 60_000);
+  });
 
   test('a port that something else has is told of too, and the Postgres that was started for it is stopped', async () => {
     const other = createServer();
@@ -67,7 +67,7 @@ describe('starting and stopping the service', () => {
     } finally {
       await new Promise((done) => other.close(done));
     }
-  }, 60_000);
+  });
 
   test('a second one on another port joins the database of the first, which stays when either ends', async () => {
     const companyId = randomUUID();
@@ -84,7 +84,7 @@ describe('starting and stopping the service', () => {
     expect((await second.api.release(lease.id)).lease.status).toBe('released');
     expect(await second.interrupt()).toBe(0);
     expect(isRunning(postmaster ?? 0)).toBe(false);
-  }, 60_000);
+  });
 
   test('two that are started at once on an empty folder share one database', async () => {
     const empty = await ServiceHome.make();
@@ -95,7 +95,7 @@ describe('starting and stopping the service', () => {
     } finally {
       await empty.close();
     }
-  }, 60_000);
+  });
 
   test('DATABASE_URL is used when it is set, and nothing is made in the data folder', async () => {
     const database = await createTestDatabase();
@@ -113,7 +113,7 @@ describe('starting and stopping the service', () => {
       await home.endAll();
       await database.drop();
     }
-  }, 60_000);
+  });
 
   test('a bad PORT is told of, and nothing is started', async () => {
     const service = home.spawn({ PORT: '65536' });
@@ -122,14 +122,14 @@ describe('starting and stopping the service', () => {
     expect(service.output).toContain('PORT is "65536": it must be a number from 0 (any free port) to 65535.');
     expect(service.output).not.toMatch(/\n\s+at /);
     expect(await home.postmaster()).toBeNull();
-  }, 60_000);
+  });
 
   test('a DATABASE_URL that nobody answers at is told of without its password, and it exits', async () => {
     const service = home.spawn({ DATABASE_URL: 'postgresql://nobody:secret@127.0.0.1:1/none' });
     expect(await service.exited()).toBe(1);
     expect(service.output).toContain('127.0.0.1:1');
     expect(service.output).not.toContain('secret');
-  }, 60_000);
+  });
 });
 
 describe('settings', () => {

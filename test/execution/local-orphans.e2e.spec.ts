@@ -34,4 +34,4 @@ test('what runs on this machine ends with the service that was killed, its child
     await home.close();
     await database.drop();
   }
-}, 60_000);
+});

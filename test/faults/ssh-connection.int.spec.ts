@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { utils } from 'ssh2';
+import ssh2 from 'ssh2';
 import { runScript } from '../../src/drivers/ssh/remote-command.js';
 import { ACQUIRE } from '../../src/drivers/ssh/remote-scripts.js';
 import type { SshConnection, SshEndpoint } from '../../src/drivers/ssh/ssh-connection.js';
@@ -13,8 +13,8 @@ import { startSshd, type TestSshd } from '../support/sshd.js';
 
 /** Long enough for every step that works, and short enough to wait for in a test. */
 const BUDGET_MS = 2_000;
-const anyKey = utils.generateKeyPairSync('ecdsa', { bits: 256 }).private;
-const otherKey = utils.generateKeyPairSync('ecdsa', { bits: 256 }).public;
+const anyKey = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).private;
+const otherKey = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 }).public;
 
 let host: FaultHost | undefined;
 let sshd: TestSshd | undefined;

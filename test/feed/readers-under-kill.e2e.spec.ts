@@ -29,7 +29,7 @@ afterAll(async () => {
   for (const receiver of receivers) receiver.close();
   await witness?.close();
   await home?.close();
-}, 60_000);
+});
 
 test(
   `${READERS} readers and ${RECEIVERS} receivers who drop and come back, of a service that is killed twice, each get every event that they may see, in order`,

@@ -192,7 +192,7 @@ beforeAll(async () => {
   linter.stdin.end(JSON.stringify(snippets));
   const answers = JSON.parse(await text(linter.stdout)) as string[][];
   found = new Map(snippets.map((snippet, index) => [snippet, answers[index]!]));
-}, 120_000);
+});
 
 const named = <S extends Snippet>(snippet: S) => ({ ...snippet, line: snippet.code.split('\n')[0], snippet });
 

@@ -32,7 +32,7 @@ describe('a plugin that is dropped in a folder', () => {
     home = await ServiceHome.make();
     service = await home.start({ LEASEHOLD_PLUGINS: join(folder, 'plugin') });
     api = service.api;
-  }, 60_000);
+  });
   afterAll(async () => {
     await home?.close();
     await rm(folder, { recursive: true });
@@ -109,7 +109,6 @@ describe('a plugin that is dropped in a folder', () => {
       while ((await api.lease(next.id)).cleanupStatus !== 'success') await new Promise((go) => setTimeout(go, 20));
       expect(await readdir(root)).toEqual([]);
     },
-    60_000,
   );
 
   test('leaves no worker when the service ends or is killed, and its key nowhere', async () => {

@@ -92,7 +92,7 @@ describe('a worker that does not answer', () => {
     expect(found).toMatchObject({ ok: false, details: { reasonCode: 'budget_exceeded' } });
     // What is asked before its end is noticed is lost with it.
     while (!(await probe({})).ok);
-  }, 60_000);
+  });
 
   test('in time: what it has made is found by its effect', async () => {
     const given = new AbortController();
@@ -137,7 +137,7 @@ describe('a worker that writes rubbish', () => {
   test('in a line without end, is ended', async () => {
     const found = await probe({ wrong: { environmentProbe: 'endlessLine' } });
     expect(found).toMatchObject({ ok: false, details: { reasonCode: 'connection_lost' } });
-  }, 60_000);
+  });
 });
 
 test('a worker that asks for what this host does not serve is told that there is no such method', async () => {

@@ -135,4 +135,4 @@ test('every recorded history is read as the release that wrote it read it', asyn
     expect(Object.keys(now.states)).toEqual(Object.keys(states));
     expect(now.secrets).toEqual(secrets);
   }
-}, 120_000);
+});

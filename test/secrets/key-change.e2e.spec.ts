@@ -65,7 +65,7 @@ describe('a service whose key file others can read', () => {
     await chmod(file, 0o600);
     const again = await home.start();
     expect(await again.interrupt()).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a service whose master key changes', () => {
@@ -98,5 +98,5 @@ describe('a service whose master key changes', () => {
     expect(secret.filter((text) => output.includes(text))).toEqual([]);
     expect(await filesWith(['Deploy key'])).not.toEqual([]);
     expect(await filesWith(secret)).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { type Connection, Server, utils } from 'ssh2';
+import ssh2, { type Connection } from 'ssh2';
 
 /** What a host does that sshd cannot be made to do. */
 export type Fault =
@@ -31,7 +31,7 @@ export async function startFaultHost(fault: Fault): Promise<FaultHost> {
   let everyoneGone = (): void => undefined;
   const abandoned = new Promise<void>((resolve) => (everyoneGone = resolve));
   // Of Ed25519 keys, ssh2 makes one in 256 that it cannot read itself: it drops a first byte that is zero.
-  const keys = utils.generateKeyPairSync('ecdsa', { bits: 256 });
+  const keys = ssh2.utils.generateKeyPairSync('ecdsa', { bits: 256 });
   const server = createServer((socket) => {
     sockets.add(socket);
     // A client that gives up may reset the connection: that is what is tested, not a failure of the host.
@@ -91,6 +91,6 @@ function talk(
     });
   };
   // ssh2's server takes a connection from elsewhere too; it listens nowhere itself.
-  const server = new Server({ hostKeys: [hostKey] }, accept);
+  const server = new ssh2.Server({ hostKeys: [hostKey] }, accept);
   server.injectSocket(socket);
 }

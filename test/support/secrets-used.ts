@@ -1,9 +1,12 @@
+import { expect } from '@jest/globals';
 import { scanForSecrets, type Places } from './scan-for-secrets.js';
 
 /** Every private key and token that the tests of a file have used, by a name that may be shown. */
 const used = new Map<string, string>();
+let usedBy: string | undefined;
 
 export function useSecret(kind: string, value: string): void {
+  forgetOtherFiles();
   if (![...used.values()].includes(value)) used.set(`${kind} ${used.size + 1}`, value);
 }
 
@@ -12,10 +15,18 @@ export function useSecret(kind: string, value: string): void {
  * @throws Error that says which secret was found where
  */
 export async function expectNoSecrets(places: Partial<Places>): Promise<void> {
+  forgetOtherFiles();
   if (used.size === 0) return;
   const finds = await scanForSecrets(Object.fromEntries(used), {
     ...{ connection: null, dataDir: null, redis: null, logs: {} },
     ...places,
   });
   if (finds.length > 0) throw new Error(`Secrets were left behind: ${JSON.stringify(finds.slice(0, 10), null, 2)}`);
+}
+
+/** The files that a worker runs share this module, but no service. */
+function forgetOtherFiles(): void {
+  const { testPath } = expect.getState();
+  if (testPath !== usedBy) used.clear();
+  usedBy = testPath;
 }

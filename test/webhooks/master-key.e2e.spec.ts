@@ -18,7 +18,7 @@ afterEach(async () => {
   await witness?.close();
   await home?.close();
   await database?.drop();
-}, 60_000);
+});
 
 test('a secret is sealed anew by a new master key, and goes on signing', async () => {
   const [older, newer] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
@@ -46,4 +46,4 @@ test('a secret is sealed anew by a new master key, and goes on signing', async (
   await alone.api.acquire(companyId);
   await receiver.until(() => receiver.taken.length > 0);
   expect(verify(receiver.taken[0]!, secret)).toEqual(receiver.taken[0]!.event);
-}, 90_000);
+});

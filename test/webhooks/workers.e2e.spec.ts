@@ -28,7 +28,7 @@ afterEach(async () => {
   await witness?.close();
   await home?.close();
   await database?.drop();
-}, 60_000);
+});
 
 /** Positions of what the company's webhook is to get. */
 async function expected(companyId: string, after: number): Promise<number[]> {
@@ -76,7 +76,7 @@ test('two workers share the deliveries; what one of them had under way when it i
   expect([...receiver.firstTaken].sort((a, b) => a - b)).toEqual(wanted);
   expectOrderPerStream(receiver.taken);
   await hooks.until(id, ({ deliveries: { pending, lag } }) => pending === 0 && lag === 0);
-}, 120_000);
+});
 
 test('a service that stops ends at once, whatever its receivers do, and counts no failure for what it has cut off', async () => {
   const service = await home.start(settings('all'));
@@ -97,4 +97,4 @@ test('a service that stops ends at once, whatever its receivers do, and counts n
   await receiver.until(() => receiver.firstTaken.length >= wanted.length);
   const { deliveries } = await new Hooks(next.api, companyId).get(id);
   expect(deliveries).toMatchObject({ consecutiveFailures: 0, lastFailure: null });
-}, 90_000);
+});

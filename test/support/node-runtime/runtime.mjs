@@ -1,0 +1,38 @@
+// How Jest loads test files: by Node itself and not in a sandbox of a file each. Decision 0020.
+import { createRequire, register } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import JestRuntime from 'jest-runtime';
+
+const require = createRequire(import.meta.url);
+/** Who hear what happens to the tests of a file: jest-circus adds to them for each file and never takes one away. */
+const EVENT_HANDLERS = Symbol.for('EVENT_HANDLERS');
+
+register('./hooks.mjs', import.meta.url);
+process.setSourceMapsEnabled(true);
+
+let files = 0;
+
+export default class NodeRuntime extends JestRuntime {
+  /** Of jest-circus, which holds the tests of one file: it is loaded anew for each. */
+  requireInternalModule(path) {
+    delete globalThis[EVENT_HANDLERS];
+    delete require.cache[path];
+    return require(path);
+  }
+
+  setGlobalsForRuntime(globals) {
+    globalThis[Symbol.for('leasehold.jest-globals')] = globals;
+  }
+
+  unstable_shouldLoadAsEsm() {
+    return true;
+  }
+
+  /** The query is for what must be of this test file alone: see hooks.mjs. */
+  async unstable_importModule(path) {
+    // Jest's own would look for the maps where no file is; Node knows them.
+    delete Error.prepareStackTrace;
+    files += 1;
+    return await import(`${pathToFileURL(path).href}?test-file=${files}`);
+  }
+}
