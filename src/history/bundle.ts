@@ -102,15 +102,18 @@ export function effectsOf(events: readonly RecordedEvent[]): Bundle['effects'] {
   return effects;
 }
 
-/** An event as a bundle has it. */
-export function portable(event: RecordedEvent, seesConfig: boolean): RecordedEvent {
-  const data = { ...(event.data as Record<string, unknown>) };
-  const { grant } = data as { grant?: Record<string, unknown> | null };
-  if ('teardown' in data) data['teardown'] = {};
-  if (grant && 'teardown' in grant) data['grant'] = { ...grant, teardown: {} };
-  if (!seesConfig && event.type.startsWith('Environment')) {
-    if ('config' in data) data['config'] = {};
-    if ('metadata' in data) data['metadata'] = null;
-  }
-  return { ...event, data };
+/** What an event says, without what only drivers need and what its reader may not see: itself where there is none of it. */
+export function portableData({ type, data }: RecordedEvent, seesConfig: boolean): unknown {
+  const said = data as { grant?: Record<string, unknown> | null };
+  const hasTeardown = 'teardown' in said;
+  const grantsTeardown = said.grant ? 'teardown' in said.grant : false;
+  const hidesConfig = !seesConfig && type.startsWith('Environment');
+  if (!hasTeardown && !grantsTeardown && !hidesConfig) return said;
+  return {
+    ...said,
+    ...(hasTeardown && { teardown: {} }),
+    ...(grantsTeardown && { grant: { ...said.grant, teardown: {} } }),
+    ...(hidesConfig && 'config' in said && { config: {} }),
+    ...(hidesConfig && 'metadata' in said && { metadata: null }),
+  };
 }

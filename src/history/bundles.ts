@@ -3,7 +3,7 @@ import { EventLog, type RecordedEvent } from '../event-log/index.js';
 import { environmentStream } from '../environments/events.js';
 import { leaseStream } from '../leases/events.js';
 import { leaseJson } from '../leases/lease-json.js';
-import { effectsOf, portable, type Bundle } from './bundle.js';
+import { effectsOf, portableData, type Bundle } from './bundle.js';
 import { Histories } from './histories.js';
 import { environmentSubject } from './subjects.js';
 import { stepsOf } from './timeline.js';
@@ -26,7 +26,7 @@ export class Bundles {
     const { lease, events } = await this.histories.lease(leaseId, position);
     const others = [environmentStream(lease.terms.environmentId), ...relatedTo(events).map(leaseStream)];
     const ofOthers = await Promise.all(others.map((stream) => this.histories.events(stream, position)));
-    const all = [...events, ...ofOthers.flat()].map((event) => portable(event, seesConfig));
+    const all = [...events, ...ofOthers.flat()].map((event) => ({ ...event, data: portableData(event, seesConfig) }));
     all.sort((one, other) => one.position - other.position);
     const ofEnvironment = all.filter(({ stream }) => stream === others[0]);
     const environment = stepsOf(
