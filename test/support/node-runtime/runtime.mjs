@@ -9,6 +9,8 @@ const EVENT_HANDLERS = Symbol.for('EVENT_HANDLERS');
 
 register('./hooks.mjs', import.meta.url);
 process.setSourceMapsEnabled(true);
+// A worker whose Jest was killed would go on, and with it all that its tests have started.
+process.once('disconnect', () => process.exit(1));
 
 let files = 0;
 
