@@ -10,6 +10,6 @@ export default {
   reporters: ['default', '<rootDir>/test/support/no-skips-reporter.mjs'],
   // More than the two cores of CI: tests of kills and timers wait for most of their time.
   maxWorkers: 3,
-  // For what hangs. What a quiet machine does in two seconds takes twenty times that beside others on two busy cores.
-  testTimeout: 300_000,
+  // For what hangs. What a quiet machine does in a minute takes ten times that beside others on two busy cores.
+  testTimeout: 600_000,
 };

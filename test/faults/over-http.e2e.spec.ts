@@ -10,25 +10,39 @@ import { serve, type Service } from '../support/service.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 
 const SETTINGS = {
-  LEASEHOLD_READINESS_BUDGET_MS: '8000',
+  LEASEHOLD_READINESS_BUDGET_MS: '3000',
   LEASEHOLD_TRANSPORT_BUDGET_MS: '1000',
   LEASEHOLD_PROVISIONING_RETRY_MS: '[20]',
   LEASEHOLD_CLEANUP_RETRY_MS: '[20]',
   LEASEHOLD_RUNTIME_API_CANDIDATES: '["http://127.0.0.1:9"]',
 };
 
-let service: Service;
-let queue: EffectQueue;
+/** A service, and the queue of what it has yet to do. */
+interface Served {
+  readonly service: Service;
+  readonly queue: EffectQueue;
+}
+
+async function serveWith(settings: Record<string, string>): Promise<Served> {
+  const service = await serve({ ...SETTINGS, ...settings });
+  return { service, queue: new EffectQueue(service.connection, readConfig({}), () => undefined) };
+}
+
+let hasty: Served;
+/** For what does not end by its budget, on a machine however slow. */
+let patient: Served;
 let known: TestSshd;
 beforeAll(async () => {
-  service = await serve(SETTINGS);
-  queue = new EffectQueue(service.connection, readConfig({}), () => undefined);
+  hasty = await serveWith({});
+  patient = await serveWith({ LEASEHOLD_READINESS_BUDGET_MS: '120000', LEASEHOLD_TRANSPORT_BUDGET_MS: '60000' });
   known = await startSshd();
 });
 afterAll(async () => {
   await known?.stop();
-  await queue?.close();
-  await service?.close();
+  for (const served of [hasty, patient]) {
+    await served?.queue.close();
+    await served?.service.close();
+  }
 });
 
 const toStop: (() => Promise<void>)[] = [];
@@ -41,8 +55,7 @@ const configOf = ({ host, port, username, workspace, privateKey, knownHosts }: T
 };
 
 /** Tries to lease such a host. @returns how that ended, once nothing is left to be done about it */
-async function outcome(config: object): Promise<string> {
-  const { api } = service;
+async function outcome({ service: { api }, queue }: Served, config: object): Promise<string> {
   const companyId = randomUUID();
   const { id: environmentId } = await api.createEnvironment(companyId, { name: 'Host', driver: 'ssh', config });
   const path = `/api/companies/${companyId}/leases`;
@@ -79,7 +92,7 @@ describe('over HTTP, a lease of a host', () => {
     const host: FaultHost = await startFaultHost(fault);
     toStop.push(() => host.stop());
     const { port, knownHosts } = host;
-    expect(await outcome({ ...configOf(known), host: host.host, port, knownHosts })).toBe(expected);
+    expect(await outcome(hasty, { ...configOf(known), host: host.host, port, knownHosts })).toBe(expected);
     await host.abandoned();
   });
 
@@ -88,9 +101,9 @@ describe('over HTTP, a lease of a host', () => {
     toStop.push(() => stranger.stop());
     const { knownHosts } = stranger;
     const wrongHost = knownHosts.replace(`:${stranger.port} `, `:${known.port} `);
-    expect(await outcome({ ...configOf(known), knownHosts: wrongHost })).toBe('host_key_mismatch, cleanup null');
+    expect(await outcome(hasty, { ...configOf(known), knownHosts: wrongHost })).toBe('host_key_mismatch, cleanup null');
     const { privateKey } = stranger;
-    expect(await outcome({ ...configOf(known), privateKey })).toBe('authentication_failed, cleanup null');
+    expect(await outcome(hasty, { ...configOf(known), privateKey })).toBe('authentication_failed, cleanup null');
   });
 
   test.each<[string, () => Promise<PoorMachine>, string]>([
@@ -104,7 +117,7 @@ describe('over HTTP, a lease of a host', () => {
     const sshd = await startSshd({ config: machine.config });
     toStop.unshift(() => sshd.stop());
     const config = { ...configOf(sshd), remoteWorkspacePath: machine.workspace };
-    expect(await outcome(config)).toContain(`${reasonCode}, cleanup`);
+    expect(await outcome(patient, config)).toContain(`${reasonCode}, cleanup`);
     const left = await readdir(machine.workspace, { recursive: true });
     expect(left.filter((name) => !/^\.leasehold(\/(leases|ended)(\/[^/]+)?|\/\.gitignore)?$/.test(name))).toEqual([]);
   });

@@ -93,7 +93,8 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
         for (const pid of serving) killed(pid);
         await once(server, 'exit');
       }
-      await rm(folder, { recursive: true, force: true });
+      // What was left to run on the host by itself may still be writing there.
+      await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }
