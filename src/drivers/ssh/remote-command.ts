@@ -89,6 +89,8 @@ export async function runCommand(
   const refused = await Promise.race([answer, exit.then(() => answer)]);
   const failure = failureIn(refused?.line ?? '');
   if (failure) {
+    // Of a stream that nobody reads any more, no quiet would ever be noticed.
+    channel.stderr.resume();
     channel.end();
     throw new DriverError('permanent', failure.reasonCode, failure.text, false);
   }
@@ -171,7 +173,7 @@ function ended(channel: ClientChannel, signal: AbortSignal): Promise<RemoteExit>
     let exit: RemoteExit = { code: null, signal: null };
     let quiet: NodeJS.Timeout | undefined;
     const hush = (): void => {
-      if (exit.code === null && exit.signal === null) return;
+      if (signal.aborted || (exit.code === null && exit.signal === null)) return;
       clearTimeout(quiet);
       quiet = setTimeout(() => {
         // Nothing comes while whoever takes the output is behind: that is no quiet of the host's.
@@ -180,6 +182,7 @@ function ended(channel: ClientChannel, signal: AbortSignal): Promise<RemoteExit>
       }, QUIET_MS);
     };
     const onAbort = (): void => {
+      clearTimeout(quiet);
       channel.destroy();
       reject(signal.reason as Error);
     };
