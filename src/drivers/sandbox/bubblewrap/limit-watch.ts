@@ -26,6 +26,8 @@ export class LimitWatch {
   private watching = false;
   /** The least disk that was ever in use here, and what was free on it then. Null until it was looked at. */
   private least: { readonly used: number; readonly free: number } | null = null;
+  /** What was in use when what runs began, and what was free. It is no fault of its; it may be about to remove it. */
+  private before = { used: 0, free: 0 };
 
   /**
    * @param files the sandbox's folder on disk
@@ -41,7 +43,7 @@ export class LimitWatch {
   start(): void {
     this.watching = true;
     this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
-    this.after(this.least === null ? 0 : DISK_EVERY_MS, () => this.lookAtDisk());
+    this.after(0, () => this.lookBefore());
   }
 
   stop(): void {
@@ -74,22 +76,37 @@ export class LimitWatch {
     else this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
   }
 
-  /** What was there before the command began is no fault of its; it may be about to remove it. */
+  /** Measuring costs a process; a short command after which the disk is as free as before it goes without. */
+  private async lookBefore(): Promise<void> {
+    const free = await this.freeBytes();
+    if (this.least === null || Math.abs(free - this.before.free) > MIB) this.before = await this.measure(free);
+    this.after(DISK_EVERY_MS, () => this.lookAtDisk());
+  }
+
   private async lookAtDisk(): Promise<void> {
     const startedAt = performance.now();
-    const { bavail, bsize } = await statfs(this.files);
-    const free = bavail * bsize;
-    const measured = await diskBytes(this.files);
-    // A folder that is closed to its own owner can be measured by root only; to others, what is gone from the disk tells.
-    const hidden = measured.whole || this.least === null ? 0 : this.least.used + this.least.free - free;
-    const used = Math.max(measured.bytes, hidden);
-    if (this.least === null || used < this.least.used) this.least = { used, free };
-    if (used > this.limits.diskMb * MIB && used > this.least.used) {
+    const now = await this.measure(await this.freeBytes());
+    if (now.used > this.limits.diskMb * MIB && now.used > this.before.used) {
       this.exceeded('diskMb');
       return;
     }
+    if (now.used < this.before.used) this.before = now;
     const took = performance.now() - startedAt;
     this.after(Math.max(DISK_EVERY_MS, took / DISK_SHARE), () => this.lookAtDisk());
+  }
+
+  private async measure(free: number): Promise<{ used: number; free: number }> {
+    const measured = await diskBytes(this.files);
+    // A folder that is closed to its own owner can be measured by root only; to others, what is gone from the disk tells.
+    const hidden = measured.whole || this.least === null ? 0 : this.least.used + this.least.free - free;
+    const now = { used: Math.max(measured.bytes, hidden), free };
+    if (this.least === null || now.used < this.least.used) this.least = now;
+    return now;
+  }
+
+  private async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.files);
+    return bavail * bsize;
   }
 
   /** Of all its processes, by the sandbox's own /proc, which has no others; and of the files it keeps in memory. */
