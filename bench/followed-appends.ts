@@ -9,11 +9,12 @@ import { sealNext } from '../src/audit/seals/sealing.js';
 import { EventLog } from '../src/event-log/index.js';
 import { newId } from '../src/ids/new-id.js';
 import { GRANT, TERMS } from './million-events.js';
+import { Projections } from '../src/projections/index.js';
 import { measure, medianMeasurement, medianOfRatios, type Contender, type Measurement } from './measure.js';
 import type { Check, Row } from './report.js';
 
 const SUBSCRIBERS = 50;
-const ROUNDS = 5;
+const ROUNDS = 11;
 const LOAD = { callers: 16, warmUpMs: 500, durationMs: 2_000 };
 const SEAL_EVERY_MS = 2_000;
 
@@ -28,9 +29,15 @@ export async function followedAppends(
   const followed = appends(`appends, sealed, ${SUBSCRIBERS} subscribers`, log, companies);
   const [none, all] = [alone, followed].map(({ name }) => ({ name, rounds: [] as Measurement[] }));
   if (!none || !all) throw new Error('Both are to be measured.');
+  const turns = [
+    async () => none.rounds.push(await measure(alone, LOAD)),
+    async () => all.rounds.push(await whileFollowed(app, url, companies, () => measure(followed, LOAD))),
+  ];
   for (let round = 0; round < ROUNDS; round += 1) {
-    none.rounds.push(await measure(alone, LOAD));
-    all.rounds.push(await whileFollowed(app, url, companies, () => measure(followed, LOAD)));
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
+      await untilNothingIsLeft(app);
+      await turn();
+    }
   }
   const claim = `appends sealed and with ${SUBSCRIBERS} subscribers / appends`;
   return {
@@ -42,6 +49,14 @@ export async function followedAppends(
   };
 }
 
+/** What was appended before is not this measurement's to fold and to seal. */
+async function untilNothingIsLeft(app: INestApplicationContext): Promise<void> {
+  const log = app.get(EventLog);
+  while (await sealNext(log.pool, app.get(SealKeys), () => new Date()));
+  const head = await log.read.head();
+  while ((await app.get(Projections).status()).some(({ checkpoint }) => checkpoint < head)) await pause(50);
+}
+
 async function whileFollowed<T>(
   app: INestApplicationContext,
   url: string,
@@ -49,8 +64,6 @@ async function whileFollowed<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const log = app.get(EventLog);
-  // What was appended while nobody sealed is not this measurement's.
-  while (await sealNext(log.pool, app.get(SealKeys), () => new Date()));
   const sealer = new Sealer(log, app.get(SealKeys), null, {
     everyMs: SEAL_EVERY_MS,
     warn: (message) => {

@@ -10,7 +10,7 @@ import { LogSignal } from './log-signal.js';
 import { RecentEvents } from './recent-events.js';
 
 /** A few megabytes; followers are behind by less, unless they are busy. */
-const RECENT_EVENTS = 2_000;
+const RECENT_EVENTS = 5_000;
 
 /** Where a transaction that appends stands: its connection, and what to tell the others once it has committed. */
 export interface LogTransaction {

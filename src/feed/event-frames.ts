@@ -25,17 +25,31 @@ export function feedEvent(event: RecordedEvent, seesConfig: boolean): FeedEvent 
   };
 }
 
-/** Each event's frame of an SSE stream, made once for all its readers. */
+/**
+ * Each event's frame of an SSE stream, made once for all readers of a page. They go with the page: kept as long as the
+ * events, which wait in memory for who is behind, the collector would copy them again and again.
+ */
 export class EventFrames {
-  private readonly made = [new WeakMap<RecordedEvent, string>(), new WeakMap<RecordedEvent, string>()] as const;
+  private readonly made = [new WeakMap<Page, string[]>(), new WeakMap<Page, string[]>()] as const;
 
-  of(event: RecordedEvent, seesConfig: boolean): string {
-    const made = this.made[seesConfig ? 1 : 0];
-    const known = made.get(event);
-    if (known !== undefined) return known;
-    const { position, type } = event;
-    const frame = `id: ${position}\nevent: ${type}\ndata: ${JSON.stringify(feedEvent(event, seesConfig))}\n\n`;
-    made.set(event, frame);
-    return frame;
+  /** @param page the very array that others get too */
+  of(page: Page, place: number, seesConfig: boolean): string {
+    const frames = this.ofPage(page, seesConfig);
+    return (frames[place] ??= frame(page[place] as RecordedEvent, seesConfig));
   }
+
+  private ofPage(page: Page, seesConfig: boolean): string[] {
+    const made = this.made[seesConfig ? 1 : 0];
+    const known = made.get(page);
+    if (known) return known;
+    const frames: string[] = [];
+    made.set(page, frames);
+    return frames;
+  }
+}
+
+type Page = readonly RecordedEvent[];
+
+function frame(event: RecordedEvent, seesConfig: boolean): string {
+  return `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(feedEvent(event, seesConfig))}\n\n`;
 }

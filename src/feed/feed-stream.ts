@@ -69,7 +69,7 @@ export class FeedStream implements Follower {
 
   follow(events: readonly RecordedEvent[], position: number): void {
     this.position = position;
-    this.write(events.filter((event) => this.reader.selection.wants(event)));
+    this.write(events, (event) => this.reader.selection.wants(event));
     // What waits is in memory, and there are many readers.
     if (this.reader.response.writableLength > this.options.bufferBytes) this.cutOff();
   }
@@ -91,10 +91,14 @@ export class FeedStream implements Follower {
     }
   }
 
-  private write(events: readonly RecordedEvent[]): void {
-    if (events.length === 0 || this.ended.signal.aborted) return;
+  private write(events: readonly RecordedEvent[], wants: (event: RecordedEvent) => boolean = () => true): void {
+    if (this.ended.signal.aborted) return;
     const { response, seesConfig } = this.reader;
-    response.write(events.map((event) => this.frames.of(event, seesConfig)).join(''));
+    let text = '';
+    events.forEach((event, place) => {
+      if (wants(event)) text += this.frames.of(events, place, seesConfig);
+    });
+    if (text !== '') response.write(text);
   }
 
   private async untilTaken(): Promise<void> {

@@ -1,4 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EventLog, type RecordedEvent } from '../event-log/index.js';
 
 /** Somebody who wants every event of a company from a position on. */
@@ -10,13 +11,19 @@ export interface Follower {
   lost(): void;
 }
 
-/** Appends of this while share a look at the log. */
-const COALESCE_MS = 20;
-/** The same while there is much: fewer and larger writes to each reader cost the service and the readers less. */
-const COALESCE_BUSY_MS = 100;
-const BUSY_EVENTS = 50;
+/**
+ * For how long appends share a look at the log, by how many events the last look found at the least: where there is much,
+ * fewer and larger writes to each reader cost the service and the readers less.
+ */
+const COALESCE_MS = [
+  { from: 1_000, ms: 250 },
+  { from: 50, ms: 100 },
+  { from: 0, ms: 20 },
+] as const;
 const POLL_MS = 1_000;
-const READ_AT_ONCE = 1_000;
+const READ_AT_ONCE = 5_000;
+/** After so long, whatever else the process has to do comes between two followers. */
+const TURN_MS = 2;
 
 /**
  * Reads what is new in the log once for all who follow it. Who joins is at exactly the position that has been read to, so
@@ -27,7 +34,7 @@ export class LiveEvents implements BeforeApplicationShutdown {
   private readonly followers = new Set<Follower>();
   private readonly logger = new Logger(LiveEvents.name);
   private position = 0;
-  private coalesceMs = COALESCE_MS;
+  private coalesceMs = coalesceMs(0);
   private looking = false;
   private again = false;
   private stop: () => void = () => undefined;
@@ -101,19 +108,33 @@ export class LiveEvents implements BeforeApplicationShutdown {
 
   private async readOn(): Promise<void> {
     const upTo = await this.log.read.head();
-    this.coalesceMs = upTo - this.position < BUSY_EVENTS ? COALESCE_MS : COALESCE_BUSY_MS;
+    this.coalesceMs = coalesceMs(upTo - this.position);
     while (this.position < upTo && this.followers.size > 0) {
       const from = this.position;
       const events = await this.log.read.after(from, { upTo, limit: READ_AT_ONCE });
       // All have left meanwhile, and others have joined somewhere else.
       if (this.position !== from) return;
       this.position = events.length < READ_AT_ONCE ? upTo : (events.at(-1)?.position ?? upTo);
-      const ofCompanies = byCompany(events);
-      for (const follower of [...this.followers]) {
-        follower.follow(ofCompanies.get(follower.companyId) ?? [], this.position);
-      }
+      await this.tell(events, this.position);
     }
   }
+
+  private async tell(events: readonly RecordedEvent[], position: number): Promise<void> {
+    const ofCompanies = byCompany(events);
+    let turnBegan = performance.now();
+    // Who joins meanwhile is at this position already.
+    for (const follower of [...this.followers]) {
+      if (performance.now() - turnBegan > TURN_MS) {
+        await nextTurn();
+        turnBegan = performance.now();
+      }
+      if (this.followers.has(follower)) follower.follow(ofCompanies.get(follower.companyId) ?? [], position);
+    }
+  }
+}
+
+function coalesceMs(found: number): number {
+  return COALESCE_MS.find(({ from }) => found >= from)?.ms ?? 0;
 }
 
 function byCompany(events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
