@@ -1,6 +1,7 @@
-import { expect } from '@jest/globals';
 import { scanForSecrets, type Places } from './scan-for-secrets.js';
 
+/** Set by node-runtime/runtime.mjs. */
+const TEST_FILE = Symbol.for('leasehold.test-file');
 /** Every private key and token that the tests of a file have used, by a name that may be shown. */
 const used = new Map<string, string>();
 let usedBy: string | undefined;
@@ -24,9 +25,9 @@ export async function expectNoSecrets(places: Partial<Places>): Promise<void> {
   if (finds.length > 0) throw new Error(`Secrets were left behind: ${JSON.stringify(finds.slice(0, 10), null, 2)}`);
 }
 
-/** The files that a worker runs share this module, but no service. */
+/** The files that a worker runs share this module, but no service. The benches, which use it too, have no test file. */
 function forgetOtherFiles(): void {
-  const { testPath } = expect.getState();
-  if (testPath !== usedBy) used.clear();
-  usedBy = testPath;
+  const { [TEST_FILE]: testFile } = globalThis as { [TEST_FILE]?: string };
+  if (testFile !== usedBy) used.clear();
+  usedBy = testFile;
 }

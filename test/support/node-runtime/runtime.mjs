@@ -9,8 +9,9 @@ const EVENT_HANDLERS = Symbol.for('EVENT_HANDLERS');
 
 register('./hooks.mjs', import.meta.url);
 process.setSourceMapsEnabled(true);
-// A worker whose Jest was killed would go on, and with it all that its tests have started.
-process.once('disconnect', () => process.exit(1));
+// A worker whose Jest was killed would go on, and with it all that its tests have started. Whoever listens for 'disconnect'
+// is kept alive by the channel; a worker is to end by itself when Jest has no more for it.
+if (process.channel) setInterval(() => process.connected || process.exit(1), 1_000).unref();
 
 let files = 0;
 
@@ -34,6 +35,7 @@ export default class NodeRuntime extends JestRuntime {
   async unstable_importModule(path) {
     // Jest's own would look for the maps where no file is; Node knows them.
     delete Error.prepareStackTrace;
+    globalThis[Symbol.for('leasehold.test-file')] = path;
     files += 1;
     return await import(`${pathToFileURL(path).href}?test-file=${files}`);
   }
