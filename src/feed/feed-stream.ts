@@ -98,7 +98,8 @@ export class FeedStream implements Follower {
     events.forEach((event, place) => {
       if (wants(event)) text += this.frames.of(events, place, seesConfig);
     });
-    if (text !== '') response.write(text);
+    // As bytes at once: strings that wait for the socket are copied whenever the collector comes.
+    if (text !== '') response.write(Buffer.from(text));
   }
 
   private async untilTaken(): Promise<void> {

@@ -119,16 +119,21 @@ export class LiveEvents implements BeforeApplicationShutdown {
     }
   }
 
+  /** Company by company, so that what is made of a company's events is done with before the next one's. */
   private async tell(events: readonly RecordedEvent[], position: number): Promise<void> {
     const ofCompanies = byCompany(events);
     let turnBegan = performance.now();
     // Who joins meanwhile is at this position already.
-    for (const follower of [...this.followers]) {
-      if (performance.now() - turnBegan > TURN_MS) {
-        await nextTurn();
-        turnBegan = performance.now();
+    for (const [companyId, followers] of byCompany([...this.followers])) {
+      const ofCompany = ofCompanies.get(companyId) ?? [];
+      ofCompanies.delete(companyId);
+      for (const follower of followers) {
+        if (performance.now() - turnBegan > TURN_MS) {
+          await nextTurn();
+          turnBegan = performance.now();
+        }
+        if (this.followers.has(follower)) follower.follow(ofCompany, position);
       }
-      if (this.followers.has(follower)) follower.follow(ofCompanies.get(follower.companyId) ?? [], position);
     }
   }
 }
@@ -137,12 +142,12 @@ function coalesceMs(found: number): number {
   return COALESCE_MS.find(({ from }) => found >= from)?.ms ?? 0;
 }
 
-function byCompany(events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> {
-  const ofCompanies = new Map<string, RecordedEvent[]>();
-  for (const event of events) {
-    const own = ofCompanies.get(event.companyId);
-    if (own) own.push(event);
-    else ofCompanies.set(event.companyId, [event]);
+function byCompany<T extends { readonly companyId: string }>(all: readonly T[]): Map<string, T[]> {
+  const ofCompanies = new Map<string, T[]>();
+  for (const one of all) {
+    const own = ofCompanies.get(one.companyId);
+    if (own) own.push(one);
+    else ofCompanies.set(one.companyId, [one]);
   }
   return ofCompanies;
 }
