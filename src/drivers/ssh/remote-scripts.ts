@@ -6,6 +6,7 @@
  *   lock                held while anything in there is changed
  *   leases/<leaseId>/   a live lease: state (live), fence, effect, url, exclusive and signals where they are so, and
  *                       run/<executionId>: the process id of a command's session, and when it started
+ *   probe               what tells whether the disk has room; empty again after it has
  *   ended/<leaseId>/    one that has ended. It gets there by a rename, which a full disk does not prevent.
  * Under the lock nothing is done for each lease that needs a process: a host may have thousands that have ended.
  */
@@ -76,7 +77,7 @@ end_session() {
 export const ACQUIRE = `${COMMON}
 EFFECT=$3; FENCE=$4; EXCLUSIVE=$5; shift 5
 LC_ALL=C; export LC_ALL
-fail() { printf 'failed=%s %s\\n' "$1" "$2"; exit 0; }
+fail() { rm -f "$L/probe"; printf 'failed=%s %s\\n' "$1" "$2"; exit 0; }
 unwritable() {
   case $1 in
     *"No space left"*|*"quota exceeded"*|*"Disk quota"*|*"I/O error"*) fail disk_full "$1" ;;
@@ -84,8 +85,7 @@ unwritable() {
   esac
 }
 [ -d "$L/leases" ] && [ -d "$L/ended" ] || said=$(mkdir -p "$L/leases" "$L/ended" 2>&1) || unwritable "$said"
-said=$( { printf '*\\n' > "$L/.gitignore" && head -c 65536 /dev/zero > "$L/probe.$LEASE"; } 2>&1) || { rm -f "$L/probe.$LEASE"; unwritable "$said"; }
-rm -f "$L/probe.$LEASE"
+said=$( { printf '*\\n' > "$L/.gitignore" && printf %65536s '' > "$L/probe" && : > "$L/probe"; } 2>&1) || unwritable "$said"
 URL=
 if [ $# -gt 0 ]; then
   if command -v curl >/dev/null 2>&1; then ask() { curl -fsS -m 5 -o /dev/null "$1/api/health" 2>/dev/null; }
