@@ -43,7 +43,7 @@ const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replac
 
 /** The core: no clock, no randomness, no input or output. */
 const PURE = [
-  'src/**/{events,state,fold-facts,decide,decide-effects,decision,deadline,retry-policy}.ts',
+  'src/**/{events,state,evolve,fold-facts,decide,decide-effects,decision,deadline,retry-policy}.ts',
   'src/**/*-{json,names}.ts',
   'src/errors/{catalogue,request-errors}.ts',
   'src/event-log/define-event.ts',

@@ -3,7 +3,8 @@ import { evolveEnvironment, initialEnvironment, type EnvironmentState } from '..
 import type { Recorded } from '../event-log/index.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { leaseJson, type LeaseJson } from '../leases/lease-json.js';
-import { evolveLease, initialLease, type LeaseState } from '../leases/state.js';
+import { evolveLease } from '../leases/evolve.js';
+import { initialLease, type LeaseState } from '../leases/state.js';
 import type { Environment } from '../environments/state.js';
 import { environmentSentence } from './environment-sentences.js';
 import { leaseSentence } from './lease-sentences.js';

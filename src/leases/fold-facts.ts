@@ -1,6 +1,7 @@
 import type { Recorded } from '../event-log/events.js';
 import { leaseStream, type LeaseEvent } from './events.js';
-import { evolveLease, type Lease, type LeaseState } from './state.js';
+import { evolveLease } from './evolve.js';
+import type { Lease, LeaseState } from './state.js';
 
 /** What events that are not recorded yet will make of a lease; its times and positions are not those of the log. */
 export function foldFacts(leaseId: string, state: LeaseState, events: readonly LeaseEvent[]): Lease {

@@ -3,7 +3,7 @@ import type { Projection } from '../projections/projection.js';
 import { deadlineOf } from './deadline.js';
 import { LEASE_EVENTS, leaseIdOf, type LeaseEvent } from './events.js';
 import { LeaseRow } from './lease-row.js';
-import { evolveLease } from './state.js';
+import { evolveLease } from './evolve.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',

@@ -6,7 +6,8 @@ import { environmentStream } from '../environments/events.js';
 import { EventLog, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
 import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
 import { foldFacts } from './fold-facts.js';
-import { evolveLease, initialLease, isSettled, type Lease, type LeaseState } from './state.js';
+import { evolveLease } from './evolve.js';
+import { initialLease, isSettled, type Lease, type LeaseState } from './state.js';
 
 /** Leases as the log has them. */
 @Injectable()

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { EventLog, type Recorded } from '../event-log/index.js';
 import { leaseStream, type LeaseEvent } from './events.js';
-import { evolveLease, type Lease } from './state.js';
+import { evolveLease } from './evolve.js';
+import type { Lease } from './state.js';
 
 /** Many wait for one signal: they look again together, and not more often than this. */
 const LOOK_EVERY_MS = 15;

@@ -8,7 +8,8 @@ import { secretIdsIn } from '../secrets/secret-refs.js';
 import type { SecretUseFinder } from '../secrets/secret-uses.js';
 import type { Secret } from '../secrets/state.js';
 import { leaseIdOf, type LeaseEvent } from './events.js';
-import { evolveLease, initialLease, isSettled, type Lease, type LeaseState } from './state.js';
+import { evolveLease } from './evolve.js';
+import { initialLease, isSettled, type Lease, type LeaseState } from './state.js';
 
 /**
  * Finds the configs and the leases that refer to a secret. It asks the log alone: a read model may lag. A lease needs

@@ -10,8 +10,8 @@ import { serve, type Service } from '../support/service.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 
 const SETTINGS = {
-  LEASEHOLD_READINESS_BUDGET_MS: '3000',
-  LEASEHOLD_TRANSPORT_BUDGET_MS: '1000',
+  LEASEHOLD_READINESS_BUDGET_MS: '6000',
+  LEASEHOLD_TRANSPORT_BUDGET_MS: '3000',
   LEASEHOLD_PROVISIONING_RETRY_MS: '[20]',
   LEASEHOLD_CLEANUP_RETRY_MS: '[20]',
   LEASEHOLD_RUNTIME_API_CANDIDATES: '["http://127.0.0.1:9"]',

@@ -8,7 +8,8 @@ import type { TimelinePage } from '../../src/history/http/history-queries.js';
 import type { Why } from '../../src/history/why.js';
 import type { LeaseEvent } from '../../src/leases/events.js';
 import { leaseJson, type LeaseJson } from '../../src/leases/lease-json.js';
-import { evolveLease, type LeaseState } from '../../src/leases/state.js';
+import { evolveLease } from '../../src/leases/evolve.js';
+import type { LeaseState } from '../../src/leases/state.js';
 import type { Api } from '../support/api.js';
 import { leasehold } from '../support/cli.js';
 

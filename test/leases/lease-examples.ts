@@ -1,6 +1,7 @@
 import type { Acquisition } from '../../src/drivers/runtime-driver.js';
 import { LEASE_EVENTS, leaseStream, type LeaseEvent } from '../../src/leases/events.js';
-import { evolveLease, initialLease, type Lease, type LeaseState, type LeaseTerms } from '../../src/leases/state.js';
+import { evolveLease } from '../../src/leases/evolve.js';
+import { initialLease, type Lease, type LeaseState, type LeaseTerms } from '../../src/leases/state.js';
 import { at, specification, type Subject } from '../support/given-when-then.js';
 
 export const COMPANY = 'c0000000-0000-7000-8000-000000000001';

@@ -6,7 +6,8 @@ import { acquireLease, expireLease, releaseLease } from '../../src/leases/decide
 import { leaseStream, type LeaseEvent } from '../../src/leases/events.js';
 import { leaseJson } from '../../src/leases/lease-json.js';
 import { CLEANUP_STATUSES, LEASE_STATUSES, REASON_CODES } from '../../src/leases/lease-names.js';
-import { evolveLease, initialLease, type Lease, type LeaseState } from '../../src/leases/state.js';
+import { evolveLease } from '../../src/leases/evolve.js';
+import { initialLease, type Lease, type LeaseState } from '../../src/leases/state.js';
 import { schemaProblems } from '../frozen-events/schema-problems.js';
 import { deepFreeze, Recorder } from '../support/given-when-then.js';
 import { LEASES, leaseCommands, type LeaseCommand } from './lease-arbitraries.js';
