@@ -47,10 +47,10 @@ export async function followFresh(
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   const watch = new LimitWatch(init, files, config, tooMuch);
-  watch.start();
   const output = new CommandOutput([stdout, stderr], config.outputBytes, tooMuch);
   flow(child.stdout, (data, taken) => output.write(0, data, taken));
   flow(child.stderr, (data, taken) => output.write(1, data, taken));
+  await watch.start();
   child.stdin.write(TOLD);
   if (stdin) pipeline(stdin, child.stdin, () => undefined);
   else child.stdin.end();

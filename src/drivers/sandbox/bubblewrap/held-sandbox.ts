@@ -29,6 +29,8 @@ export class HeldSandbox {
   private readonly ready: Promise<void>;
   private started: () => void = () => undefined;
   private failed: (why: Error) => void = () => undefined;
+  /** Commands that wait for the watch to begin. */
+  private waiting = 0;
   private last = 0;
   private why: Error | null = null;
   private said = '';
@@ -65,13 +67,14 @@ export class HeldSandbox {
   }
 
   get isBusy(): boolean {
-    return this.commands.size > 0;
+    return this.commands.size + this.waiting > 0;
   }
 
   /** Runs a command. @throws DriverError limit_exceeded, driver_failed; what the signal was aborted with */
   async run(command: SandboxCommand): Promise<ExecutionResult> {
-    await this.ready;
     const { signal, stdin, stdout, stderr } = command;
+    await this.ready;
+    await this.beWatched(signal);
     signal.throwIfAborted();
     if (this.why) throw this.why;
     const { cpuSeconds, outputBytes } = this.config;
@@ -102,7 +105,6 @@ export class HeldSandbox {
           else resolve(outcome);
         };
         const output = new CommandOutput([stdout, stderr], outputBytes, tooMuch);
-        if (!this.isBusy) this.watch.start();
         this.commands.set(id, { output, input, settle });
         this.send(frame('S', id, startData(cpuSeconds, command.env, command.cwd, command.argv)));
         if (stdin) pipeline(stdin, input, () => undefined);
@@ -124,6 +126,14 @@ export class HeldSandbox {
   async end(): Promise<void> {
     this.giveUp(lost('it was ended'));
     await endSandbox(this.sandbox);
+  }
+
+  private async beWatched(signal: AbortSignal): Promise<void> {
+    this.waiting += 1;
+    await this.watch.start();
+    this.waiting -= 1;
+    // Then there will be no command whose end ends the watch.
+    if ((signal.aborted || this.why) && !this.isBusy) this.watch.stop();
   }
 
   private receive({ type, id, data }: Frame): void {

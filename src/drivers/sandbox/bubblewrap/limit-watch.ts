@@ -23,7 +23,7 @@ const PAGE_BYTES = 4_096;
  */
 export class LimitWatch {
   private readonly timers = new Set<NodeJS.Timeout>();
-  private watching = false;
+  private begun: Promise<void> | null = null;
   /** The least disk that was ever in use here, and what was free on it then. Null until it was looked at. */
   private least: { readonly used: number; readonly free: number } | null = null;
   /** What was in use when what runs began, and what was free. It is no fault of its; it may be about to remove it. */
@@ -40,30 +40,38 @@ export class LimitWatch {
     private readonly over: (why: DriverError) => void,
   ) {}
 
-  start(): void {
-    this.watching = true;
-    this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
-    this.after(0, () => this.lookBefore());
+  /** Resolves when what runs may begin: what is on the disk by then is no fault of its. */
+  start(): Promise<void> {
+    // What cannot be looked at is on its way out.
+    this.begun ??= this.begin().catch(() => undefined);
+    return this.begun;
   }
 
   stop(): void {
-    this.watching = false;
+    this.begun = null;
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
   }
 
+  /** Measuring costs a process; where the disk is as free as when it was last done, it is not. */
+  private async begin(): Promise<void> {
+    const free = await this.freeBytes();
+    if (this.least === null || Math.abs(free - this.before.free) > MIB) this.before = await this.measure(free);
+    this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
+    this.after(DISK_EVERY_MS, () => this.lookAtDisk());
+  }
+
   private after(ms: number, look: () => Promise<void>): void {
-    if (!this.watching) return;
+    if (!this.begun) return;
     const timer = setTimeout(() => {
       this.timers.delete(timer);
-      // What cannot be looked at is on its way out.
       look().catch(() => undefined);
     }, ms).unref();
     this.timers.add(timer);
   }
 
   private exceeded(limit: 'memoryMb' | 'diskMb'): void {
-    if (!this.watching) return;
+    if (!this.begun) return;
     this.stop();
     this.over(limitExceeded(`The sandbox used more than ${limit}, ${this.limits[limit]}; all in it was ended.`));
   }
@@ -74,13 +82,6 @@ export class LimitWatch {
     const isTooMuch = (await this.memoryBytes(resident)) > most && (await this.memoryBytes(proportional)) > most;
     if (isTooMuch) this.exceeded('memoryMb');
     else this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
-  }
-
-  /** Measuring costs a process; a short command after which the disk is as free as before it goes without. */
-  private async lookBefore(): Promise<void> {
-    const free = await this.freeBytes();
-    if (this.least === null || Math.abs(free - this.before.free) > MIB) this.before = await this.measure(free);
-    this.after(DISK_EVERY_MS, () => this.lookAtDisk());
   }
 
   private async lookAtDisk(): Promise<void> {
