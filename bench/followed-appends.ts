@@ -8,8 +8,8 @@ import { SealKeys } from '../src/audit/seals/seal-keys.js';
 import { sealNext } from '../src/audit/seals/sealing.js';
 import { EventLog } from '../src/event-log/index.js';
 import { newId } from '../src/ids/new-id.js';
-import { GRANT, TERMS } from './million-events.js';
 import { Projections } from '../src/projections/index.js';
+import { GRANT, TERMS } from './million-events.js';
 import { measure, medianMeasurement, medianOfRatios, type Contender, type Measurement } from './measure.js';
 import type { Check, Row } from './report.js';
 

@@ -1,5 +1,5 @@
-import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { EventLog, type RecordedEvent } from '../event-log/index.js';
 
 /** Somebody who wants every event of a company from a position on. */

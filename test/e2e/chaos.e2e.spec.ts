@@ -78,8 +78,7 @@ describe('leases while things go down', () => {
     for (;;) {
       const lease = await new Api(url()).lease(leaseId).catch(() => null);
       if (lease && reached(lease)) return lease;
-      // Twenty callers that ask more often would be most of the load.
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 

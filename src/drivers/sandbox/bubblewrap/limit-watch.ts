@@ -53,10 +53,15 @@ export class LimitWatch {
     this.timers.clear();
   }
 
-  /** Measuring costs a process; where the disk is as free as when it was last done, it is not. */
+  /**
+   * Measuring takes a process, and its time with many files: only where more may be in use than may be, as what is gone from the
+   * disk since the last time tells.
+   */
   private async begin(): Promise<void> {
     const free = await this.freeBytes();
-    if (this.least === null || Math.abs(free - this.before.free) > MIB) this.before = await this.measure(free);
+    const atMost = Math.max(0, this.before.used + this.before.free - free);
+    const isWithin = this.least !== null && atMost <= this.limits.diskMb * MIB;
+    this.before = isWithin ? { used: atMost, free } : await this.measure(free);
     this.after(MEMORY_EVERY_MS, () => this.lookAtMemory());
     this.after(DISK_EVERY_MS, () => this.lookAtDisk());
   }
