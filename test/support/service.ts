@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../../src/app.module.js';
+import { Sealer } from '../../src/audit/seals/sealer.js';
 import { readConfig, type Settings } from '../../src/config/config.js';
 import { migrate } from '../../src/database/data-source.js';
 import type { RuntimeDriver } from '../../src/drivers/runtime-driver.js';
@@ -27,6 +28,8 @@ export interface Service {
   readonly logged: readonly string[];
   /** Ends it, and starts it anew on the same database; `api` is the new one's from then on. */
   restart(): Promise<void>;
+  /** Seals nothing any more, until it is started anew. */
+  stopSealing(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,6 +63,7 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
         await app.close();
         ({ app, api } = await start());
       },
+      stopSealing: () => app.get(Sealer).stop(),
       close: async () => {
         await app.close().finally(() => database.drop());
         await expectNoSecrets({ logs: { service: logged.join('\n') } });
