@@ -1,4 +1,12 @@
 // What takes too long for every change: the tests that grow with LEASEHOLD_SOAK, grown.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './setup.mjs';
+
+const grows = (path) => path.endsWith('.spec.ts') && readFileSync(path, 'utf8').includes('support/soak.js');
 process.env.LEASEHOLD_SOAK = 'yes';
-process.argv.push('kill-steps', 'readers-under-kill');
+if (process.argv.slice(2).every((argument) => argument.startsWith('-'))) {
+  const all = readdirSync(join(root, 'test'), { recursive: true }).map((name) => join('test', name));
+  process.argv.push(...all.filter(grows));
+}
 await import('./test.mjs');

@@ -1,31 +1,16 @@
-import { Command, CommanderError } from 'commander';
-import { addAudit } from './cli/audit.js';
-import { addTarget } from './cli/client.js';
-import { addEnvironments } from './cli/environments.js';
-import { addEvents } from './cli/feed.js';
+import { CommanderError } from 'commander';
 import { CliError, EXIT } from './cli/exit.js';
-import { addLeases } from './cli/leases.js';
-import type { Parts } from './cli/parts.js';
-import { addParked, addProjections } from './cli/projections.js';
-import { addReplay } from './cli/replay.js';
-import { addSecrets } from './cli/secrets.js';
-import { addTokens } from './cli/tokens.js';
+import { programOf } from './cli/program.js';
 import { ConfigError } from './config/config.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { LeaseholdError } from './errors/catalogue.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 
-const parts: Parts = {
+const program = programOf({
   definitions: EVENT_DEFINITIONS,
   // Loaded by those that need it: it takes longer than most commands.
   serve: async (config) => (await import('./serve-command.js')).serveCommand(config),
-};
-const program = new Command('leasehold').description('Operates a Leasehold service.').exitOverride();
-addTarget(program);
-for (const add of [addLeases, addEnvironments, addEvents, addProjections, addParked, addAudit]) add(program, parts);
-addReplay(program, parts);
-addTokens(program, parts);
-addSecrets(program, parts);
+});
 
 try {
   await program.parseAsync();

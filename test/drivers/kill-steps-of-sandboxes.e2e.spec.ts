@@ -10,6 +10,7 @@ import { expectOneHolderAtATime } from '../leases/one-holder.js';
 import type { Acquired } from '../support/api.js';
 import { expectSoundLog } from '../support/fold-of-log.js';
 import { expectBundleReplayed, expectEveryLeaseExplained } from '../history/expect-explained.js';
+import { IS_SOAK } from '../support/soak.js';
 import { StepsUnderKill } from '../support/steps-under-kill.js';
 import { FAKE_PLUGIN } from '../plugins/plugins-under-test.js';
 import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
@@ -19,7 +20,6 @@ const PROGRESS = new Set(['LeaseActivated', 'SandboxKept', 'CleanupSucceeded']);
 const WORK_OF_A_SECOND = 20;
 const SLOW = 300_000;
 /** `npm run soak` has the whole matrix; `npm test` what most callers have, and the role that the drivers' calls are in. */
-const IS_SOAK = process.env['LEASEHOLD_SOAK'] === 'yes';
 const ROLES = IS_SOAK ? (['worker', 'api'] as const) : (['worker'] as const);
 
 interface Provider {

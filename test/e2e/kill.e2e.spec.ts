@@ -10,9 +10,10 @@ import type { Acquired, Api, ReleasedRun } from '../support/api.js';
 import { expectEveryLeaseExplained } from '../history/expect-explained.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
+import { grown } from '../support/soak.js';
 import { Load, sendCommand, type SentCommand } from './commands-under-load.js';
 
-const KILLS = 20;
+const KILLS = grown(6, 20);
 const CALLERS = 8;
 /** Longer by the time that a start takes, so that a slow machine gets as much done as a fast one. */
 const LONGEST_LOAD_MS = 500;
@@ -21,7 +22,7 @@ const COMPANIES = [randomUUID(), randomUUID(), randomUUID()];
 
 const COMPLETE = ['active', 'released', 'expired', 'failed', 'retained'];
 
-describe('a service that is killed under load, twenty times in a row', () => {
+describe(`a service that is killed under load, ${KILLS} times in a row`, () => {
   let home: ServiceHome;
   let witness: Witness | undefined;
   beforeAll(async () => {

@@ -5,14 +5,16 @@ import { Api, type Acquired } from '../support/api.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { startRedis } from '../support/redis.js';
 import { ServiceHome } from '../support/service.js';
+import { grown } from '../support/soak.js';
 import { leasesOnHost } from '../support/ssh-host.js';
 import { startSshd } from '../support/sshd.js';
 
 const SLOW = 240_000;
-const [ACQUIRES, CALLERS] = [200, 20];
+const [ACQUIRES, CALLERS] = [grown(60, 200), 20];
+const KILLED_AT = [ACQUIRES * 0.3, ACQUIRES * 0.7];
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe.each(['postgres', 'redis'])('Postgres restarted during 200 acquires, with the queue on %s', (backend) => {
+describe.each(['postgres', 'redis'])(`Postgres restarted twice in ${ACQUIRES} acquires, queue on %s`, (backend) => {
   test(
     'every acknowledged one ends active, none is doubled; who asks meanwhile is told to come again',
     async () => {
@@ -57,7 +59,7 @@ describe.each(['postgres', 'redis'])('Postgres restarted during 200 acquires, wi
           while (next < ACQUIRES) {
             next += 1;
             // As when the machine loses power, as far as Postgres can tell; the services that joined it start it again.
-            if (next === 60 || next === 140) process.kill((await home.postmaster()) ?? 0, 'SIGQUIT');
+            if (KILLED_AT.includes(next)) process.kill((await home.postmaster()) ?? 0, 'SIGQUIT');
             await acquire();
           }
         };

@@ -3,14 +3,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Witness } from '../support/fold-of-log.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
+import { grown, IS_SOAK } from '../support/soak.js';
 import { Hooks, LOOPBACK } from '../webhooks/hooks.js';
 import { expectOrderPerStream, Receiver, verify, type Reaction } from '../webhooks/receiver.js';
 import { SseReader } from './sse-reader.js';
 
-const IS_SOAK = process.env['LEASEHOLD_SOAK'] === 'yes';
 const READERS = 50;
 const RECEIVERS = 20;
-const EVENTS = IS_SOAK ? 10_000 : 1_500;
+const EVENTS = grown(900, 10_000);
 const CALLERS = 8;
 const COMPANIES = [randomUUID(), randomUUID(), randomUUID()];
 const company = (n: number): string => COMPANIES[n % COMPANIES.length] ?? '';

@@ -5,9 +5,11 @@ import type { ExecutionAnswer } from '../../../src/execution/http/execute-bodies
 import { Api, type Acquired } from '../../support/api.js';
 import { startRedis, type TestRedis } from '../../support/redis.js';
 import { ServiceHome, type ServiceProcess } from '../../support/service.js';
+import { grown } from '../../support/soak.js';
 import { SandboxesUnderTest } from './sandbox-under-test.js';
 
 const SLOW = 120_000;
+const ROUNDS = grown(2, 4);
 
 describe.each(['postgres', 'redis'])('bubblewrap and a service that is killed, with the queue on %s', (backend) => {
   let home: ServiceHome;
@@ -68,7 +70,7 @@ describe.each(['postgres', 'redis'])('bubblewrap and a service that is killed, w
         ...{ name: 'Sandbox', driver: 'sandbox', config: { provider: 'bubblewrap' } },
       });
       const asked: string[] = [];
-      for (let round = 0; round < 4; round += 1) {
+      for (let round = 0; round < ROUNDS; round += 1) {
         const wishes = Array.from({ length: 4 }, async () => {
           const wish = { environmentId, heartbeatRunId: randomUUID() };
           const { body } = await service.api.send<Acquired>('POST', `/api/companies/${companyId}/leases`, wish);
@@ -76,7 +78,7 @@ describe.each(['postgres', 'redis'])('bubblewrap and a service that is killed, w
           await service.api.send('POST', `/api/environment-leases/${body.lease.id}/execute`, { command: 'env' });
           await service.api.release(body.lease.id);
         });
-        await pause(30 + round * 35);
+        await pause(30 + (round * 140) / ROUNDS);
         await service.kill();
         await Promise.allSettled(wishes);
         service = await home.start(settings);
