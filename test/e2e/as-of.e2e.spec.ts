@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { serve, type Service } from '../support/service.js';
+import { grown } from '../support/soak.js';
+
+const STORIES = grown(2, 6);
 
 let service: Service;
 beforeAll(async () => {
@@ -124,7 +127,7 @@ describe('whatever was done, in whatever order', () => {
             paths.forEach((path, index) => answers.set(`${position} ${path}`, texts[index]?.text ?? ''));
         }
       }),
-      { numRuns: 4, endOnFailure: true },
+      { numRuns: STORIES, endOnFailure: true },
     );
     const check = async (): Promise<void> => {
       for (const [key, text] of answers) {
@@ -134,7 +137,7 @@ describe('whatever was done, in whatever order', () => {
         if (past.text.startsWith('200')) expect(past.asOf).toBe(position);
       }
     };
-    expect(answers.size).toBeGreaterThan(300);
+    expect(answers.size).toBeGreaterThan(75 * STORIES);
     await check();
     for (const name of ['leases', 'environments'])
       await service.api.expect(202, 'POST', `/api/projections/${name}/rebuild`);

@@ -10,7 +10,7 @@ import { startSshd, type SshdOptions, type TestSshd } from '../../support/sshd.j
 const run = promisify(execFile);
 export const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
-const BUDGETS = { readinessMs: 10_000, executionMs: 60_000, transportMs: 5_000 };
+const BUDGETS = { readinessMs: 60_000, executionMs: 60_000, transportMs: 30_000 };
 
 export interface Ran extends ExecutionResult {
   readonly stdout: Buffer;
