@@ -130,7 +130,8 @@ describe('the stream', () => {
     );
     const readers = Array.from({ length: 6 }, () => new SseReader(() => url(companyId), 0));
     const running = Promise.all(readers.map((reader) => reader.run()));
-    for (let n = 0; n < 20; n += 1) {
+    // However long it takes them to come back.
+    for (let n = 0; n < 20 || readers.some(({ connections }) => connections < 2); n += 1) {
       await new Promise((resolve) => setTimeout(resolve, 40));
       readers[n % 6]?.drop();
     }

@@ -6,6 +6,7 @@ export class SseReader {
   lastEventId: string | null;
   connections = 0;
   private gone = false;
+  private isConnected = false;
   private current = new AbortController();
 
   /** @param url asked for every connection, as a service that was killed comes back somewhere else */
@@ -25,9 +26,9 @@ export class SseReader {
     }
   }
 
-  /** Loses its connection, and comes back. */
+  /** Loses its connection, where it has got one, and comes back. */
   drop(): void {
-    this.current.abort();
+    if (this.isConnected) this.current.abort();
   }
 
   close(): void {
@@ -45,11 +46,16 @@ export class SseReader {
     const response = await fetch(this.url(), { headers, signal: this.current.signal });
     if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
     this.connections += 1;
+    this.isConnected = true;
     let rest = '';
-    for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
-      const frames = (rest + text).split('\n\n');
-      rest = frames.pop() ?? '';
-      for (const frame of frames) this.take(frame);
+    try {
+      for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+        const frames = (rest + text).split('\n\n');
+        rest = frames.pop() ?? '';
+        for (const frame of frames) this.take(frame);
+      }
+    } finally {
+      this.isConnected = false;
     }
   }
 
