@@ -1,4 +1,4 @@
-// What takes too long for every change: the tests that grow with LEASEHOLD_SOAK, grown.
+// The tests that repeat what chance decides, as often as their promise says: all of them, where none is named (decision 0021).
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './setup.mjs';

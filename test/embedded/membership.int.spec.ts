@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => place.close());
 
 /** The postmaster removes its pid file a moment before it ends. */
-const stopped = (pid: number) => eventually(async () => expect(isRunning(pid)).toBe(false));
+const stopped = (pid: number) => eventually(async () => expect(isRunning(pid)).toBe(false), 1_000);
 
 test('the first start makes a private database from nothing', async () => {
   process.env['LEASEHOLD_TEST_MARK'] = 'not for Postgres';

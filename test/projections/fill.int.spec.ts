@@ -15,7 +15,6 @@ import {
   until,
   Wire,
   type Process,
-  SOON_MS,
 } from '../support/projections.js';
 
 /** Streams of 1 to 21 events, so that some go over from one page to the next; longer than what is handled in parts. */
@@ -66,7 +65,7 @@ async function open(definition: Projection<object> = TALLIES, wire?: Wire): Prom
 
 async function rebuilt({ all }: { all: Projections }): Promise<void> {
   const generation = await all.rebuild('tallies');
-  await until(async () => (await all.status())[0]?.generation === generation);
+  await until(async () => (await all.status())[0]?.generation === generation, 30_000);
   const rows = await writer.source.getRepository(TallyRow).find();
   expect(new Map(rows.map((row) => [row.stream, { ...row }]))).toEqual(foldAll(TALLIES, await allEvents(writer.log)));
 }
@@ -82,7 +81,7 @@ const indexesOf = async (generation: number): Promise<string[]> => {
 describe('a long log', () => {
   it('is filled in at once, row by row, and the table is the same as if it had been followed', async () => {
     const process = await open();
-    expect(await process.all.caughtUp('tallies', await writer.log.read.head(), SOON_MS)).toBe(true);
+    expect(await process.all.caughtUp('tallies', await writer.log.read.head(), 30_000)).toBe(true);
     const steps: number[] = [];
     const looking = setInterval(() => {
       void process.all.status().then(([status]) => steps.push(status?.rebuild?.progress ?? 0));
@@ -94,7 +93,7 @@ describe('a long log', () => {
     expect(process.said.filter((line) => line.includes('in parts'))).toEqual([]);
     // Its first checkpoint was the head: nothing was handled in parts.
     const more = await count(writer.log, 'more', { by: 1 });
-    expect(await process.all.caughtUp('tallies', more, SOON_MS)).toBe(true);
+    expect(await process.all.caughtUp('tallies', more, 5_000)).toBe(true);
   });
 
   it('with an event that cannot be folded is handled in parts, and its stream is parked', async () => {
@@ -107,10 +106,10 @@ describe('a long log', () => {
       },
     };
     const process = await open(fragile);
-    expect(await process.all.caughtUp('tallies', await writer.log.read.head(), SOON_MS)).toBe(true);
+    expect(await process.all.caughtUp('tallies', await writer.log.read.head(), 30_000)).toBe(true);
     broken = true;
     const generation = await process.all.rebuild('tallies');
-    await until(async () => (await process.all.status())[0]?.rebuild?.parked === 1);
+    await until(async () => (await process.all.status())[0]?.rebuild?.parked === 1, 30_000);
     expect(process.said).toContain('the log could not be handled at once; it is handled in parts');
     expect(await indexesOf(generation)).toEqual(await indexesOf(1));
     broken = false;
@@ -129,16 +128,16 @@ describe('a long log', () => {
       },
     };
     const killed = await open(held, wire);
-    expect(await killed.all.caughtUp('tallies', await writer.log.read.head(), SOON_MS)).toBe(true);
+    expect(await killed.all.caughtUp('tallies', await writer.log.read.head(), 30_000)).toBe(true);
     slow = true;
     await killed.all.rebuild('tallies');
-    await until(async () => ((await killed.all.status())[0]?.rebuild?.progress ?? 0) > 0.1);
+    await until(async () => ((await killed.all.status())[0]?.rebuild?.progress ?? 0) > 0.1, 30_000);
     wire.cut();
     const { rows } = await writer.pool.query('SELECT FROM tallies_g2');
     expect(rows.length).toBe(0);
     const heir = await open();
-    await until(async () => (await heir.all.status())[0]?.generation === 2);
-    expect(await heir.all.caughtUp('tallies', await count(writer.log, uuidv7(), { by: 1 }), SOON_MS)).toBe(true);
+    await until(async () => (await heir.all.status())[0]?.generation === 2, 30_000);
+    expect(await heir.all.caughtUp('tallies', await count(writer.log, uuidv7(), { by: 1 }), 5_000)).toBe(true);
     expect(await indexesOf(2)).toEqual(await indexesOf(1));
   });
 });

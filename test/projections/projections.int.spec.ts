@@ -10,7 +10,6 @@ import {
   TallyRow,
   until,
   type Process,
-  SOON_MS,
 } from '../support/projections.js';
 
 let database: TestDatabase;
@@ -68,7 +67,7 @@ describe('a projection', () => {
       await count(process.log, 'b', { by: -n, detail: [detail] });
       await count(process.log, 'c', { by: n, detail: 'just text' }, ...(n === 2 ? (['removed'] as const) : []));
       last = await count(process.log, `d-${n}`, { by: 1, detail }, 'removed');
-      expect(await projections.caughtUp('tallies', last, SOON_MS)).toBe(true);
+      expect(await projections.caughtUp('tallies', last, 3_000)).toBe(true);
     }
     const folded = foldAll(TALLIES, await allEvents(process.log));
     expect(folded.size).toBe(3);
@@ -101,7 +100,7 @@ describe('a projection', () => {
       await process.runner.start();
       for (let n = 1; n <= 30; n += 1) {
         const position = await count(reader.log, 'mine', { by: 1 });
-        expect(await (n % 2 ? reading : projections).caughtUp('tallies', position, SOON_MS)).toBe(true);
+        expect(await (n % 2 ? reading : projections).caughtUp('tallies', position, 3_000)).toBe(true);
         expect((await rows()).get('mine')?.total).toBe(n);
       }
       expect((await reader.runner.status()).every(({ ownedHere }) => !ownedHere)).toBe(true);
@@ -136,7 +135,7 @@ describe('a projection', () => {
       killing = false;
       await kills;
       expect(killed).toBeGreaterThan(5);
-      expect(await projections.caughtUp('tallies', await killer.log.read.head(), SOON_MS)).toBe(true);
+      expect(await projections.caughtUp('tallies', await killer.log.read.head(), 5_000)).toBe(true);
       expect(await rows()).toEqual(foldAll(TALLIES, await allEvents(killer.log)));
       expect(await process.runner.parked('tallies@1')).toEqual([]);
     } finally {

@@ -15,7 +15,6 @@ import {
   type CountedData,
   type Process,
   type ProcessOptions,
-  SOON_MS,
 } from '../support/projections.js';
 
 let database: TestDatabase;
@@ -89,7 +88,7 @@ describe('a rebuild', () => {
       for (let n = 1; busy; n += 1) {
         const reader = n % 2 ? owner : other;
         const position = await count(writer.log, `w-${w}`, { by: 1 });
-        expect(await reader.all.caughtUp('tallies', position, SOON_MS)).toBe(true);
+        expect(await reader.all.caughtUp('tallies', position, 5_000)).toBe(true);
         const row = await reader.source.getRepository(TallyRow).findOneByOrFail({ stream: `w-${w}` });
         expect(row.total).toBe(n);
       }
@@ -113,7 +112,7 @@ describe('a rebuild', () => {
     await Promise.all([...writing, ...reading, steady]);
 
     const head = await writer.log.read.head();
-    expect(await other.all.caughtUp('tallies', head, SOON_MS)).toBe(true);
+    expect(await other.all.caughtUp('tallies', head, 5_000)).toBe(true);
     const folded = foldAll(TALLIES, await allEvents(writer.log));
     expect(await rows()).toEqual(folded);
     expect(await owner.all.status()).toMatchObject([
@@ -145,7 +144,7 @@ describe('a rebuild', () => {
     expect(await one.all.dropOld('tallies')).toEqual([2]);
     expect(await two.all.rebuild('tallies')).toBe(3);
     await until(async () => (await liveGeneration()) === 3);
-    expect(await one.all.caughtUp('tallies', await writer.log.read.head(), SOON_MS)).toBe(true);
+    expect(await one.all.caughtUp('tallies', await writer.log.read.head(), 5_000)).toBe(true);
     expect(await rows()).toEqual(foldAll(TALLIES, await allEvents(writer.log)));
   });
 
@@ -153,7 +152,7 @@ describe('a rebuild', () => {
     const last = await fill(40, 100);
     const wire = await Wire.lay(database.connection);
     const killed = await open(slow(TALLIES, 10), { batchSize: 100 }, wire);
-    expect(await killed.all.caughtUp('tallies', last, SOON_MS)).toBe(true);
+    expect(await killed.all.caughtUp('tallies', last, 8_000)).toBe(true);
     await killed.all.rebuild('tallies');
     await until(async () => ((await killed.all.status())[0]?.rebuild?.checkpoint ?? 0) > 500);
     wire.cut();
@@ -161,7 +160,7 @@ describe('a rebuild', () => {
     const heir = await open();
     await until(async () => (await liveGeneration()) === 2);
     const more = await count(writer.log, 'more', { by: 1 });
-    expect(await heir.all.caughtUp('tallies', more, SOON_MS)).toBe(true);
+    expect(await heir.all.caughtUp('tallies', more, 5_000)).toBe(true);
     expect(await rows()).toEqual(foldAll(TALLIES, await allEvents(writer.log)));
   });
 
@@ -175,7 +174,7 @@ describe('a rebuild', () => {
     await owner.all.rebuild('tallies');
     await until(async () => (await liveGeneration()) === 2);
     const position = await count(writer.log, 'after', { by: 1 });
-    expect(await reading.caughtUp('tallies', position, SOON_MS)).toBe(true);
+    expect(await reading.caughtUp('tallies', position, 5_000)).toBe(true);
     expect((await rows()).get('after')?.total).toBe(1);
     const { rows: closed } = await writer.pool.query(`SELECT closed FROM subscriptions WHERE name = 'tallies@1'`);
     expect(closed).toEqual([{ closed: true }]);
@@ -192,7 +191,7 @@ describe('a rebuild', () => {
     };
     const last = await fill(5, 3);
     const owner = await open(fragile, { runner: { retryDelayMs: 1 } });
-    expect(await owner.all.caughtUp('tallies', last, SOON_MS)).toBe(true);
+    expect(await owner.all.caughtUp('tallies', last, 3_000)).toBe(true);
     broken = true;
     await owner.all.rebuild('tallies');
     await until(async () => owner.said.some((line) => line.includes('cannot be switched')));
@@ -223,11 +222,11 @@ describe('a new release', () => {
   it('rebuilds what it has a newer version of, while the old release goes on, and is not undone by that', async () => {
     await fill(10, 20);
     const old = await open();
-    expect(await old.all.caughtUp('tallies', await writer.log.read.head(), SOON_MS)).toBe(true);
+    expect(await old.all.caughtUp('tallies', await writer.log.read.head(), 3_000)).toBe(true);
     const newer = await open(NEWER, { entity: NewerTallyRow });
     await until(async () => (await liveGeneration()) === 2);
     const position = await count(writer.log, 's-0', { by: 1_000 });
-    expect(await newer.all.caughtUp('tallies', position, SOON_MS)).toBe(true);
+    expect(await newer.all.caughtUp('tallies', position, 3_000)).toBe(true);
     const expected = foldAll(NEWER, await allEvents(writer.log));
     const { rows: shown } = await newer.pool.query<NewerTallyRow>('SELECT * FROM tallies');
     expect(new Map(shown.map((row) => [row.stream, row]))).toEqual(expected);
@@ -248,7 +247,7 @@ describe('a new release', () => {
   it('does not read what an older one has left, however far that has come, until its own is live', async () => {
     const position = await fill(10, 20);
     const old = await open();
-    expect(await old.all.caughtUp('tallies', position, SOON_MS)).toBe(true);
+    expect(await old.all.caughtUp('tallies', position, 3_000)).toBe(true);
     let holdUp = true;
     const held: Projection<NewerTallyRow> = {
       ...NEWER,
@@ -260,7 +259,7 @@ describe('a new release', () => {
     const newer = await open(held, { entity: NewerTallyRow, runner: { retryDelayMs: 10, tries: 1_000_000 } });
     expect(newer.all.isReadable('tallies')).toBe(false);
     expect(await newer.all.caughtUp('tallies', position, 300)).toBe(false);
-    expect(await old.all.caughtUp('tallies', position, SOON_MS)).toBe(true);
+    expect(await old.all.caughtUp('tallies', position, 3_000)).toBe(true);
     const waiting = newer.all.caughtUp('tallies', position, 15_000);
     holdUp = false;
     expect(await waiting).toBe(true);

@@ -9,7 +9,6 @@ import {
   until,
   type Process,
   type TallyRow,
-  SOON_MS,
 } from '../support/projections.js';
 
 let database: TestDatabase;
@@ -39,7 +38,7 @@ async function fill(projections: Projections): Promise<number> {
   const names = Array.from({ length: STREAMS }, (_, n) => `s-${String(n).padStart(4, '0')}`);
   const positions = await Promise.all(names.map((name) => count(process.log, name, { by: 1 }, { by: 2, label: 'x' })));
   const head = Math.max(...positions);
-  expect(await projections.caughtUp('tallies', head, SOON_MS)).toBe(true);
+  expect(await projections.caughtUp('tallies', head, 10_000)).toBe(true);
   return head;
 }
 
@@ -123,7 +122,7 @@ describe('verify', () => {
     const projections = await start(fragile);
     await count(process.log, 'bad', { by: 1 });
     const position = await count(process.log, 'bad', { by: 2 });
-    expect(await projections.caughtUp('tallies', position, SOON_MS)).toBe(true);
+    expect(await projections.caughtUp('tallies', position, 10_000)).toBe(true);
     await until(async () => (await process.runner.parked('tallies@1')).length === 1);
     expect(await projections.verify('tallies')).toMatchObject({ rows: 1, differing: 0 });
   });

@@ -14,7 +14,6 @@ import {
   type CountedData,
   type Process,
   type ProcessOptions,
-  SOON_MS,
 } from '../support/projections.js';
 
 let database: TestDatabase;
@@ -83,7 +82,7 @@ describe('handling', () => {
     const { runner } = await open({}, handler('types'));
     await count(writer.log, 'types-a', { by: 1 }, 'removed', { by: 2 });
     const last = await count(writer.log, 'types-b', 'removed', 'removed');
-    expect(await runner.caughtUp('types', last, SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('types', last, 3_000)).toBe(true);
     expect(await handled('types')).toEqual([1, 2]);
   });
 
@@ -98,7 +97,7 @@ describe('handling', () => {
         },
       },
     );
-    expect(await runner.caughtUp('all', await count(writer.log, 'all', { by: 1 }, 'removed'), SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('all', await count(writer.log, 'all', { by: 1 }, 'removed'), 3_000)).toBe(true);
     expect([...types].sort()).toEqual([COUNTED, REMOVED]);
   });
 
@@ -119,7 +118,7 @@ describe('handling', () => {
       const places = await Promise.all(
         Array.from({ length: 60 }, (_, n) => count(writer.log, `held-${n}`, { by: n }, { by: n })),
       );
-      expect(await runner.caughtUp('held', Math.max(...places), SOON_MS)).toBe(true);
+      expect(await runner.caughtUp('held', Math.max(...places), 3_000)).toBe(true);
       expect((await handled('held')).length).toBe(120);
     } finally {
       await held.query('ROLLBACK');
@@ -162,7 +161,7 @@ describe('handling', () => {
       },
     );
     const position = await count(writer.log, 'saga', { by: 1 });
-    expect(await runner.caughtUp('saga', position, SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('saga', position, 3_000)).toBe(true);
     expect(await log.read.stream(`answer-${position}`)).toMatchObject([
       { version: 1, causationId: expect.any(String) },
     ]);
@@ -186,7 +185,7 @@ describe('a failing event', () => {
     for (const n of [1, 2, 3]) {
       for (const stream of ['parks-a', 'parks-bad', 'parks-b']) places.push(await count(writer.log, stream, { by: n }));
     }
-    expect(await runner.caughtUp('parks', Math.max(...places), SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('parks', Math.max(...places), 5_000)).toBe(true);
     expect(await handled('parks', 'parks-a')).toEqual([1, 2, 3]);
     expect(await handled('parks', 'parks-b')).toEqual([1, 2, 3]);
     expect(await handled('parks', 'parks-bad')).toEqual([1]);
@@ -213,7 +212,7 @@ describe('a failing event', () => {
     const other = await open({}, failing);
     await count(writer.log, 'later-bad', { by: 0 }, { by: 1 }, { by: 2 });
     const last = await count(writer.log, 'later-good', { by: 9 });
-    expect(await other.runner.caughtUp('later', last, SOON_MS)).toBe(true);
+    expect(await other.runner.caughtUp('later', last, 5_000)).toBe(true);
 
     expect(await other.runner.retryParked('later', 'later-bad')).toMatchObject({
       kind: 'failed',
@@ -224,7 +223,7 @@ describe('a failing event', () => {
     broken = false;
     expect(await other.runner.retryParked('later', 'later-bad')).toEqual({ kind: 'recovered' });
     const after = await count(writer.log, 'later-bad', { by: 4 });
-    expect(await owner.runner.caughtUp('later', after, SOON_MS)).toBe(true);
+    expect(await owner.runner.caughtUp('later', after, 3_000)).toBe(true);
     expect(await handled('later', 'later-bad')).toEqual([0, 1, 2, 3, 4]);
     expect(await owner.runner.parked('later')).toEqual([]);
     await expect(owner.runner.retryParked('later', 'later-bad')).rejects.toMatchObject({ code: 'stream_not_parked' });
@@ -247,7 +246,7 @@ describe('a failing event', () => {
     })();
     expect(await runner.retryParked('grows', 'grows-bad')).toEqual({ kind: 'recovered' });
     await growing;
-    expect(await runner.caughtUp('grows', last, SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('grows', last, 3_000)).toBe(true);
     expect(await handled('grows', 'grows-bad')).toEqual(Array.from({ length: 61 }, (_, n) => n));
   });
 
@@ -283,9 +282,9 @@ describe('a failing event', () => {
       },
     );
     // Nothing else is left to handle, so that the event is alone in its batch.
-    expect(await runner.caughtUp('passing', await writer.log.read.head(), SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('passing', await writer.log.read.head(), 3_000)).toBe(true);
     const last = await count(writer.log, 'passing', { by: 1 });
-    expect(await runner.caughtUp('passing', last, SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('passing', last, 8_000)).toBe(true);
     expect(failures).toBe(9);
     expect(await runner.parked('passing')).toEqual([]);
   });
@@ -293,7 +292,7 @@ describe('a failing event', () => {
   it('that only a newer release knows is left to that, and stops nothing for good', async () => {
     const { runner } = await open({ runner: { yieldMs: 100 } }, handler('older'));
     const before = await count(writer.log, 'older', { by: 1 });
-    expect(await runner.caughtUp('older', before, SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('older', before, 3_000)).toBe(true);
     await writer.log.transaction(async (transaction) => {
       await transaction.append(counting(writer.log, 'older', { by: 2 }));
       await transaction.client.query(`UPDATE events SET schema_version = 2 WHERE stream = 'older' AND version = 2`);
@@ -304,7 +303,7 @@ describe('a failing event', () => {
     expect((await runner.status()).find(({ name }) => name === 'older')?.failure).toContain('UnknownEventError');
     // The newer release has come.
     await writer.pool.query(`UPDATE events SET schema_version = 1 WHERE stream = 'older'`);
-    expect(await runner.caughtUp('older', last, SOON_MS)).toBe(true);
+    expect(await runner.caughtUp('older', last, 5_000)).toBe(true);
     expect(await handled('older')).toEqual([1, 2, 3]);
   });
 });
@@ -318,7 +317,7 @@ describe('waiting for a checkpoint', () => {
     for (const { runner } of [owner, other, bare]) {
       for (let n = 0; n < 5; n += 1) {
         const last = await count(writer.log, 'waits', { by: n });
-        expect(await runner.caughtUp('waits', last, SOON_MS)).toBe(true);
+        expect(await runner.caughtUp('waits', last, 5_000)).toBe(true);
       }
       expect(await runner.caughtUp('waits', 1_000_000, 60)).toBe(false);
     }

@@ -10,7 +10,6 @@ import {
   Wire,
   type Process,
   type ProcessOptions,
-  SOON_MS,
 } from '../support/projections.js';
 
 let database: TestDatabase;
@@ -83,14 +82,14 @@ describe('a subscription', () => {
     await first.runner.start();
     await second.runner.start();
     const before = await count(writer.log, 'stops', { by: 1 });
-    expect(await second.runner.caughtUp('stops', before, SOON_MS)).toBe(true);
+    expect(await second.runner.caughtUp('stops', before, 3_000)).toBe(true);
     expect(await ownerOf('stops')).toBe('first');
 
     await first.runner.stop();
     await until(async () => (await ownerOf('stops')) === 'second');
 
     const after = await count(writer.log, 'stops', { by: 1 });
-    expect(await second.runner.caughtUp('stops', after, SOON_MS)).toBe(true);
+    expect(await second.runner.caughtUp('stops', after, 3_000)).toBe(true);
     expect(await positions('stops')).toEqual(upTo(after));
   });
 
@@ -118,7 +117,7 @@ describe('a subscription', () => {
     wire.cut();
     await until(async () => (await ownerOf('killed')) === 'heir');
     const last = await count(writer.log, 'killed', { by: 1 });
-    expect(await heir.runner.caughtUp('killed', last, SOON_MS)).toBe(true);
+    expect(await heir.runner.caughtUp('killed', last, 3_000)).toBe(true);
     expect(await positions('killed')).toEqual(upTo(last));
   });
 
@@ -132,13 +131,13 @@ describe('a subscription', () => {
     await frozen.runner.start();
     await heir.runner.start();
     const first = await count(writer.log, 'frozen', { by: 1 });
-    expect(await frozen.runner.caughtUp('frozen', first, SOON_MS)).toBe(true);
+    expect(await frozen.runner.caughtUp('frozen', first, 3_000)).toBe(true);
     expect(await ownerOf('frozen')).toBe('frozen');
 
     wire.freeze();
     await until(async () => (await ownerOf('frozen')) === 'heir');
     const last = await count(writer.log, 'frozen', { by: 1 });
-    expect(await heir.runner.caughtUp('frozen', last, SOON_MS)).toBe(true);
+    expect(await heir.runner.caughtUp('frozen', last, 3_000)).toBe(true);
     wire.thaw();
     await until(() => frozen.said.some((line) => line.includes('owned by another process')));
     expect(await positions('frozen')).toEqual(upTo(last));
@@ -166,7 +165,7 @@ describe('a subscription', () => {
     const heir = await open({ runner: { ...runner, owner: 'heir' } });
     heir.runner.add(effects('zombie', 'heir'));
     await heir.runner.start();
-    expect(await heir.runner.caughtUp('zombie', last, SOON_MS)).toBe(true);
+    expect(await heir.runner.caughtUp('zombie', last, 3_000)).toBe(true);
     go();
     await until(() => zombie.said.some((line) => line.includes('owned by another process')));
     expect(await positions('zombie')).toEqual(upTo(last));
@@ -183,7 +182,7 @@ describe('a subscription', () => {
     await killer.query(`SELECT pg_terminate_backend(owner_pid) FROM subscriptions WHERE name = 'session'`);
     await killer.end();
     const last = await count(writer.log, 'session', { by: 1 });
-    expect(await owner.runner.caughtUp('session', last, SOON_MS)).toBe(true);
+    expect(await owner.runner.caughtUp('session', last, 3_000)).toBe(true);
     await until(async () => {
       const { rows } = await writer.pool.query(
         `SELECT 1 FROM subscriptions s JOIN pg_stat_activity a ON a.pid = s.owner_pid WHERE s.name = 'session'`,
@@ -225,7 +224,7 @@ describe('a subscription', () => {
     const finisher = await open({ runner });
     finisher.runner.add(effects(name, 'finisher'));
     await finisher.runner.start();
-    expect(await finisher.runner.caughtUp(name, last, SOON_MS)).toBe(true);
+    expect(await finisher.runner.caughtUp(name, last, 8_000)).toBe(true);
     expect(await positions(name)).toEqual(upTo(last));
   });
 });

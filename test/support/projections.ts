@@ -179,10 +179,7 @@ export async function allEvents(log: EventLog): Promise<RecordedEvent[]> {
   return log.read.after(0, { limit: 1_000_000 });
 }
 
-/** For what comes at once on a quiet machine: how fast something is, is for the benches. */
-export const SOON_MS = 30_000;
-
-export async function until(what: () => boolean | Promise<boolean>, timeoutMs = SOON_MS): Promise<void> {
+export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await what())) {
     if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what.toString()}`);

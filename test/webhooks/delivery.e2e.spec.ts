@@ -174,7 +174,7 @@ describe('deliveries', () => {
       const { position } = await hooks.create(receiver.url);
       for (let n = 0; n < 20; n += 1) await lease();
       const expected = await deliverable(position);
-      await receiver.until(() => receiver.taken.length >= expected.length);
+      await receiver.until(() => receiver.taken.length >= expected.length, 5_000);
       expect(slow.taken).toEqual([]);
       expect(slow.mostOpen).toBeLessThanOrEqual(8);
     } finally {
