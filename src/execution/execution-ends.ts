@@ -4,7 +4,8 @@ import { CommandRunner } from '../commands/command-runner.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { LeaseStore } from '../leases/lease-store.js';
 
-type End = Extract<LeaseEvent, { type: 'ExecutionFinished' | 'ExecutionFailed' }>;
+/** How a command ended. */
+export type ExecutionEnd = Extract<LeaseEvent, { type: 'ExecutionFinished' | 'ExecutionFailed' }>;
 
 /** Records how commands ended: each once, whoever says it first. */
 @Injectable()
@@ -15,7 +16,7 @@ export class ExecutionEnds {
   ) {}
 
   /** Nothing is recorded of a command that has not begun, or has an end. */
-  async record(leaseId: string, end: End, context: Omit<CommandContext, 'idempotency'>): Promise<void> {
+  async record(leaseId: string, end: ExecutionEnd, context: Omit<CommandContext, 'idempotency'>): Promise<void> {
     const { state } = await this.leases.current(leaseId);
     await this.runner.run(state.companyId, { ...context, idempotency: null }, async () => {
       const before = await this.leases.current(leaseId);

@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Readable, Writable } from 'node:stream';
 import type { CommandContext } from '../commands/command-context.js';
 import { CommandRunner } from '../commands/command-runner.js';
-import { DriverError } from '../drivers/driver-error.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
-import { failureText } from '../drivers/failure-text.js';
+import { failureOf } from '../drivers/failure-of.js';
 import type { ExecutionResult, HeldLease } from '../drivers/runtime-driver.js';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { newId } from '../ids/new-id.js';
@@ -12,7 +11,7 @@ import { LeaseStore } from '../leases/lease-store.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import type { Lease } from '../leases/state.js';
 import { workingFolder } from '../leases/working-folder.js';
-import { ExecutionEnds } from './execution-ends.js';
+import { ExecutionEnds, type ExecutionEnd } from './execution-ends.js';
 import { UnderWay } from './under-way.js';
 
 export interface ExecutionWish {
@@ -112,7 +111,7 @@ export class Executions {
       .catch(() => undefined);
     const startedAt = performance.now();
     const duration = (): number => Math.round(performance.now() - startedAt);
-    try {
+    const execute = async (): Promise<Execution> => {
       const driver = this.drivers.named(terms.driver, terms.provider);
       const { stdin, stdout, stderr } = streams;
       const signal = AbortSignal.any([caller, ended.signal]);
@@ -123,18 +122,21 @@ export class Executions {
       } = await driver.execute({
         ...{ lease: held, ...wish, cwd: workingFolder(lease, wish.cwd), stdin, stdout, stderr, signal },
       });
-      const facts = { executionId, exitCode, signal: by, timedOut, durationMs: duration() };
-      const data = { ...facts, truncated: streams.truncated() };
-      await this.ends.record(leaseId, { type: 'ExecutionFinished', data }, context);
+      return { executionId, exitCode, signal: by, timedOut, durationMs: duration() };
+    };
+    const record = async (end: ExecutionEnd): Promise<void> => {
+      await this.ends.record(leaseId, end, context);
       this.underWay.settle(executionId);
+    };
+    try {
+      // That its end cannot be recorded is no failure of the command.
+      const facts = await execute().catch(async (error: unknown) => {
+        const { failureClass, reasonCode, failureReason } = failureOf(error);
+        await record({ type: 'ExecutionFailed', data: { executionId, failureClass, reasonCode, failureReason } });
+        throw error;
+      });
+      await record({ type: 'ExecutionFinished', data: { ...facts, truncated: streams.truncated() } });
       return facts;
-    } catch (error) {
-      const { failureClass, reasonCode } =
-        error instanceof DriverError ? error : ({ failureClass: 'permanent', reasonCode: 'driver_failed' } as const);
-      const data = { executionId, failureClass, reasonCode, failureReason: failureText(error) };
-      await this.ends.record(leaseId, { type: 'ExecutionFailed', data }, context);
-      this.underWay.settle(executionId);
-      throw error;
     } finally {
       over.abort();
       this.underWay.leave(executionId);

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
+import { failureOf, type DriverFailure } from '../drivers/failure-of.js';
 import type { Acquisition, EffectRequest, HeldLease, RuntimeDriver } from '../drivers/runtime-driver.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
 import { newId } from '../ids/new-id.js';
@@ -21,9 +22,11 @@ import { KeptSandboxes } from '../leases/kept-sandboxes.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import { retryAt } from '../leases/retry-policy.js';
 import { isReusable } from '../leases/reuse.js';
-import type { EffectFailure, Kept, Lease, LeaseEffect, LeaseState } from '../leases/state.js';
-import { failureOf } from './failure.js';
+import type { EffectFailure, JsonObject, Kept, Lease, LeaseEffect, LeaseState } from '../leases/state.js';
 import { withinBudget } from './within-budget.js';
+
+/** What came of asking a driver. */
+type Answer<T> = { readonly given: T } | { readonly failure: DriverFailure };
 
 const NEVER = new AbortController().signal;
 
@@ -64,6 +67,7 @@ export class EffectAttempt {
 
   private async provision(lease: Lease, effect: LeaseEffect): Promise<Lease> {
     const { effectId } = effect;
+    const config = await this.configOf(lease);
     const over = new AbortController();
     const released = new AbortController();
     // Its release ends the attempt: nobody wants what it would make.
@@ -71,87 +75,80 @@ export class EffectAttempt {
       .until(lease, ({ status }) => status !== 'provisioning', this.config.budgets.readinessMs, over.signal)
       .then(({ status }) => status === 'releasing' && released.abort(new Error('The release came first.')))
       .catch(() => undefined);
-    try {
+    const answer = await this.asked(released.signal, async (signal) => {
       const driver = this.driverOf(lease);
-      const acquisition = await withinBudget(this.config.budgets.readinessMs, released.signal, async (signal) => {
-        const request = await this.requestOf(lease, effectId, signal);
-        const made = effect.attempts > 0 ? await found(driver, request) : null;
-        return made ?? (await this.takenOver(lease, effect, driver, request)) ?? (await driver.acquire(request));
-      });
-      return await this.settle(lease, effect, (state) => provisioned(state, effectId, acquisition, newId()));
-    } catch (error) {
-      const failure = failureOf(error);
-      return await this.settle(lease, effect, (state) =>
+      const request = requestOf(lease, effectId, config, signal);
+      const made = effect.attempts > 0 ? await found(driver, request) : null;
+      return made ?? (await takenOverOrMade(lease, driver, request));
+    });
+    over.abort();
+    if ('failure' in answer) {
+      const { failure } = answer;
+      return this.settle(lease, effect, (state) =>
         provisioningFailed(state, effectId, failure, this.retryAt(state, failure), newId()),
       );
-    } finally {
-      over.abort();
     }
-  }
-
-  /** What an ended lease left to this one, or null; what cannot be used is taken down by the lease that left it. */
-  private async takenOver(
-    { id, companyId, takenOver }: Lease,
-    effect: LeaseEffect,
-    driver: RuntimeDriver,
-    request: EffectRequest,
-  ): Promise<Acquisition | null> {
-    if (takenOver === null || driver.acquiring !== 'queued') return null;
-    const resumed = await driver.resume?.({ ...request, from: { companyId, ...takenOver } });
-    if (!resumed) await this.effects.recordFailedTakeover(id, effect);
-    return resumed ?? null;
+    const { given } = answer;
+    if (given !== null) {
+      return this.settle(lease, effect, (state) => provisioned(state, effectId, given, newId()));
+    }
+    // It is taken down by the lease that left it.
+    await this.effects.recordFailedTakeover(lease.id, effect);
+    return this.provision({ ...lease, takenOver: null }, effect);
   }
 
   private async cleanUp(lease: Lease, effect: LeaseEffect): Promise<Lease> {
     const { effectId } = effect;
-    try {
-      const kept = await withinBudget(this.config.budgets.readinessMs, NEVER, (signal) => this.takeBack(lease, signal));
-      return await this.settle(lease, effect, (state) =>
-        kept ? leftBehind(state, effectId, kept) : cleanedUp(state, effectId),
-      );
-    } catch (error) {
-      const { failureClass, reasonCode, failureReason } = failureOf(error);
+    const config = await this.configOf(lease);
+    const reusable = isReusable(lease) ? await this.kept.reusable(lease) : null;
+    const answer = await this.asked(NEVER, (signal) => this.takeBack(lease, config, reusable, signal));
+    if ('failure' in answer) {
+      const { failureClass, reasonCode, failureReason } = answer.failure;
       const failure: EffectFailure = { failureClass, reasonCode, failureReason };
-      return await this.settle(lease, effect, (state) =>
+      return this.settle(lease, effect, (state) =>
         cleanupFailed(state, effectId, failure, this.retryAt(state, failure)),
       );
     }
+    const { given: kept } = answer;
+    return this.settle(lease, effect, (state) =>
+      kept ? leftBehind(state, effectId, kept) : cleanedUp(state, effectId),
+    );
   }
 
-  /** Takes down what the lease holds, or leaves it to others: then it is told how. */
-  private async takeBack(lease: Lease, signal: AbortSignal): Promise<Kept | null> {
+  /** Within the budget. Only the driver: that the log cannot be read or written is no failure of an attempt. */
+  private async asked<T>(stop: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<Answer<T>> {
+    try {
+      return { given: await withinBudget(this.config.budgets.readinessMs, stop, work) };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  }
+
+  /** Takes down what the lease holds, or leaves it to others where it is reusable: then it is told how. */
+  private async takeBack(
+    lease: Lease,
+    config: JsonObject,
+    reusable: Kept | null,
+    signal: AbortSignal,
+  ): Promise<Kept | null> {
     const driver = this.driverOf(lease);
-    const held = heldBy(lease) ?? (await this.heldInDoubt(lease, driver, signal));
+    const held = heldBy(lease) ?? (await heldInDoubt(lease, driver, config, signal));
     if (held === null) return null;
-    const kept = isReusable(lease) && driver.acquiring === 'queued' ? await this.kept.reusable(lease) : null;
-    if (kept && driver.acquiring === 'queued' && driver.suspend) {
+    if (reusable && driver.acquiring === 'queued' && driver.suspend) {
       await driver.suspend({ ...held, signal });
-      return kept;
+      return reusable;
     }
     await driver.release({ ...held, signal });
     return null;
-  }
-
-  /** What provisioning may have made without the log having come to know of it. */
-  private async heldInDoubt(lease: Lease, driver: RuntimeDriver, signal: AbortSignal): Promise<HeldLease | null> {
-    const { id: leaseId, companyId, fence, provisioningId, takenOver } = lease;
-    if (provisioningId === null) return null;
-    const grant = await found(driver, await this.requestOf(lease, provisioningId, signal));
-    if (grant === null) return takenOver && { companyId, ...takenOver };
-    const { providerLeaseId, teardown } = grant;
-    return { companyId, leaseId, fence, providerLeaseId, teardown };
   }
 
   private driverOf({ terms }: Lease): RuntimeDriver {
     return this.drivers.named(terms.driver, terms.provider);
   }
 
-  /** The config is the one that the lease was asked for with, whatever the environment has become. */
-  private async requestOf(lease: Lease, effectId: string, signal: AbortSignal): Promise<EffectRequest> {
-    const { id: leaseId, companyId, fence, environmentVersion } = lease;
-    const { environmentId, heartbeatRunId } = lease.terms;
-    const { config } = await this.environments.environmentAtVersion(environmentId, environmentVersion);
-    return { companyId, leaseId, effectId, environmentId, heartbeatRunId, config, fence, signal };
+  /** The one that the lease was asked for with, whatever the environment has become. */
+  private async configOf({ environmentVersion, terms: { environmentId } }: Lease): Promise<JsonObject> {
+    return (await this.environments.environmentAtVersion(environmentId, environmentVersion)).config;
   }
 
   private retryAt(state: LeaseState, { failureClass }: EffectFailure): string | null {
@@ -178,6 +175,37 @@ export class EffectAttempt {
   }
 }
 
+function requestOf(lease: Lease, effectId: string, config: JsonObject, signal: AbortSignal): EffectRequest {
+  const { id: leaseId, companyId, fence } = lease;
+  const { environmentId, heartbeatRunId } = lease.terms;
+  return { companyId, leaseId, effectId, environmentId, heartbeatRunId, config, fence, signal };
+}
+
 async function found(driver: RuntimeDriver, request: EffectRequest): Promise<Acquisition | null> {
   return driver.acquiring === 'queued' ? driver.find(request) : null;
+}
+
+/** Null where the lease was to take over what an ended lease left, and that cannot be used. */
+async function takenOverOrMade(
+  { companyId, takenOver }: Lease,
+  driver: RuntimeDriver,
+  request: EffectRequest,
+): Promise<Acquisition | null> {
+  if (takenOver === null || driver.acquiring !== 'queued') return driver.acquire(request);
+  return (await driver.resume?.({ ...request, from: { companyId, ...takenOver } })) ?? null;
+}
+
+/** What provisioning may have made without the log having come to know of it. */
+async function heldInDoubt(
+  lease: Lease,
+  driver: RuntimeDriver,
+  config: JsonObject,
+  signal: AbortSignal,
+): Promise<HeldLease | null> {
+  const { id: leaseId, companyId, fence, provisioningId, takenOver } = lease;
+  if (provisioningId === null) return null;
+  const grant = await found(driver, requestOf(lease, provisioningId, config, signal));
+  if (grant === null) return takenOver && { companyId, ...takenOver };
+  const { providerLeaseId, teardown } = grant;
+  return { companyId, leaseId, fence, providerLeaseId, teardown };
 }

@@ -69,8 +69,9 @@ describe.each(['postgres', 'redis'])(`Postgres restarted twice in ${ACQUIRES} ac
         for (const leaseId of acknowledged) {
           for (;;) {
             const { status, body } = await api.send<LeaseJson>('GET', `/api/environment-leases/${leaseId}`);
-            if (status === 200 && body.status === 'active') break;
             expect([200, 503]).toContain(status);
+            if (status === 200 && body.status === 'active') break;
+            if (status === 200) expect(body).toMatchObject({ failureReason: null });
             await pause(50);
           }
         }
