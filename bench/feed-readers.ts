@@ -1,19 +1,41 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+
+/** Asked of the process, and answered in the same order. */
+export type Ask =
+  /** Read each company's feed after a position; answered when each connection has had an answer. */
+  | { readonly follow: readonly string[]; readonly after: number }
+  /** How many bytes have come since. */
+  | 'bytes'
+  | 'leave';
 
 /*
- * A process of its own, so that what reading costs is not taken for the service's: `feed-readers <host> <port> <position>
- * <company> …` reads each company's feed after that position as bytes, and says on its standard output how many connections
- * have had an answer and how many bytes came, whenever a line is written to it.
+ * A process of its own, so that what reading costs is not taken for the service's: `feed-readers <host> <port>` reads feeds
+ * as bytes, as it is asked to.
  */
-const [host = '', port = '', position = '', ...companies] = process.argv.slice(2);
-let [answered, bytes] = [0, 0];
-for (const company of companies) {
-  const socket = connect(Number(port), host);
-  socket.write(
-    `GET /api/companies/${company}/events/stream HTTP/1.1\r\nHost: ${host}:${port}\r\nLast-Event-ID: ${position}\r\n\r\n`,
-  );
-  socket.once('data', () => (answered += 1));
-  socket.on('data', (chunk) => (bytes += chunk.length));
+const [host = '', port = ''] = process.argv.slice(2);
+let readers: Socket[] = [];
+let bytes = 0;
+
+process.on('message', (ask: Ask) => void answer(ask).then((given) => process.send?.(given)));
+process.on('disconnect', () => process.exit());
+
+async function answer(ask: Ask): Promise<number> {
+  if (ask === 'leave') for (const reader of readers) reader.destroy();
+  else if (ask !== 'bytes') {
+    bytes = 0;
+    readers = await Promise.all(ask.follow.map((company) => reader(company, ask.after)));
+  }
+  return bytes;
 }
-process.stdin.on('data', () => process.stdout.write(`${answered} ${bytes}\n`));
-process.stdin.on('end', () => process.exit());
+
+function reader(company: string, after: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), host);
+    socket.write(
+      `GET /api/companies/${company}/events/stream HTTP/1.1\r\nHost: ${host}:${port}\r\nLast-Event-ID: ${after}\r\n\r\n`,
+    );
+    socket.once('data', () => resolve(socket));
+    socket.once('error', reject);
+    socket.on('data', (chunk) => (bytes += chunk.length));
+  });
+}

@@ -10,6 +10,7 @@ import { EventLog } from '../src/event-log/index.js';
 import { newId } from '../src/ids/new-id.js';
 import { Projections } from '../src/projections/index.js';
 import { GRANT, TERMS } from './million-events.js';
+import type { Ask } from './feed-readers.js';
 import { measure, medianMeasurement, medianOfRatios, type Contender, type Measurement } from './measure.js';
 import type { Check, Row } from './report.js';
 
@@ -25,19 +26,24 @@ export async function followedAppends(
 ): Promise<{ readonly rows: Row[]; readonly check: Check }> {
   const log = app.get(EventLog);
   const companies = Array.from({ length: SUBSCRIBERS }, newId);
+  const readers = new FeedReaders(url);
   const alone = appends('appends', log, companies);
   const followed = appends(`appends, sealed, ${SUBSCRIBERS} subscribers`, log, companies);
   const [none, all] = [alone, followed].map(({ name }) => ({ name, rounds: [] as Measurement[] }));
   if (!none || !all) throw new Error('Both are to be measured.');
   const turns = [
     async () => none.rounds.push(await measure(alone, LOAD)),
-    async () => all.rounds.push(await whileFollowed(app, url, companies, () => measure(followed, LOAD))),
+    async () => all.rounds.push(await whileFollowed(app, readers, companies, () => measure(followed, LOAD))),
   ];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
-      await untilNothingIsLeft(app);
-      await turn();
+  try {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const turn of round % 2 === 0 ? turns : turns.toReversed()) {
+        await untilNothingIsLeft(app);
+        await turn();
+      }
     }
+  } finally {
+    await readers.close();
   }
   const claim = `appends sealed and with ${SUBSCRIBERS} subscribers / appends`;
   return {
@@ -59,7 +65,7 @@ async function untilNothingIsLeft(app: INestApplicationContext): Promise<void> {
 
 async function whileFollowed<T>(
   app: INestApplicationContext,
-  url: string,
+  readers: FeedReaders,
   companies: readonly string[],
   work: () => Promise<T>,
 ): Promise<T> {
@@ -70,37 +76,46 @@ async function whileFollowed<T>(
       throw new Error(message);
     },
   });
-  const { hostname, port } = new URL(url);
-  const readers = fork(
-    join(import.meta.dirname, 'feed-readers.js'),
-    [hostname, port, String(await log.read.head()), ...companies],
-    {
-      stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
-    },
-  );
   sealer.start();
   try {
-    while ((await seenBy(readers)).answered < companies.length) await pause(50);
-    const before = await seenBy(readers);
+    await readers.ask({ follow: companies, after: await log.read.head() });
+    const before = await readers.ask('bytes');
     const result = await work();
-    if ((await seenBy(readers)).bytes === before.bytes) throw new Error('Nobody has read anything.');
+    if ((await readers.ask('bytes')) === before) throw new Error('Nobody has read anything.');
     return result;
   } finally {
     await sealer.stop();
-    readers.stdin?.end();
-    await once(readers, 'exit');
+    await readers.ask('leave');
   }
 }
 
-async function seenBy(readers: ChildProcess): Promise<{ readonly answered: number; readonly bytes: number }> {
-  const { stdin, stdout } = readers;
-  if (!stdin || !stdout) throw new Error('The readers cannot be asked.');
-  const answer = once(stdout, 'data');
-  stdin.write('\n');
-  const [answered = 0, bytes = 0] = String((await answer)[0])
-    .split(' ')
-    .map(Number);
-  return { answered, bytes };
+/**
+ * Started once: a process of this size that forks pays for it with a page fault for each page that it writes to
+ * afterwards, and whoever is measured then would pay for what the bench does.
+ */
+class FeedReaders {
+  private readonly process: ChildProcess;
+
+  constructor(url: string) {
+    const { hostname, port } = new URL(url);
+    this.process = fork(join(import.meta.dirname, 'feed-readers.js'), [hostname, port]);
+    this.process.once('exit', (code) => {
+      if (code !== 0) this.process.emit('error', new Error('The readers have ended.'));
+    });
+  }
+
+  /** @returns bytes that have come by then */
+  async ask(question: Ask): Promise<number> {
+    const answer = once(this.process, 'message');
+    this.process.send(question);
+    return Number((await answer)[0]);
+  }
+
+  async close(): Promise<void> {
+    const exit = once(this.process, 'exit');
+    this.process.disconnect();
+    await exit;
+  }
 }
 
 function appends(name: string, log: EventLog, companies: readonly string[]): Contender {
