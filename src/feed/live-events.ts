@@ -22,8 +22,6 @@ const COALESCE_MS = [
 ] as const;
 const POLL_MS = 1_000;
 const READ_AT_ONCE = 5_000;
-/** After so long, whatever else the process has to do comes between two followers. */
-const TURN_MS = 2;
 
 /**
  * Reads what is new in the log once for all who follow it. Who joins is at exactly the position that has been read to, so
@@ -122,16 +120,13 @@ export class LiveEvents implements BeforeApplicationShutdown {
   /** Company by company, so that what is made of a company's events is done with before the next one's. */
   private async tell(events: readonly RecordedEvent[], position: number): Promise<void> {
     const ofCompanies = byCompany(events);
-    let turnBegan = performance.now();
     // Who joins meanwhile is at this position already.
     for (const [companyId, followers] of byCompany([...this.followers])) {
       const ofCompany = ofCompanies.get(companyId) ?? [];
       ofCompanies.delete(companyId);
       for (const follower of followers) {
-        if (performance.now() - turnBegan > TURN_MS) {
-          await nextTurn();
-          turnBegan = performance.now();
-        }
+        // Whatever else the process has to do comes between two: appends wait for it.
+        await nextTurn();
         if (this.followers.has(follower)) follower.follow(ofCompany, position);
       }
     }
