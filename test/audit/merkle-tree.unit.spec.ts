@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { auditPath, leafHash, rootOfPath, treeRoot } from '../../src/audit/seals/merkle-tree.js';
+import { auditPath, leafHash, rootOfPath, treeRoot, treeRootInTurns } from '../../src/audit/seals/merkle-tree.js';
 
 const entries = fc.array(fc.string(), { minLength: 1, maxLength: 70 });
 const leafOf = (text: string): Buffer => leafHash(Buffer.from(text));
@@ -41,5 +41,13 @@ test('a tree with one leaf changed has another root', () => {
       fc.pre(texts[index] !== other);
       expect(treeRoot(leavesOf(texts.with(index, other)))).not.toEqual(treeRoot(leavesOf(texts)));
     }),
+  );
+});
+
+test('in turns the root is the same, whatever the number of leaves', async () => {
+  const leaves = fc.integer({ min: 1, max: 5_000 }).map((count) => leavesOf(Array.from({ length: count }, String)));
+  await fc.assert(
+    fc.asyncProperty(leaves, async (all) => expect(await treeRootInTurns(all)).toEqual(treeRoot(all))),
+    { examples: [256, 257, 511, 512, 513].map((count) => [leavesOf(Array.from({ length: count }, String))]) },
   );
 });

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** SHA-256. */
 export const HASH_BYTES = 32;
@@ -19,6 +20,19 @@ export function treeRoot(leaves: Buffer): Buffer {
   let level = leaves;
   while (level.length > HASH_BYTES) level = levelAbove(level);
   return level;
+}
+
+/** Leaves of a turn; a power of two, so that they are a tree of their own within the whole. */
+const TURN = 256;
+
+/** As `treeRoot`, in turns: whatever else the process has to do comes between them. */
+export async function treeRootInTurns(leaves: Buffer): Promise<Buffer> {
+  const roots: Buffer[] = [];
+  for (let from = 0; from < leaves.length; from += TURN * HASH_BYTES) {
+    roots.push(treeRoot(leaves.subarray(from, from + TURN * HASH_BYTES)));
+    await nextTurn();
+  }
+  return treeRoot(Buffer.concat(roots));
 }
 
 /** The hashes that lead from one leaf to the root, lowest first. */
