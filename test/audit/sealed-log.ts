@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { migrate } from '../../src/database/data-source.js';
 import { SealKey, SealKeys } from '../../src/audit/seals/seal-keys.js';
 import { sealNext } from '../../src/audit/seals/sealing.js';
 import { verifyLog, type VerifyLogOptions } from '../../src/audit/seals/verify-log.js';
@@ -27,7 +26,6 @@ export class SealedLog {
 
   static async make(): Promise<SealedLog> {
     const database = await createTestDatabase();
-    await migrate(database.connection);
     return new SealedLog(database, openLog(database.connection), newKeys());
   }
 

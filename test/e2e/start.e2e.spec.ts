@@ -4,14 +4,14 @@ import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { readConfig } from '../../src/config/config.js';
 import { isRunning } from '../embedded/support.js';
-import { connectionUrl, createTestDatabase } from '../support/database.js';
+import { connectionUrl, createEmptyDatabase } from '../support/database.js';
 import { Witness } from '../support/fold-of-log.js';
 import { ServiceHome } from '../support/service.js';
 
 describe('starting and stopping the service', () => {
   let home: ServiceHome;
   beforeAll(async () => {
-    home = await ServiceHome.make();
+    home = await ServiceHome.empty();
   });
   afterEach(() => home.endAll(), 60_000);
   afterAll(() => home?.close());
@@ -87,7 +87,7 @@ describe('starting and stopping the service', () => {
   });
 
   test('two that are started at once on an empty folder share one database', async () => {
-    const empty = await ServiceHome.make();
+    const empty = await ServiceHome.empty();
     try {
       const [first, second] = await Promise.all([empty.start(), empty.start()]);
       const { lease, position } = await first.api.acquire(randomUUID());
@@ -98,7 +98,7 @@ describe('starting and stopping the service', () => {
   });
 
   test('DATABASE_URL is used when it is set, and nothing is made in the data folder', async () => {
-    const database = await createTestDatabase();
+    const database = await createEmptyDatabase();
     const witness = await Witness.of(database.connection);
     try {
       const service = await home.start({ DATABASE_URL: connectionUrl(database.connection) });

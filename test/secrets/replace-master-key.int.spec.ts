@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ConfigError } from '../../src/config/config.js';
-import { migrate } from '../../src/database/data-source.js';
 import { newId } from '../../src/ids/new-id.js';
 import { rotateKeyFile } from '../../src/secrets/key-file.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
@@ -23,7 +22,6 @@ let dataDir: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await migrate(database.connection);
   open = openLog(database.connection);
 });
 

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { migrate } from '../../src/database/data-source.js';
 import { newId } from '../../src/ids/new-id.js';
 import { openFingerprintKey } from '../../src/secrets/fingerprint-key.js';
 import { KeyRing } from '../../src/secrets/key-ring.js';
@@ -24,7 +23,6 @@ let open: OpenLog;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await migrate(database.connection);
   open = openLog(database.connection);
 });
 

@@ -16,11 +16,22 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A fresh, empty database in the test run's Postgres: test files that run at once do not see each other. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = testServer();
+/**
+ * A fresh database in the test run's Postgres, with the service's tables: test files that run at once do not see each other.
+ * It is a copy of the one that the run's set-up has migrated.
+ */
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabase(testServer().database);
+}
+
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createDatabase('template1');
+}
+
+async function createDatabase(template: string): Promise<TestDatabase> {
+  const server = { ...testServer(), database: 'postgres' };
   const database = `test_${randomBytes(8).toString('hex')}`;
-  await execute(server, `CREATE DATABASE ${database}`);
+  await execute(server, `CREATE DATABASE ${database} TEMPLATE ${template}`);
   return {
     connection: { ...server, database },
     drop: async () => {

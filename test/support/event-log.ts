@@ -2,7 +2,7 @@ import { DataSource } from 'typeorm';
 import type pg from 'pg';
 import { EVENT_LOG_MIGRATIONS } from '../../migrations/index.js';
 import { createLogPool, EventCatalogue, EventLog, type CommitterOptions } from '../../src/event-log/index.js';
-import { type Connection, createTestDatabase, type TestDatabase } from './database.js';
+import { type Connection, createEmptyDatabase, type TestDatabase } from './database.js';
 
 export interface OpenLog {
   readonly log: EventLog;
@@ -17,7 +17,7 @@ export const TEST_CATALOGUE = new EventCatalogue([{ type: HAPPENED, schemaVersio
 
 /** A fresh database with the log's tables. */
 export async function createLogDatabase(): Promise<TestDatabase> {
-  const database = await createTestDatabase();
+  const database = await createEmptyDatabase();
   const { user: username, ...where } = database.connection;
   const source = new DataSource({ type: 'postgres', ...where, username, migrations: EVENT_LOG_MIGRATIONS });
   await source.initialize();

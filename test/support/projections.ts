@@ -13,7 +13,7 @@ import {
   type ProjectionsOptions,
 } from '../../src/projections/index.js';
 import { SubscriptionRunner, type SubscriptionRunnerOptions } from '../../src/subscriptions/index.js';
-import { type Connection, createTestDatabase, type TestDatabase } from './database.js';
+import { type Connection, createEmptyDatabase, type TestDatabase } from './database.js';
 
 export const COMPANY = '0190a000-0000-7000-8000-000000000001';
 export const COUNTED = 'Counted';
@@ -24,7 +24,7 @@ const CATALOGUE = new EventCatalogue(
 
 /** A fresh database with the tables of the log, of the subscriptions and of the projections. */
 export async function createProjectionDatabase(): Promise<TestDatabase> {
-  const database = await createTestDatabase();
+  const database = await createEmptyDatabase();
   const source = dataSource(database.connection, [...EVENT_LOG_MIGRATIONS, Subscriptions1700000000001], []);
   await source.initialize();
   try {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { createEmptyDatabase, type TestDatabase } from './database.js';
 import { startRedis, type TestRedis } from './redis.js';
 import { type Places, scanForSecrets } from './scan-for-secrets.js';
 
@@ -22,7 +22,7 @@ let redis: TestRedis;
 let dataDir: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createEmptyDatabase();
   redis = await startRedis();
   dataDir = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-scan-`));
 });

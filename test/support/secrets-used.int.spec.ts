@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { createTestDatabase } from './database.js';
+import { createEmptyDatabase } from './database.js';
 import { startRedis } from './redis.js';
 import { expectNoSecrets, useSecret } from './secrets-used.js';
 
@@ -13,7 +13,7 @@ const planted = randomBytes(32).toString('base64url');
 useSecret('planted', planted);
 
 test('a database that holds a secret is not dropped without a word', async () => {
-  const database = await createTestDatabase();
+  const database = await createEmptyDatabase();
   const client = new pg.Client(database.connection);
   await client.connect();
   await client.query('CREATE TABLE events (data jsonb)');

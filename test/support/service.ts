@@ -1,15 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../../src/app.module.js';
 import { Sealer } from '../../src/audit/seals/sealer.js';
 import { readConfig, type Settings } from '../../src/config/config.js';
-import { migrate } from '../../src/database/data-source.js';
 import type { RuntimeDriver } from '../../src/drivers/runtime-driver.js';
 import { openCluster, USER } from '../../src/embedded/cluster.js';
 import { joinEmbeddedPostgres } from '../../src/embedded/index.js';
@@ -40,7 +40,6 @@ export const SECRETS_KEY = Buffer.alloc(32, 'leasehold test').toString('base64')
 export async function serve(settings: Settings = {}, drivers: readonly RuntimeDriver[] = []): Promise<Service> {
   const database = await createTestDatabase();
   try {
-    await migrate(database.connection);
     const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY, ...settings });
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
@@ -162,7 +161,17 @@ export class ServiceHome {
     this.dataDir = join(root, 'data');
   }
 
+  /** One whose Postgres has been made and migrated, as by a start before. */
   static async make(): Promise<ServiceHome> {
+    const prepared = process.env['LEASEHOLD_TEST_PREPARED'];
+    if (prepared === undefined) throw new Error('LEASEHOLD_TEST_PREPARED is not set: run the tests with `npm test`');
+    const home = await ServiceHome.empty();
+    await mkdir(home.dataDir);
+    await promisify(execFile)('cp', ['-a', prepared, join(home.dataDir, 'postgres')]);
+    return home;
+  }
+
+  static async empty(): Promise<ServiceHome> {
     const root = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-`));
     // Where root runs the tests, Postgres is another user.
     await chmod(root, 0o755);
