@@ -25,30 +25,36 @@ export function feedEvent(event: RecordedEvent, seesConfig: boolean): FeedEvent 
   };
 }
 
-/**
- * Each event's frame of an SSE stream, made once for all readers of a page. They go with the page: kept as long as the
- * events, which wait in memory for who is behind, the collector would copy them again and again.
- */
-export class EventFrames {
-  private readonly made = [new WeakMap<Page, string[]>(), new WeakMap<Page, string[]>()] as const;
+type Page = readonly RecordedEvent[];
 
-  /** @param page the very array that others get too */
-  of(page: Page, place: number, seesConfig: boolean): string {
-    const frames = this.ofPage(page, seesConfig);
-    return (frames[place] ??= frame(page[place] as RecordedEvent, seesConfig));
-  }
+/** The frames of an SSE stream of some events, each made when it is first asked for. */
+export class PageFrames {
+  private readonly made: string[] = [];
 
-  private ofPage(page: Page, seesConfig: boolean): string[] {
-    const made = this.made[seesConfig ? 1 : 0];
-    const known = made.get(page);
-    if (known) return known;
-    const frames: string[] = [];
-    made.set(page, frames);
-    return frames;
+  constructor(
+    readonly page: Page,
+    private readonly seesConfig: boolean,
+  ) {}
+
+  at(place: number): string {
+    return (this.made[place] ??= frame(this.page[place] as RecordedEvent, this.seesConfig));
   }
 }
 
-type Page = readonly RecordedEvent[];
+/**
+ * Frames that are made once for all readers of a page, who are told of it one after another. They go when the next page
+ * comes: kept as long as the events, which wait in memory for who is behind, the collector would copy them again and again.
+ */
+export class SharedFrames {
+  private readonly last: { hiding: PageFrames | null; showing: PageFrames | null } = { hiding: null, showing: null };
+
+  /** @param page the very array that others get too */
+  of(page: Page, seesConfig: boolean): PageFrames {
+    const kind = seesConfig ? 'showing' : 'hiding';
+    const last = this.last[kind];
+    return last?.page === page ? last : (this.last[kind] = new PageFrames(page, seesConfig));
+  }
+}
 
 function frame(event: RecordedEvent, seesConfig: boolean): string {
   return `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(feedEvent(event, seesConfig))}\n\n`;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Writable } from 'node:stream';
 import type { RecordedEvent } from '../event-log/index.js';
-import type { EventFrames } from './event-frames.js';
+import { PageFrames, type SharedFrames } from './event-frames.js';
 import type { FeedSelection } from './feed-selection.js';
 import type { FeedPage } from './feed.js';
 import type { Follower, LiveEvents } from './live-events.js';
@@ -39,7 +39,7 @@ export class FeedStream implements Follower {
     private readonly reader: FeedReader,
     private readonly read: (after: number, limit: number) => Promise<FeedPage>,
     private readonly live: LiveEvents,
-    private readonly frames: EventFrames,
+    private readonly shared: SharedFrames,
     private position: number,
     private readonly options: FeedStreamOptions = FEED_STREAM,
   ) {}
@@ -69,7 +69,8 @@ export class FeedStream implements Follower {
 
   follow(events: readonly RecordedEvent[], position: number): void {
     this.position = position;
-    this.write(events, (event) => this.reader.selection.wants(event));
+    const { seesConfig, selection } = this.reader;
+    this.write(this.shared.of(events, seesConfig), (event) => selection.wants(event));
     // What waits is in memory, and there are many readers.
     if (this.reader.response.writableLength > this.options.bufferBytes) this.cutOff();
   }
@@ -82,7 +83,7 @@ export class FeedStream implements Follower {
     while (!this.ended.signal.aborted) {
       const { events, position, isHead } = await this.read(this.position, PAGE);
       this.position = position;
-      this.write(events);
+      this.write(new PageFrames(events, this.reader.seesConfig));
       await this.untilTaken();
       if (!isHead) continue;
       if (this.live.join(this, this.position)) return;
@@ -91,15 +92,14 @@ export class FeedStream implements Follower {
     }
   }
 
-  private write(events: readonly RecordedEvent[], wants: (event: RecordedEvent) => boolean = () => true): void {
+  private write(frames: PageFrames, wants: (event: RecordedEvent) => boolean = () => true): void {
     if (this.ended.signal.aborted) return;
-    const { response, seesConfig } = this.reader;
     let text = '';
-    events.forEach((event, place) => {
-      if (wants(event)) text += this.frames.of(events, place, seesConfig);
+    frames.page.forEach((event, place) => {
+      if (wants(event)) text += frames.at(place);
     });
     // As bytes at once: strings that wait for the socket are copied whenever the collector comes.
-    if (text !== '') response.write(Buffer.from(text));
+    if (text !== '') this.reader.response.write(Buffer.from(text));
   }
 
   private async untilTaken(): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { RecordedEvent } from '../../src/event-log/index.js';
-import { EventFrames, feedEvent } from '../../src/feed/event-frames.js';
+import { feedEvent, SharedFrames } from '../../src/feed/event-frames.js';
 
 const page = [1, 2].map((position) => ({
   position,
@@ -19,20 +19,20 @@ const page = [1, 2].map((position) => ({
 
 test('a frame is the event as the feed gives it, on one line, by its position and type', () => {
   const [first] = page;
-  const frame = new EventFrames().of(page, 0, true);
+  const frame = new SharedFrames().of(page, true).at(0);
   expect(frame).toMatch(/^id: 1\nevent: EnvironmentCreated\ndata: [^\n]+\n\n$/);
   expect(JSON.parse(frame.split('\ndata: ')[1] ?? '')).toEqual(feedEvent(first, true));
 });
 
 test('who may not see configs has frames of their own', () => {
-  const frames = new EventFrames();
-  expect(frames.of(page, 1, true)).toContain('secret image');
-  expect(frames.of(page, 1, false)).not.toContain('secret image');
-  expect(frames.of(page, 1, true)).toContain('secret image');
+  const frames = new SharedFrames();
+  expect(frames.of(page, true).at(1)).toContain('secret image');
+  expect(frames.of(page, false).at(1)).not.toContain('secret image');
+  expect(frames.of(page, true).at(1)).toContain('secret image');
 });
 
 test('a page’s frames are not taken for another’s', () => {
-  const frames = new EventFrames();
-  expect(frames.of(page, 0, true)).toMatch(/^id: 1\n/);
-  expect(frames.of([page[1]], 0, true)).toMatch(/^id: 2\n/);
+  const frames = new SharedFrames();
+  expect(frames.of(page, true).at(0)).toMatch(/^id: 1\n/);
+  expect(frames.of([page[1]], true).at(0)).toMatch(/^id: 2\n/);
 });

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from '@jest/globals';
-import { EventFrames } from '../../src/feed/event-frames.js';
+import { SharedFrames } from '../../src/feed/event-frames.js';
 import { FeedSelection } from '../../src/feed/feed-selection.js';
 import { FeedStream } from '../../src/feed/feed-stream.js';
 import type { LiveEvents } from '../../src/feed/live-events.js';
@@ -13,7 +13,7 @@ const nothing = () => Promise.resolve({ events: [], position: 7, isHead: true })
 function streamTo(response: PassThrough, mayRead: () => Promise<unknown>): FeedStream {
   const reader = { response, selection: new FeedSelection({ companyId: COMPANY }, []), seesConfig: true, mayRead };
   const options = { heartbeatMs: 5, bufferBytes: 1_000, stalledMs: 1_000 };
-  return new FeedStream(reader, nothing, QUIET, new EventFrames(), 3, options);
+  return new FeedStream(reader, nothing, QUIET, new SharedFrames(), 3, options);
 }
 
 test('a heartbeat says how far the reader is, also where its filter lets nothing through', async () => {

@@ -5,7 +5,7 @@ import { Callers } from '../../access/http/callers.js';
 import { EventLog } from '../../event-log/index.js';
 import { ApiAnswer, ApiProblems, From, may, Requires, UuidParam, type Caller } from '../../http/index.js';
 import { validationFailed } from '../../http/validation-failed.js';
-import { EventFrames, feedEvent } from '../event-frames.js';
+import { feedEvent, SharedFrames } from '../event-frames.js';
 import { Feed } from '../feed.js';
 import type { FeedFilter } from '../feed-selection.js';
 import { FeedStream } from '../feed-stream.js';
@@ -21,7 +21,7 @@ const PAGE = 100;
 @ApiTags('events')
 @Controller('api/companies/:companyId/events')
 export class FeedController {
-  private readonly frames = new EventFrames();
+  private readonly frames = new SharedFrames();
 
   constructor(
     private readonly feed: Feed,
