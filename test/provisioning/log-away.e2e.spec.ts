@@ -86,4 +86,4 @@ test('that the log is away when a driver has answered is no failure of the drive
   );
   expect(items.map(({ type }) => type).filter((type) => type.includes('Failed'))).toEqual([]);
   expect([...driver.cut]).toEqual(['acquire', 'release']);
-});
+}, 120_000);
