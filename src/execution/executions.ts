@@ -11,6 +11,7 @@ import { LeaseStore } from '../leases/lease-store.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import type { Lease } from '../leases/state.js';
 import { workingFolder } from '../leases/working-folder.js';
+import { driverProblem } from './driver-problem.js';
 import { ExecutionEnds, type ExecutionEnd } from './execution-ends.js';
 import { UnderWay } from './under-way.js';
 
@@ -87,7 +88,7 @@ export class Executions {
 
   /**
    * Runs it. The lease's end ends it too, and so does whoever has taken this process for lost.
-   * @throws DriverError, or what the signal was aborted with
+   * @throws LeaseholdError of what the driver threw; the database's errors where its end could not be recorded
    */
   async run(
     lease: ActiveLease,
@@ -110,7 +111,6 @@ export class Executions {
       )
       .catch(() => undefined);
     const startedAt = performance.now();
-    const duration = (): number => Math.round(performance.now() - startedAt);
     const execute = async (): Promise<Execution> => {
       const driver = this.drivers.named(terms.driver, terms.provider);
       const { stdin, stdout, stderr } = streams;
@@ -122,7 +122,7 @@ export class Executions {
       } = await driver.execute({
         ...{ lease: held, ...wish, cwd: workingFolder(lease, wish.cwd), stdin, stdout, stderr, signal },
       });
-      return { executionId, exitCode, signal: by, timedOut, durationMs: duration() };
+      return { executionId, exitCode, signal: by, timedOut, durationMs: Math.round(performance.now() - startedAt) };
     };
     const record = async (end: ExecutionEnd): Promise<void> => {
       await this.ends.record(leaseId, end, context);
@@ -133,7 +133,7 @@ export class Executions {
       const facts = await execute().catch(async (error: unknown) => {
         const { failureClass, reasonCode, failureReason } = failureOf(error);
         await record({ type: 'ExecutionFailed', data: { executionId, failureClass, reasonCode, failureReason } });
-        throw error;
+        throw driverProblem(error, leaseId);
       });
       await record({ type: 'ExecutionFinished', data: { ...facts, truncated: streams.truncated() } });
       return facts;

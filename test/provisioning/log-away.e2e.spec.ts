@@ -4,15 +4,30 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Acquisition, EffectRequest, ReleaseOutcome, ReleaseRequest } from '../../src/drivers/runtime-driver.js';
+import type {
+  Acquisition,
+  EffectRequest,
+  ExecutionResult,
+  ReleaseOutcome,
+  ReleaseRequest,
+} from '../../src/drivers/runtime-driver.js';
+import type { FeedEvent } from '../../src/feed/event-frames.js';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
 import type { Acquired } from '../support/api.js';
 import { FolderDriver } from '../support/folder-driver.js';
 import { serve, type Service } from '../support/service.js';
 
+type Call = 'acquire' | 'execute' | 'release';
+
 /** Whose answers each find the service's connections to the database gone, the first time that it is asked. */
 class CuttingDriver extends FolderDriver {
-  readonly cut = new Set<'acquire' | 'release'>();
+  override readonly capabilities = {
+    supportsRunExecution: true,
+    supportsSavedProbe: false,
+    supportsUnsavedProbe: false,
+    supportsReusableLeases: false,
+  };
+  readonly cut = new Set<Call>();
 
   override async acquire(request: EffectRequest): Promise<Acquisition> {
     const acquisition = await super.acquire(request);
@@ -26,7 +41,12 @@ class CuttingDriver extends FolderDriver {
     return outcome;
   }
 
-  private cutOnce(call: 'acquire' | 'release'): void {
+  override execute(): Promise<ExecutionResult> {
+    this.cutOnce('execute');
+    return Promise.resolve({ exitCode: 0, signal: null, timedOut: false });
+  }
+
+  private cutOnce(call: Call): void {
     if (this.cut.has(call)) return;
     this.cut.add(call);
     endConnections();
@@ -44,6 +64,8 @@ function endConnections(): void {
     await client.end();`;
   execFileSync(process.execPath, ['--input-type=module', '--eval', script, JSON.stringify(service.connection)]);
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
 
 let root: string;
 let driver: CuttingDriver;
@@ -63,8 +85,16 @@ async function until(leaseId: string, reached: (lease: LeaseJson) => boolean): P
   for (;;) {
     const { status, body } = await service.api.send<LeaseJson>('GET', `/api/environment-leases/${leaseId}`);
     if (status === 200 && reached(body)) return body;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await pause();
   }
+}
+
+async function eventsOf(companyId: string, leaseId: string): Promise<FeedEvent[]> {
+  const { body } = await service.api.send<{ items?: FeedEvent[] }>(
+    'GET',
+    `/api/companies/${companyId}/events?leaseId=${leaseId}`,
+  );
+  return body.items ?? [];
 }
 
 test('that the log is away when a driver has answered is no failure of the driver', async () => {
@@ -77,13 +107,17 @@ test('that the log is away when a driver has answered is no failure of the drive
   const made = await until(id, ({ status }) => !['queued', 'provisioning'].includes(status));
   expect([made.status, await readFile(join(root, 'made'), 'utf8')]).toEqual(['active', `${id}\n`]);
 
+  // How a command ended is not known where it could not be recorded: its caller hears that, and so does the log.
+  const command = await service.api.send('POST', `/api/environment-leases/${id}/execute`, { command: 'true' });
+  expect(command).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+  const end = /^Execution(Finished|Failed)$/;
+  while (!(await eventsOf(companyId, id)).some(({ type }) => end.test(type))) await pause();
+
   await service.api.send('POST', `/api/environment-leases/${id}/release`, {}, { Prefer: 'wait=0' });
   await until(id, ({ cleanupStatus }) => cleanupStatus === 'success');
-  const { items } = await service.api.expect<{ items: { type: string }[] }>(
-    200,
-    'GET',
-    `/api/companies/${companyId}/events?leaseId=${id}`,
-  );
-  expect(items.map(({ type }) => type).filter((type) => type.includes('Failed'))).toEqual([]);
-  expect([...driver.cut]).toEqual(['acquire', 'release']);
+  const events = await eventsOf(companyId, id);
+  expect(events.filter(({ type }) => type.includes('Failed'))).toMatchObject([
+    { type: 'ExecutionFailed', data: { reasonCode: 'process_lost' } },
+  ]);
+  expect([...driver.cut]).toEqual(['acquire', 'execute', 'release']);
 }, 120_000);

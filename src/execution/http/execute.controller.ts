@@ -7,8 +7,8 @@ import type { CommandContext } from '../../commands/command-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { ApiAnswer, ApiProblems, ApiRequest, Context, Requires, UuidParam } from '../../http/index.js';
+import { failureOf, INTERNAL_FAILURE } from '../../http/failure.js';
 import { BoundedOutput } from '../bounded-output.js';
-import { driverProblem } from '../driver-problem.js';
 import { Executions, type ExecutionWish } from '../executions.js';
 import { EventOutput, sendEvent } from './event-output.js';
 import { ExecuteBody, EXECUTION_EXAMPLE, ExecutionAnswer } from './execute-bodies.js';
@@ -57,9 +57,7 @@ export class ExecuteController {
     reply.raw.once('close', () => gone.abort(new Error('The caller has gone.')));
     const stdin = body.stdin ? Readable.from([Buffer.from(body.stdin)]) : null;
     const run = (stdout: BoundedOutput | EventOutput, stderr: BoundedOutput | EventOutput, truncated: () => boolean) =>
-      this.executions
-        .run(lease, executionId, wish, { stdin, stdout, stderr, truncated }, context, gone.signal)
-        .catch((error: unknown) => Promise.reject(driverProblem(error, leaseId)));
+      this.executions.run(lease, executionId, wish, { stdin, stdout, stderr, truncated }, context, gone.signal);
     if (accept.includes('text/event-stream')) {
       await this.stream(reply, run);
       return undefined;
@@ -85,8 +83,8 @@ export class ExecuteController {
       await Promise.all([finished(stdout.end()), finished(stderr.end())]);
       sendEvent(response, 'result', { ...result, truncated: false });
     } catch (error) {
-      const problem = error instanceof LeaseholdError ? error : driverProblem(error, '');
-      sendEvent(response, 'error', { code: problem.code, detail: problem.message, ...problem.facts });
+      const { code, detail, facts } = failureOf(error) ?? INTERNAL_FAILURE;
+      sendEvent(response, 'error', { code, detail, ...facts });
     } finally {
       clearInterval(heartbeat);
       response.end();
