@@ -27,11 +27,11 @@ export async function followedAppends(
 ): Promise<{ readonly rows: Row[]; readonly check: Check }> {
   const log = app.get(EventLog);
   const companies = Array.from({ length: SUBSCRIBERS }, newId);
-  const readers = new FeedReaders(url);
   const alone = appends('appends', log, companies);
   const followed = appends(`appends, sealed, ${SUBSCRIBERS} subscribers`, log, companies);
   const [none, all] = [alone, followed].map(({ name }) => ({ name, rounds: [] as Measurement[] }));
   if (!none || !all) throw new Error('Both are to be measured.');
+  const readers = new FeedReaders(url);
   const turns = [
     async () => none.rounds.push(await measure(alone, LOAD)),
     async () => all.rounds.push(await whileFollowed(app, readers, companies, () => measure(followed, LOAD))),

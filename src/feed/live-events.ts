@@ -125,8 +125,8 @@ export class LiveEvents implements BeforeApplicationShutdown {
       const ofCompany = ofCompanies.get(companyId) ?? [];
       ofCompanies.delete(companyId);
       for (const follower of followers) {
-        // Whatever else the process has to do comes between two: appends wait for it.
-        await nextTurn();
+        // Whatever else the process has to do comes between two who are written to: appends wait for it.
+        if (ofCompany.length > 0) await nextTurn();
         if (this.followers.has(follower)) follower.follow(ofCompany, position);
       }
     }

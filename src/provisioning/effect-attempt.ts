@@ -80,8 +80,7 @@ export class EffectAttempt {
       const request = requestOf(lease, effectId, config, signal);
       const made = effect.attempts > 0 ? await found(driver, request) : null;
       return made ?? (await takenOverOrMade(lease, driver, request));
-    });
-    over.abort();
+    }).finally(() => over.abort());
     if ('failure' in answer) {
       const { failure } = answer;
       return this.settle(lease, effect, (state) =>
@@ -99,9 +98,9 @@ export class EffectAttempt {
 
   private async cleanUp(lease: Lease, effect: LeaseEffect): Promise<Lease> {
     const { effectId } = effect;
-    const config = await this.configOf(lease);
+    const inDoubt = heldBy(lease) === null ? await this.configOf(lease) : null;
     const reusable = isReusable(lease) ? await this.kept.reusable(lease) : null;
-    const answer = await this.asked(NEVER, (signal) => this.takeBack(lease, config, reusable, signal));
+    const answer = await this.asked(NEVER, (signal) => this.takeBack(lease, inDoubt, reusable, signal));
     if ('failure' in answer) {
       const { failureClass, reasonCode, failureReason } = answer.failure;
       const failure: EffectFailure = { failureClass, reasonCode, failureReason };
@@ -124,15 +123,18 @@ export class EffectAttempt {
     }
   }
 
-  /** Takes down what the lease holds, or leaves it to others where it is reusable: then it is told how. */
+  /**
+   * Takes down what the lease holds, or leaves it to others where it is reusable: then it is told how.
+   * @param inDoubt its config, where the log does not say what it holds
+   */
   private async takeBack(
     lease: Lease,
-    config: JsonObject,
+    inDoubt: JsonObject | null,
     reusable: Kept | null,
     signal: AbortSignal,
   ): Promise<Kept | null> {
     const driver = this.driverOf(lease);
-    const held = heldBy(lease) ?? (await heldInDoubt(lease, driver, config, signal));
+    const held = inDoubt ? await heldInDoubt(lease, driver, inDoubt, signal) : heldBy(lease);
     if (held === null) return null;
     if (reusable && driver.acquiring === 'queued' && driver.suspend) {
       await driver.suspend({ ...held, signal });

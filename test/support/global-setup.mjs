@@ -1,7 +1,7 @@
 // Jest loads this file with plain Node, so that it is JavaScript and uses the build that scripts/test.mjs has made.
+import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import 'reflect-metadata';
 import { readConfig } from '../../dist/src/config/config.js';

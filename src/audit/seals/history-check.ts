@@ -45,7 +45,7 @@ export class HistoryCheck {
     this.checkChain(seal);
     const problem = signatureProblem(seal, this.options.trusted);
     if (problem !== null) this.found('bad_signature', seal, problem);
-    this.checkLeaves(seal, leaves);
+    await this.checkLeaves(seal, leaves);
     for (const kept of this.options.kept) this.checkKept(seal, await kept.numbered(seal.number));
     this.last = seal;
   }
@@ -108,11 +108,11 @@ export class HistoryCheck {
     }
   }
 
-  private checkLeaves(seal: Seal, leaves: Buffer): void {
+  private async checkLeaves(seal: Seal, leaves: Buffer): Promise<void> {
     const { number, fromPosition, toPosition, treeRoot: root } = seal;
     const size = toPosition - fromPosition + 1;
     const fits = size > 0 && leaves.length === size * HASH_BYTES;
-    if (!fits || treeRoot(leaves).toString('hex') !== root) {
+    if (!fits || (await treeRoot(leaves)).toString('hex') !== root) {
       const detail = `The hashes beside seal ${number} do not lead to the root in it: the seal, or at least one of its events together with its hash, was changed.`;
       this.found('changed_seal', seal, detail);
     }

@@ -15,24 +15,17 @@ export function leafHash(entry: Buffer): Buffer {
   return hash('sha256', Buffer.concat([Buffer.of(0), entry]), 'buffer');
 }
 
-/** @param leaves at least one */
-export function treeRoot(leaves: Buffer): Buffer {
-  let level = leaves;
-  while (level.length > HASH_BYTES) level = levelAbove(level);
-  return level;
-}
-
-/** Leaves of a turn; a power of two, so that they are a tree of their own within the whole. */
+/** Leaves that are hashed in one turn; a power of two, so that they are a tree of their own within the whole. */
 const TURN = 256;
 
-/** As `treeRoot`, in turns: whatever else the process has to do comes between them. */
-export async function treeRootInTurns(leaves: Buffer): Promise<Buffer> {
+/** In turns: whatever else the process has to do comes between them. @param leaves at least one */
+export async function treeRoot(leaves: Buffer): Promise<Buffer> {
   const roots: Buffer[] = [];
   for (let from = 0; from < leaves.length; from += TURN * HASH_BYTES) {
-    roots.push(treeRoot(leaves.subarray(from, from + TURN * HASH_BYTES)));
+    roots.push(rootAtOnce(leaves.subarray(from, from + TURN * HASH_BYTES)));
     await nextTurn();
   }
-  return treeRoot(Buffer.concat(roots));
+  return rootAtOnce(Buffer.concat(roots));
 }
 
 /** The hashes that lead from one leaf to the root, lowest first. */
@@ -68,6 +61,12 @@ export function rootOfPath(leaf: Buffer, index: number, size: number, path: read
 /** One leaf of many; empty past the end. */
 export function hashAt(leaves: Buffer, index: number): Buffer {
   return leaves.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+}
+
+function rootAtOnce(leaves: Buffer): Buffer {
+  let level = leaves;
+  while (level.length > HASH_BYTES) level = levelAbove(level);
+  return level;
 }
 
 function levelAbove(level: Buffer): Buffer {

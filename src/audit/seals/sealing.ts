@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { readLeaves } from './entries.js';
-import { HASH_BYTES, treeRootInTurns } from './merkle-tree.js';
+import { HASH_BYTES, treeRoot } from './merkle-tree.js';
 import { insertSeal, lastSeal } from './seal-table.js';
 import { NO_SEAL_HASH, sealHash, type Seal } from './seal.js';
 import type { SealKeys } from './seal-keys.js';
@@ -68,7 +68,7 @@ async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date
     throw new CannotSealError(`The event ${fromPosition} is missing: nothing is sealed from there on.`);
   }
   const leaves = all.subarray(0, count * HASH_BYTES);
-  const root = await treeRootInTurns(leaves);
+  const root = await treeRoot(leaves);
   const seal = keys.current.sign({
     number: (last?.number ?? 0) + 1,
     fromPosition,
