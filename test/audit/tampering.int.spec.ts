@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { exportLog } from '../../src/audit/seals/export-log.js';
 import { KeptSeals } from '../../src/audit/seals/kept-seals.js';
 import { lastSeal } from '../../src/audit/seals/seal-table.js';
@@ -10,12 +10,18 @@ import { newKeys, SealedLog } from './sealed-log.js';
 const SEALED = 2_500;
 const UNSEALED = 7;
 
+let untouched: SealedLog;
 let log: SealedLog;
+beforeAll(async () => {
+  untouched = await SealedLog.make();
+  await untouched.append(SEALED);
+  await untouched.sealAll();
+  await untouched.append(UNSEALED);
+  await untouched.open.close();
+});
+afterAll(() => untouched?.database.drop());
 beforeEach(async () => {
-  log = await SealedLog.make();
-  await log.append(SEALED);
-  await log.sealAll();
-  await log.append(UNSEALED);
+  log = await untouched.copy();
 });
 afterEach(() => log?.close());
 
