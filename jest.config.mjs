@@ -1,5 +1,7 @@
 export default {
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
+  // Minutes each: decision 0021.
+  testPathIgnorePatterns: process.env.LEASEHOLD_SOAK === 'yes' ? [] : ['\\.soak\\.spec\\.ts$'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   transform: {},
   // Node runs the tests, not a sandbox of Jest's: decision 0020.

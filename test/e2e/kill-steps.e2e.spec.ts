@@ -5,21 +5,23 @@ import { expectSoundLog } from '../support/fold-of-log.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 import { leasesOnHost } from '../support/ssh-host.js';
 import { expectBundleReplayed, expectEveryLeaseExplained } from '../history/expect-explained.js';
+import { IS_SOAK } from '../support/soak.js';
 import { StepsUnderKill } from '../support/steps-under-kill.js';
 
-const SLOW = 300_000;
-describe.each(['postgres', 'redis'])('killed at every step, with the queue on %s', (backend) => {
+const QUEUES = IS_SOAK ? ['postgres', 'redis'] : ['postgres'];
+
+describe.each(QUEUES)('killed at every step, with the queue on %s', (backend) => {
   let service: StepsUnderKill;
   let sshd: TestSshd;
 
   beforeAll(async () => {
     sshd = await startSshd();
     service = await StepsUnderKill.on(backend);
-  }, SLOW);
+  });
   afterAll(async () => {
     await service?.close();
     await sshd?.stop();
-  }, SLOW);
+  });
 
   async function environment(companyId: string): Promise<string> {
     const { host, port, username, workspace, privateKey, knownHosts } = sshd;
@@ -48,16 +50,12 @@ describe.each(['postgres', 'redis'])('killed at every step, with the queue on %s
     expect(types.indexOf('CleanupSucceeded')).toBeGreaterThan(types.indexOf('CleanupRequested'));
   }
 
-  test.each(['worker', 'api'] as const)(
-    'the %s: every lease ends as was asked, made once and gone',
-    async (role) => {
-      const companyId = randomUUID();
-      const environmentId = await environment(companyId);
-      await service.killAtEveryStep(role, () => live(environmentId, companyId));
-      expect(await leasesOnHost(sshd.workspace)).toEqual([]);
-    },
-    SLOW,
-  );
+  test.each(['worker', 'api'] as const)('the %s: every lease ends as was asked, made once and gone', async (role) => {
+    const companyId = randomUUID();
+    const environmentId = await environment(companyId);
+    await service.killAtEveryStep(role, () => live(environmentId, companyId));
+    expect(await leasesOnHost(sshd.workspace)).toEqual([]);
+  });
 
   test('every command that began has one end', async () => {
     const idsOf = async (types: RegExp): Promise<string[]> =>
@@ -77,14 +75,10 @@ describe.each(['postgres', 'redis'])('killed at every step, with the queue on %s
     await service.witness.expectTablesToBeTheFold(events);
   });
 
-  test(
-    'every state that a lease was in is the fold of its events, every end has a reason, and a bundle tells the same',
-    async () => {
-      const events = await service.witness.events();
-      expect(await expectEveryLeaseExplained(service.api, events)).toBeGreaterThan(5);
-      const { stream = '' } = events.findLast(({ type }) => type === 'LeaseReleased') ?? {};
-      await expectBundleReplayed(service.api, stream.replace('lease-', ''));
-    },
-    SLOW,
-  );
+  test('every state that a lease was in is the fold of its events, every end has a reason, and a bundle tells the same', async () => {
+    const events = await service.witness.events();
+    expect(await expectEveryLeaseExplained(service.api, events)).toBeGreaterThan(5);
+    const { stream = '' } = events.findLast(({ type }) => type === 'LeaseReleased') ?? {};
+    await expectBundleReplayed(service.api, stream.replace('lease-', ''));
+  });
 });

@@ -13,7 +13,7 @@ import { ServiceHome, type ServiceProcess } from '../support/service.js';
 import { grown } from '../support/soak.js';
 import { Load, sendCommand, type SentCommand } from './commands-under-load.js';
 
-const KILLS = grown(6, 20);
+const KILLS = grown(3, 20);
 const CALLERS = 8;
 /** Longer by the time that a start takes, so that a slow machine gets as much done as a fast one. */
 const LONGEST_LOAD_MS = 500;

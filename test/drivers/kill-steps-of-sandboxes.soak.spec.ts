@@ -10,7 +10,6 @@ import { expectOneHolderAtATime } from '../leases/one-holder.js';
 import type { Acquired } from '../support/api.js';
 import { expectSoundLog } from '../support/fold-of-log.js';
 import { expectBundleReplayed, expectEveryLeaseExplained } from '../history/expect-explained.js';
-import { IS_SOAK } from '../support/soak.js';
 import { StepsUnderKill } from '../support/steps-under-kill.js';
 import { FAKE_PLUGIN } from '../plugins/plugins-under-test.js';
 import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
@@ -18,9 +17,6 @@ import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
 /** What a worker that is killed again and again has to come to, or nobody would ever get anything: a start is no progress. */
 const PROGRESS = new Set(['LeaseActivated', 'SandboxKept', 'CleanupSucceeded']);
 const WORK_OF_A_SECOND = 20;
-const SLOW = 300_000;
-/** `npm run soak` has the whole matrix; `npm test` what most callers have, and the role that the drivers' calls are in. */
-const ROLES = IS_SOAK ? (['worker', 'api'] as const) : (['worker'] as const);
 
 interface Provider {
   readonly config: object;
@@ -40,18 +36,12 @@ const PROVIDERS: Readonly<Record<string, (dataDir: string) => Promise<Provider>>
   },
 };
 
-const CASES = [
+describe.each([
   ['bubblewrap', 'postgres'],
-  ...(IS_SOAK
-    ? [
-        ['bubblewrap', 'redis'],
-        ['plugin', 'postgres'],
-        ['plugin', 'redis'],
-      ]
-    : []),
-] as [string, string][];
-
-describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %s', (name, backend) => {
+  ['bubblewrap', 'redis'],
+  ['plugin', 'postgres'],
+  ['plugin', 'redis'],
+])('sandboxes of %s, killed at every step, with the queue on %s', (name, backend) => {
   let service: StepsUnderKill;
   let sandboxes: Provider;
   const companyId = randomUUID();
@@ -61,8 +51,8 @@ describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %
     const provider = PROVIDERS[name];
     if (!provider) throw new Error(`There is no provider ${name}.`);
     sandboxes = await provider(service.dataDir);
-  }, SLOW);
-  afterAll(() => service?.close(), SLOW);
+  });
+  afterAll(() => service?.close());
 
   async function makeEnvironment(): Promise<string> {
     const wish = { name: `Sandbox ${randomUUID()}`, driver: 'sandbox', config: sandboxes.config };
@@ -113,7 +103,7 @@ describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %
     await service.until(second.id, ({ cleanupStatus }) => cleanupStatus === 'success');
   }
 
-  test.each(ROLES)(
+  test.each(['worker', 'api'] as const)(
     'the %s: every lease ends as was asked, and nothing is left of its sandbox',
     async (role) => {
       const steps = await service.killAtEveryStep(role, live);
@@ -121,37 +111,32 @@ describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %
       if (role === 'worker')
         expect(steps).toEqual(expect.arrayContaining(['before sandbox.suspend', 'before sandbox.resume']));
     },
-    SLOW,
   );
 
-  test(
-    '100 want the same sandbox at once while the worker is killed every second: all get one, and nothing is left',
-    async () => {
-      const environmentId = await makeEnvironment();
-      await release(await acquire(environmentId));
-      let kills = 0;
-      let isOver = false;
-      const killing = (async () => {
-        for (; !isOver; kills += 1) {
-          const head = await service.witness.head();
-          await pause(1_000);
-          // On a machine that is busy it may not have got to work within the second, and would never get anywhere.
-          while (!isOver && (await progressSince(head)) < WORK_OF_A_SECOND) await pause(50);
-          await service.restart('worker');
-        }
-      })();
-      try {
-        while (kills < 3)
-          await Promise.all(Array.from({ length: 100 }, async () => release(await acquire(environmentId))));
-      } finally {
-        isOver = true;
-        await killing;
+  test('100 want the same sandbox at once while the worker is killed every second: all get one, and nothing is left', async () => {
+    const environmentId = await makeEnvironment();
+    await release(await acquire(environmentId));
+    let kills = 0;
+    let isOver = false;
+    const killing = (async () => {
+      for (; !isOver; kills += 1) {
+        const head = await service.witness.head();
+        await pause(1_000);
+        // On a machine that is busy it may not have got to work within the second, and would never get anywhere.
+        while (!isOver && (await progressSince(head)) < WORK_OF_A_SECOND) await pause(50);
+        await service.restart('worker');
       }
-      await service.api.deleteEnvironment(environmentId);
-      while ((await sandboxes.leftovers()).length > 0) await pause(50);
-    },
-    SLOW,
-  );
+    })();
+    try {
+      while (kills < 3)
+        await Promise.all(Array.from({ length: 100 }, async () => release(await acquire(environmentId))));
+    } finally {
+      isOver = true;
+      await killing;
+    }
+    await service.api.deleteEnvironment(environmentId);
+    while ((await sandboxes.leftovers()).length > 0) await pause(50);
+  });
 
   test('after all that, no sandbox had two holders, the log is sound and the read models are its fold', async () => {
     const events = await service.witness.events();
@@ -160,14 +145,10 @@ describe.each(CASES)('sandboxes of %s, killed at every step, with the queue on %
     await service.witness.expectTablesToBeTheFold(events);
   });
 
-  test(
-    'every state that a lease was in is the fold of its events, every end has a reason, and a bundle tells the same',
-    async () => {
-      const events = await service.witness.events();
-      expect(await expectEveryLeaseExplained(service.api, events)).toBeGreaterThan(5);
-      const { stream = '' } = events.findLast(({ type }) => type === 'LeaseReleased') ?? {};
-      await expectBundleReplayed(service.api, stream.replace('lease-', ''));
-    },
-    SLOW,
-  );
+  test('every state that a lease was in is the fold of its events, every end has a reason, and a bundle tells the same', async () => {
+    const events = await service.witness.events();
+    expect(await expectEveryLeaseExplained(service.api, events)).toBeGreaterThan(5);
+    const { stream = '' } = events.findLast(({ type }) => type === 'LeaseReleased') ?? {};
+    await expectBundleReplayed(service.api, stream.replace('lease-', ''));
+  });
 });
