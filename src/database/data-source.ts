@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { DataSource, type DataSourceOptions } from 'typeorm';
+import { DataSource, MigrationExecutor, type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { EnvironmentRow } from '../environments/environment-row.js';
 import { LeaseRow } from '../leases/lease-row.js';
@@ -16,7 +16,6 @@ export function dataSourceOptions(client: pg.ClientConfig): DataSourceOptions {
     applicationName: 'leasehold-reads',
     entities: [EnvironmentRow, LeaseRow, SecretRow],
     migrations: MIGRATIONS,
-    migrationsTransactionMode: 'each',
     // The tables of the read models are made by the projections.
     synchronize: false,
     poolSize: 10,
@@ -31,7 +30,10 @@ export async function migrate(client: pg.ClientConfig): Promise<void> {
   const turn = dataSource.createQueryRunner();
   try {
     await turn.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await dataSource.runMigrations();
+    // On the connection that has the turn, so that a start needs no second one.
+    const migrations = new MigrationExecutor(dataSource, turn);
+    migrations.transaction = 'each';
+    await migrations.executePendingMigrations();
   } finally {
     await turn.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
     await turn.release();
