@@ -13,7 +13,7 @@ let place: Place;
 afterEach(() => place.close());
 
 test('a path too long for a socket: the socket is in a folder of its own in /tmp, and goes when Postgres stops', async () => {
-  place = await Place.make({ below: join('l'.repeat(60), 'o'.repeat(60), "with 'quotes', commas and spaces") });
+  place = await Place.prepared({ below: join('l'.repeat(60), 'o'.repeat(60), "with 'quotes', commas and spaces") });
   const member = await place.join();
   const { connection } = member;
   expect(connection.host).toMatch(/^\/tmp\/leasehold-[0-9a-f]{16}$/);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/embedded/index.js';
+import { copyPreparedPostgres } from '../support/prepared-postgres.js';
 
 export type Connection = EmbeddedPostgres['connection'];
 
@@ -30,6 +31,13 @@ export class Place {
     const root = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-`));
     await chmod(root, mode);
     return new Place(root, join(root, below));
+  }
+
+  /** One whose Postgres has been made before. */
+  static async prepared(where?: { mode?: number; below?: string }): Promise<Place> {
+    const place = await Place.make(where);
+    await copyPreparedPostgres(place.dataDir);
+    return place;
   }
 
   async join(): Promise<EmbeddedPostgres> {
@@ -66,10 +74,16 @@ export class Place {
     return Number.parseInt(readFileSync(this.pidFile, 'utf8'), 10);
   }
 
-  async close(): Promise<void> {
+  /** Stops all that was started in it; the data stays. */
+  async endAll(): Promise<void> {
     for (const child of this.#processes) if (child.exitCode === null) child.kill('SIGKILL');
     await Promise.all(this.#members.map((member) => member.leave()));
     if (existsSync(this.pidFile)) await (await this.join()).leave();
+    this.messages.length = 0;
+  }
+
+  async close(): Promise<void> {
+    await this.endAll();
     await rm(this.#root, { recursive: true, force: true });
   }
 }

@@ -1,11 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { AppModule } from '../../src/app.module.js';
 import { Sealer } from '../../src/audit/seals/sealer.js';
@@ -19,6 +18,7 @@ import { EVENT_DEFINITIONS } from '../../src/event-definitions.js';
 import { createHttpApp } from '../../src/http/index.js';
 import { Api } from './api.js';
 import { type Connection, createTestDatabase } from './database.js';
+import { copyPreparedPostgres } from './prepared-postgres.js';
 import { expectNoSecrets } from './secrets-used.js';
 
 export interface Service {
@@ -163,11 +163,8 @@ export class ServiceHome {
 
   /** One whose Postgres has been made and migrated, as by a start before. */
   static async make(): Promise<ServiceHome> {
-    const prepared = process.env['LEASEHOLD_TEST_PREPARED'];
-    if (prepared === undefined) throw new Error('LEASEHOLD_TEST_PREPARED is not set: run the tests with `npm test`');
     const home = await ServiceHome.empty();
-    await mkdir(home.dataDir);
-    await promisify(execFile)('cp', ['-a', prepared, join(home.dataDir, 'postgres')]);
+    await copyPreparedPostgres(home.dataDir);
     return home;
   }
 
