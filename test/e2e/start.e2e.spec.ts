@@ -11,48 +11,50 @@ import { ServiceHome } from '../support/service.js';
 describe('starting and stopping the service', () => {
   let home: ServiceHome;
   beforeAll(async () => {
-    home = await ServiceHome.empty();
+    home = await ServiceHome.make();
   });
   afterEach(() => home.endAll(), 60_000);
   afterAll(() => home?.close());
 
-  test('an empty data folder is all that it needs; Ctrl-C stops all that it started, and the data is there again', async () => {
-    const companyId = randomUUID();
-    const first = await home.start();
-    expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
-    const { lease } = await first.api.acquire(companyId, { heartbeatRunId: randomUUID() });
-    const postmaster = await home.postmaster();
-    expect(postmaster !== null && isRunning(postmaster)).toBe(true);
+  test('two at once make the database in an empty folder; it lasts until Ctrl-C or SIGTERM has ended the last one, and is there again', async () => {
+    const empty = await ServiceHome.empty();
+    try {
+      const [first, second] = await Promise.all([empty.start(), empty.start()]);
+      expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
+      const { lease, position } = await first.api.acquire(randomUUID(), { heartbeatRunId: randomUUID() });
+      expect(await second.api.lease(lease.id, { 'X-Min-Position': String(position) })).toStrictEqual(lease);
 
-    expect(await first.interrupt()).toBe(0);
-    expect(await home.postmaster()).toBeNull();
-    expect(isRunning(postmaster ?? 0)).toBe(false);
+      const PORT = new URL(first.url).port;
+      const third = empty.spawn({ PORT });
+      expect(await third.exited()).toBe(1);
+      expect(third.output).toContain('joined the running embedded Postgres');
+      expect(third.output).toContain(`Port ${PORT} on 127.0.0.1 is taken`);
+      expect(third.output).not.toMatch(/\n\s+at /);
+      await first.api.acquire(randomUUID());
+      expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
 
-    const second = await home.start();
-    expect(await second.api.lease(lease.id)).toStrictEqual(lease);
-    expect(await second.interrupt()).toBe(0);
-  });
+      const postmaster = await empty.postmaster();
+      expect(await first.interrupt()).toBe(0);
+      expect(await empty.postmaster()).toBe(postmaster);
+      expect(postmaster !== null && isRunning(postmaster)).toBe(true);
+      const { lease: released } = await second.api.release(lease.id);
+      expect(released.status).toBe('released');
+      expect(await second.interrupt()).toBe(0);
+      expect(await empty.postmaster()).toBeNull();
+      expect(isRunning(postmaster ?? 0)).toBe(false);
 
-  test('SIGTERM stops it as Ctrl-C does, in the middle of its work', async () => {
-    const service = await home.start();
-    const postmaster = await home.postmaster();
-    const underWay = Promise.allSettled(Array.from({ length: 20 }, () => service.api.acquire(randomUUID())));
-    process.kill(service.pid, 'SIGTERM');
-    expect(await service.exited()).toBe(0);
-    await underWay;
-    expect(await home.postmaster()).toBeNull();
-    expect(isRunning(postmaster ?? 0)).toBe(false);
-  });
-
-  test('a second one on the same port says that it is taken, and leaves the first one working', async () => {
-    const first = await home.start();
-    const PORT = new URL(first.url).port;
-    const second = home.spawn({ PORT });
-    expect(await second.exited()).toBe(1);
-    expect(second.output).toContain(`Port ${PORT} on 127.0.0.1 is taken`);
-    expect(second.output).not.toMatch(/\n\s+at /);
-    await first.api.acquire(randomUUID());
-    expect(await first.api.expect(200, 'GET', '/api/ready')).toMatchObject({ ready: true });
+      const next = await empty.start();
+      expect(await next.api.lease(lease.id)).toStrictEqual(released);
+      const itsPostmaster = await empty.postmaster();
+      const underWay = Promise.allSettled(Array.from({ length: 20 }, () => next.api.acquire(randomUUID())));
+      process.kill(next.pid, 'SIGTERM');
+      expect(await next.exited()).toBe(0);
+      await underWay;
+      expect(await empty.postmaster()).toBeNull();
+      expect(isRunning(itsPostmaster ?? 0)).toBe(false);
+    } finally {
+      await empty.close();
+    }
   });
 
   test('a port that something else has is told of too, and the Postgres that was started for it is stopped', async () => {
@@ -66,34 +68,6 @@ describe('starting and stopping the service', () => {
       expect(await home.postmaster()).toBeNull();
     } finally {
       await new Promise((done) => other.close(done));
-    }
-  });
-
-  test('a second one on another port joins the database of the first, which stays when either ends', async () => {
-    const companyId = randomUUID();
-    const first = await home.start();
-    const second = await home.start();
-    expect(second.output).toContain('joined the running embedded Postgres');
-    const postmaster = await home.postmaster();
-    const { lease, position } = await first.api.acquire(companyId);
-    const seen = { 'X-Min-Position': String(position) };
-    expect(await second.api.lease(lease.id, seen)).toStrictEqual(lease);
-
-    expect(await first.interrupt()).toBe(0);
-    expect(await home.postmaster()).toBe(postmaster);
-    expect((await second.api.release(lease.id)).lease.status).toBe('released');
-    expect(await second.interrupt()).toBe(0);
-    expect(isRunning(postmaster ?? 0)).toBe(false);
-  });
-
-  test('two that are started at once on an empty folder share one database', async () => {
-    const empty = await ServiceHome.empty();
-    try {
-      const [first, second] = await Promise.all([empty.start(), empty.start()]);
-      const { lease, position } = await first.api.acquire(randomUUID());
-      expect(await second.api.lease(lease.id, { 'X-Min-Position': String(position) })).toStrictEqual(lease);
-    } finally {
-      await empty.close();
     }
   });
 
