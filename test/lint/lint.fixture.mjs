@@ -6,7 +6,10 @@ import { ESLint } from 'eslint';
 import tseslint from 'typescript-eslint';
 
 const cwd = fileURLToPath(new URL('../..', import.meta.url));
-const withTypes = new ESLint({ cwd });
+// The types of the file that the snippets stand in, and of what it imports: those of the whole service take ten seconds.
+const project = fileURLToPath(new URL('./snippets.tsconfig.json', import.meta.url));
+const parserOptions = { projectService: false, project };
+const withTypes = new ESLint({ cwd, overrideConfig: { files: ['**/*.ts'], languageOptions: { parserOptions } } });
 // Without types, a snippet may stand in a file that does not exist, and is linted in no time.
 const withoutTypes = new ESLint({ cwd, overrideConfig: tseslint.configs.disableTypeChecked });
 
