@@ -1,13 +1,15 @@
 import { expect, test } from '@jest/globals';
-import { connectionUrl, createTestDatabase } from '../support/database.js';
-import { ServiceHome } from '../support/service.js';
+import { connectionUrl } from '../support/database.js';
+import { SECRETS_KEY, ServiceHome, serve } from '../support/service.js';
 
 test('a token that one service has revoked is refused by the other, seconds later', async () => {
-  const database = await createTestDatabase();
-  const home = await ServiceHome.make();
+  const one = await serve();
+  const home = await ServiceHome.empty();
   try {
-    const settings = { DATABASE_URL: connectionUrl(database.connection) };
-    const [one, other] = [await home.start(settings), await home.start(settings)];
+    const other = await home.start({
+      DATABASE_URL: connectionUrl(one.connection),
+      LEASEHOLD_SECRETS_KEY: SECRETS_KEY,
+    });
     const made = { name: 'CI', permissions: ['admin'], companies: null };
     const { id, value } = await one.api.expect<{ id: string; value: string }>(201, 'POST', '/api/tokens', made);
     const second = { ...made, name: 'second' };
@@ -25,6 +27,6 @@ test('a token that one service has revoked is refused by the other, seconds late
     }
   } finally {
     await home.close();
-    await database.drop();
+    await one.close();
   }
 });

@@ -15,7 +15,7 @@ let client: pg.Client;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  home = await ServiceHome.make();
+  home = await ServiceHome.empty();
   client = new pg.Client(database.connection);
   await client.connect();
 }, SLOW);

@@ -11,11 +11,11 @@ const running = (seconds: string): Promise<string> =>
     ({ stdout }) => stdout.trim(),
     () => '',
   );
-const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+const moment = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
 
 test('what runs on this machine ends with the service that was killed, its children too', async () => {
   const database = await createTestDatabase();
-  const home = await ServiceHome.make();
+  const home = await ServiceHome.empty();
   try {
     const settings = { DATABASE_URL: connectionUrl(database.connection), LEASEHOLD_LOCAL_EXECUTE: 'true' };
     const service = await home.start(settings);

@@ -5,20 +5,33 @@ import { newId } from '../../src/ids/new-id.js';
 import { randomKey } from '../../src/secrets/master-key.js';
 import type { SecretJson } from '../../src/secrets/secret-json.js';
 import { leasehold } from '../support/cli.js';
+import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
 
 const SLOW = 120_000;
 const ROTATE = ['secrets', 'rotate-master-key'];
 const company = newId();
 
+let database: TestDatabase;
 let home: ServiceHome;
 beforeAll(async () => {
-  home = await ServiceHome.make();
+  database = await createTestDatabase();
+  home = await ServiceHome.empty();
 });
-afterAll(() => home?.close());
+afterAll(async () => {
+  await home?.close();
+  await database?.drop();
+});
+
+const start = (settings: Record<string, string>) =>
+  home.start({ DATABASE_URL: connectionUrl(database.connection), ...settings });
 
 const rotate = (settings: Record<string, string>, ...options: string[]) =>
-  leasehold({ LEASEHOLD_DATA_DIR: home.dataDir, ...settings }, ...ROTATE, ...options);
+  leasehold(
+    { DATABASE_URL: connectionUrl(database.connection), LEASEHOLD_DATA_DIR: home.dataDir, ...settings },
+    ...ROTATE,
+    ...options,
+  );
 
 /** Its fingerprint's key is sealed like a secret: a repeat is known only to who can open that. */
 function create(service: ServiceProcess): Promise<SecretJson> {
@@ -30,7 +43,7 @@ function create(service: ServiceProcess): Promise<SecretJson> {
 test(
   'the key of the file and that of a setting are replaced, while the service runs and between two starts',
   async () => {
-    const service = await home.start();
+    const service = await start({});
     const made = await create(service);
     const first = await rotate({}, '--json');
     expect(first.code).toBe(0);
@@ -51,7 +64,7 @@ test(
     expect([bySetting.code, bySetting.out.includes('(2 just now)')]).toEqual([0, true]);
     const settings = { LEASEHOLD_SECRETS_KEY: next, LEASEHOLD_SECRETS_KEY_PREVIOUS: present };
     expect((await rotate(settings)).code).toBe(0);
-    const restarted = await home.start({ LEASEHOLD_SECRETS_KEY: next });
+    const restarted = await start({ LEASEHOLD_SECRETS_KEY: next });
     expect(await create(restarted)).toEqual(made);
     await restarted.interrupt();
 
