@@ -9,7 +9,10 @@ import type { FeedPageAnswer } from '../../src/feed/http/feed-queries.js';
 import { readJson, sampleFile } from '../frozen-events/samples.js';
 import { Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
+import { grown } from '../support/soak.js';
 import { SseReader } from './sse-reader.js';
+
+const [WRITERS, READERS, LOSSES] = [grown(2, 4), grown(3, 6), grown(9, 20)];
 
 let service: Service;
 let witness: Witness;
@@ -124,16 +127,16 @@ describe('the stream', () => {
     const companyId = randomUUID();
     let busy = true;
     const load = Promise.all(
-      Array.from({ length: 4 }, async () => {
+      Array.from({ length: WRITERS }, async () => {
         while (busy) await live(companyId);
       }),
     );
-    const readers = Array.from({ length: 6 }, () => new SseReader(() => url(companyId), 0));
+    const readers = Array.from({ length: READERS }, () => new SseReader(() => url(companyId), 0));
     const running = Promise.all(readers.map((reader) => reader.run()));
     // However long it takes them to come back.
-    for (let n = 0; n < 20 || readers.some(({ connections }) => connections < 2); n += 1) {
+    for (let n = 0; n < LOSSES || readers.some(({ connections }) => connections < 2); n += 1) {
       await new Promise((resolve) => setTimeout(resolve, 40));
-      readers[n % 6]?.drop();
+      readers[n % READERS]?.drop();
     }
     busy = false;
     await load;
@@ -224,12 +227,13 @@ test('the OpenAPI document has a schema for every type of event, which its newes
   const ajv = new Ajv2020({ strict: false });
   addFormats.default(ajv);
   ajv.addSchema(document, 'api');
+  const schema = (name: string) => ajv.compile({ $ref: `api#/components/schemas/${name}` });
+  // Compiled once: it has the schemas of all events in it.
+  const ofAny = schema('Event');
   for (const { type, schemaVersion } of EVENT_DEFINITIONS) {
     const sample = readJson(sampleFile(type, schemaVersion));
-    for (const name of [type, 'Event']) {
-      const isValid = ajv.validate({ $ref: `api#/components/schemas/${name}` }, sample);
-      expect([type, name, isValid, ajv.errors]).toEqual([type, name, true, null]);
-    }
-    expect(ajv.validate({ $ref: `api#/components/schemas/${type}` }, { ...(sample as object), data: 7 })).toBe(false);
+    const ofType = schema(type);
+    for (const isValid of [ofType, ofAny]) expect([type, isValid(sample), isValid.errors]).toEqual([type, true, null]);
+    expect(ofType({ ...(sample as object), data: 7 })).toBe(false);
   }
 });
