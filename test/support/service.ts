@@ -26,8 +26,11 @@ export interface Service {
   readonly connection: Connection;
   /** What it logged, at warn and error. */
   readonly logged: readonly string[];
-  /** Ends it, and starts it anew on the same database; `api` is the new one's from then on. */
-  restart(): Promise<void>;
+  /**
+   * Ends it, and starts it anew on the same database; `api` is the new one's from then on.
+   * @param changed settings that are other ones from then on
+   */
+  restart(changed?: Settings): Promise<void>;
   /** Seals nothing any more, until it is started anew. */
   stopSealing(): Promise<void>;
   close(): Promise<void>;
@@ -40,10 +43,11 @@ export const SECRETS_KEY = Buffer.alloc(32, 'leasehold test').toString('base64')
 export async function serve(settings: Settings = {}, drivers: readonly RuntimeDriver[] = []): Promise<Service> {
   const database = await createTestDatabase();
   try {
-    const config = readConfig({ LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY, ...settings });
+    let now: Settings = { LEASEHOLD_SECRETS_KEY: SECRETS_KEY, LEASEHOLD_AUDIT_KEY: SECRETS_KEY, ...settings };
     const logged: string[] = [];
     const keep = (...texts: unknown[]): void => void logged.push(texts.map(String).join(' '));
     const start = async () => {
+      const config = readConfig(now);
       const module = AppModule.on(database.connection, config, drivers);
       const app = await createHttpApp(module, config.allowedOrigins, EVENT_DEFINITIONS);
       Logger.overrideLogger({ log: () => undefined, warn: keep, error: keep });
@@ -58,8 +62,9 @@ export async function serve(settings: Settings = {}, drivers: readonly RuntimeDr
       },
       connection: database.connection,
       logged,
-      restart: async () => {
+      restart: async (changed = {}) => {
         await app.close();
+        now = { ...now, ...changed };
         ({ app, api } = await start());
       },
       stopSealing: () => app.get(Sealer).stop(),

@@ -1,34 +1,44 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
+import type { Role } from '../../src/config/config.js';
+import { connectionUrl } from '../support/database.js';
 import { Witness } from '../support/fold-of-log.js';
-import { SECRETS_KEY, ServiceHome } from '../support/service.js';
+import { SECRETS_KEY, serve, type Service, ServiceHome, type ServiceProcess } from '../support/service.js';
 import { Hooks, LOOPBACK } from './hooks.js';
 import { expectOrderPerStream, Receiver } from './receiver.js';
 
-let database: TestDatabase;
+const SETTINGS = {
+  ...LOOPBACK,
+  LEASEHOLD_SECRETS_KEY: SECRETS_KEY,
+  // What a killed worker had under way would come free after more than 20 seconds by its expiry alone.
+  LEASEHOLD_WEBHOOK_TIMEOUT_MS: '20000',
+};
+
+let service: Service | undefined;
 let home: ServiceHome;
 let receiver: Receiver;
 let witness: Witness | undefined;
-const settings = (role: string): Record<string, string> => ({
-  ...LOOPBACK,
-  DATABASE_URL: connectionUrl(database.connection),
-  LEASEHOLD_SECRETS_KEY: SECRETS_KEY,
-  LEASEHOLD_ROLE: role,
-  // What a killed worker had under way would come free after more than 20 seconds by its expiry alone.
-  LEASEHOLD_WEBHOOK_TIMEOUT_MS: '20000',
-});
-
 beforeEach(async () => {
-  [database, home, receiver] = await Promise.all([createTestDatabase(), ServiceHome.make(), Receiver.start()]);
+  [home, receiver] = await Promise.all([ServiceHome.empty(), Receiver.start()]);
 });
 afterEach(async () => {
-  receiver.close();
-  await witness?.close();
+  receiver?.close();
   await home?.close();
-  await database?.drop();
+  await witness?.close();
+  await service?.close();
 });
+
+async function start(role: Role): Promise<Service> {
+  service = await serve({ ...SETTINGS, LEASEHOLD_ROLE: role });
+  witness = await Witness.of(service.connection);
+  return service;
+}
+
+/** Another one at the same work, in a process of its own. */
+function spawn({ connection }: Service, role: Role): ServiceProcess {
+  return home.spawn({ ...SETTINGS, DATABASE_URL: connectionUrl(connection), LEASEHOLD_ROLE: role });
+}
 
 /** Positions of what the company's webhook is to get. */
 async function expected(companyId: string, after: number): Promise<number[]> {
@@ -37,11 +47,11 @@ async function expected(companyId: string, after: number): Promise<number[]> {
 }
 
 test('two workers share the deliveries; what one of them had under way when it is killed is sent by the other at once', async () => {
-  const api = await home.start(settings('api'));
-  const [one] = await Promise.all([home.spawn(settings('worker')).working(), home.spawn(settings('worker')).working()]);
-  witness = await Witness.of(database.connection);
+  const own = await start('all');
+  const worker = await spawn(own, 'worker').working();
+  const { api } = own;
   const companyId = randomUUID();
-  const hooks = new Hooks(api.api, companyId);
+  const hooks = new Hooks(api, companyId);
   const { id, position } = await hooks.create(receiver.url);
 
   const claimants = new Set<number>();
@@ -54,7 +64,7 @@ test('two workers share the deliveries; what one of them had under way when it i
     return 200;
   };
   const lease = async (): Promise<void> => {
-    await api.api.release((await api.api.acquire(companyId)).lease.id);
+    await api.release((await api.acquire(companyId)).lease.id);
   };
   await Promise.all(Array.from({ length: 24 }, lease));
   await receiver.until(() => claimants.size > 1);
@@ -66,7 +76,7 @@ test('two workers share the deliveries; what one of them had under way when it i
   await Promise.all(Array.from({ length: 24 }, lease));
   await receiver.until(() => receiver.requests.length > before + 8);
   answers = true;
-  await one.kill();
+  await worker.kill();
   const killedAt = performance.now();
   // The other one's own requests would hang for longer than this test waits.
   receiver.dropConnections();
@@ -79,20 +89,19 @@ test('two workers share the deliveries; what one of them had under way when it i
 });
 
 test('a service that stops ends at once, whatever its receivers do, and counts no failure for what it has cut off', async () => {
-  const service = await home.start(settings('all'));
-  witness = await Witness.of(database.connection);
+  const next = await start('api');
+  const stopped = await spawn(next, 'all').listening();
   const companyId = randomUUID();
-  const hooks = new Hooks(service.api, companyId);
-  const { id, position } = await hooks.create(receiver.url);
+  const { id, position } = await new Hooks(stopped.api, companyId).create(receiver.url);
   receiver.react = () => 'hang';
-  await service.api.acquire(companyId);
+  await stopped.api.acquire(companyId);
   await receiver.until(() => receiver.requests.length > 0);
   const stoppedAt = performance.now();
-  expect(await service.interrupt()).toBe(0);
+  expect(await stopped.interrupt()).toBe(0);
   expect(performance.now() - stoppedAt).toBeLessThan(10_000);
 
   receiver.react = () => 200;
-  const next = await home.start(settings('all'));
+  await next.restart({ LEASEHOLD_ROLE: 'all' });
   const wanted = await expected(companyId, position);
   await receiver.until(() => receiver.firstTaken.length >= wanted.length);
   const { deliveries } = await new Hooks(next.api, companyId).get(id);
