@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startRedis, type TestRedis } from '../support/redis.js';
 import { connectionUrl, createTestDatabase } from '../support/database.js';
 import { scanForSecrets } from '../support/scan-for-secrets.js';
 import { ServiceHome } from '../support/service.js';
-import { startSshd } from '../support/sshd.js';
+import { startSshd, type TestSshd } from '../support/sshd.js';
+
+let sshd: TestSshd;
+let stranger: TestSshd;
+beforeAll(async () => {
+  [sshd, stranger] = await Promise.all([startSshd(), startSshd()]);
+});
+afterAll(async () => {
+  await Promise.all([sshd?.stop(), stranger?.stop()]);
+});
 
 describe.each(['postgres', 'redis'])('after leases over SSH, with the queue on %s', (backend) => {
   test('no part of a key or a token is left anywhere but where it is sealed', async () => {
-    const [sshd, stranger, database, home] = await Promise.all([
-      startSshd(),
-      startSshd(),
-      createTestDatabase(),
-      ServiceHome.make(),
-    ]);
+    const [database, home] = await Promise.all([createTestDatabase(), ServiceHome.empty()]);
     let redis: TestRedis | null = null;
     try {
       if (backend === 'redis') redis = await startRedis();
@@ -61,7 +65,6 @@ describe.each(['postgres', 'redis'])('after leases over SSH, with the queue on %
     } finally {
       await home.close();
       await redis?.stop();
-      await Promise.all([sshd.stop(), stranger.stop()]);
       await database.drop();
     }
   });
