@@ -6,31 +6,43 @@ import type { Problem } from '../../src/http/problem.js';
 import type { Acquired, Api } from '../support/api.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
-import { ServiceHome } from '../support/service.js';
+import { ServiceHome, type ServiceProcess } from '../support/service.js';
+import { grown } from '../support/soak.js';
 
 const FIFTY = 50;
+/** What is tried anew each time: an environment that ends while it is wanted, changes of one version, reads elsewhere. */
+const [ENDINGS, CONFLICTS, READS] = [grown(3, 6), grown(4, 10), grown(6, 20)];
+/** Of one version after another: whoever was too late plans anew, so that twice as many cost four times as much. */
+const CHANGES = grown(15, 50);
 
 /** What a problem tells beside its HTTP status, a name that environments have too. */
 type Refusal = Omit<Problem, 'status'>;
 
+let home: ServiceHome;
+let database: TestDatabase;
+let witness: Witness;
+let first: ServiceProcess;
+const start = (): Promise<ServiceProcess> => home.start({ DATABASE_URL: connectionUrl(database.connection) });
+beforeAll(async () => {
+  [home, database] = await Promise.all([ServiceHome.empty(), createTestDatabase()]);
+  first = await start();
+  witness = await Witness.of(database.connection);
+});
+afterAll(async () => {
+  await witness?.close();
+  await home?.close();
+  await database?.drop();
+});
+
 /** Each test is run against one process, and against two on one database whose callers take turns. */
 describe.each([1, 2])('callers at once, of %i processes', (processes) => {
-  let home: ServiceHome;
-  let database: TestDatabase;
-  let witness: Witness;
+  let others: ServiceProcess[] = [];
   let apis: Api[];
   beforeAll(async () => {
-    [home, database] = await Promise.all([ServiceHome.make(), createTestDatabase()]);
-    const settings = { DATABASE_URL: connectionUrl(database.connection) };
-    const services = await Promise.all(Array.from({ length: processes }, () => home.start(settings)));
-    apis = services.map(({ api }) => api);
-    witness = await Witness.of(database.connection);
+    others = await Promise.all(Array.from({ length: processes - 1 }, start));
+    apis = [first, ...others].map(({ api }) => api);
   });
-  afterAll(async () => {
-    await witness?.close();
-    await home?.close();
-    await database?.drop();
-  });
+  afterAll(() => Promise.all(others.map((service) => service.interrupt())));
 
   const caller = (index: number): Api => apis[index % apis.length] as Api;
 
@@ -136,7 +148,7 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
     async ({ way, status, code }) => {
       const companyId = randomUUID();
       let acquired = 0;
-      for (let round = 0; round < 6; round += 1) {
+      for (let round = 0; round < ENDINGS; round += 1) {
         const { id, position } = await caller(0).createSandbox(companyId);
         const [, refusals] = await Promise.all([
           sleep(round * 15).then(() => end(caller(round), id, way)),
@@ -176,7 +188,7 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
   );
 
   test('of two changes that were meant for one version, one is made and the other is told of the conflict', async () => {
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < CONFLICTS; round += 1) {
       const { id, version } = await caller(0).createSandbox(randomUUID());
       const answers = await atOnce(2, (api, index) =>
         api.send<Environment & Refusal>(
@@ -195,18 +207,18 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
     }
   });
 
-  test('fifty changes that are meant for any version are all made', async () => {
+  test('changes of one environment at once that are meant for any version are all made', async () => {
     const { id, version } = await caller(0).createSandbox(randomUUID());
-    const changed = await atOnce(50, (api, index) => api.patchEnvironment(id, { description: `by ${index}` }));
+    const changed = await atOnce(CHANGES, (api, index) => api.patchEnvironment(id, { description: `by ${index}` }));
     expect(changed.map((environment) => environment.version).sort((a, b) => a - b)).toEqual(
-      Array.from({ length: 50 }, (_unused, index) => version + 1 + index),
+      Array.from({ length: CHANGES }, (_unused, index) => version + 1 + index),
     );
   });
 
   test('what was written through one process is read through the other from its position on', async () => {
     const [writer, reader] = [caller(0), caller(1)];
     const companyId = randomUUID();
-    for (let round = 0; round < 20; round += 1) {
+    for (let round = 0; round < READS; round += 1) {
       const { lease, position } = await writer.acquire(companyId);
       expect(await reader.lease(lease.id, { 'X-Min-Position': String(position) })).toStrictEqual(lease);
       const ended = await writer.release(lease.id);
