@@ -1,34 +1,54 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
+import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExecutionAnswer } from '../../src/execution/http/execute-bodies.js';
 import { SandboxesUnderTest } from '../drivers/bubblewrap/sandbox-under-test.js';
 import { serve, type Service } from '../support/service.js';
+import { grown } from '../support/soak.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 
-const run = promisify(execFile);
+const FAR_MORE_THAN_IS_KEPT = grown(20_000_000, 200_000_000);
+
+let service: Service;
+let sshd: TestSshd;
+let sandboxes: SandboxesUnderTest;
+
+beforeAll(async () => {
+  sshd = await startSshd();
+  sandboxes = await SandboxesUnderTest.start();
+  service = await serve({
+    LEASEHOLD_LOCAL_EXECUTE: 'true',
+    LEASEHOLD_EXECUTION_BUDGET_MS: '60000',
+    LEASEHOLD_DATA_DIR: sandboxes.dataDir,
+  });
+});
+afterAll(async () => {
+  await service?.close();
+  await sandboxes?.stop({ leasesAreLive: true });
+  await sshd?.stop();
+});
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+
+/** Which of these processes sleep for so long; all there are, unless they are named. */
+async function sleeping(mark: string, pids?: readonly string[]): Promise<string[]> {
+  const asked = pids ?? (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(asked.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return asked.filter((_pid, index) => commands[index] === `sleep\0${mark}\0`);
+}
+
+async function begun(mark: string): Promise<void> {
+  while ((await sleeping(mark)).length === 0) await pause();
+}
+
+async function gone(mark: string): Promise<void> {
+  for (let left = await sleeping(mark); left.length > 0; left = await sleeping(mark, left)) await pause();
+}
 
 describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of driver %s', (driver) => {
-  let service: Service;
-  let sshd: TestSshd;
-  let sandboxes: SandboxesUnderTest;
   let leaseId: string;
-
   beforeAll(async () => {
-    sshd = await startSshd();
-    sandboxes = await SandboxesUnderTest.start();
-    service = await serve({
-      LEASEHOLD_LOCAL_EXECUTE: 'true',
-      LEASEHOLD_EXECUTION_BUDGET_MS: '60000',
-      LEASEHOLD_DATA_DIR: sandboxes.dataDir,
-    });
     leaseId = await acquire();
-  });
-  afterAll(async () => {
-    await service?.close();
-    await sandboxes?.stop({ leasesAreLive: true });
-    await sshd?.stop();
   });
 
   async function acquire(): Promise<string> {
@@ -45,14 +65,6 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
 
   const path = (id = leaseId): string => `/api/environment-leases/${id}/execute`;
   const execute = (body: object): Promise<ExecutionAnswer> => service.api.expect(200, 'POST', path(), body);
-  const running = (mark: string): Promise<string> =>
-    run('pgrep', ['-f', `^sleep ${mark}$`]).then(
-      ({ stdout }) => stdout,
-      () => '',
-    );
-  async function gone(mark: string): Promise<void> {
-    while ((await running(mark)) !== '') await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 
   test('answers what the command printed and how it ended', async () => {
     const args = ['-c', 'printf "%s|" "$@"; cat; echo no >&2; exit 3', 'sh', `it's`, '$(id)', '', 'ü\n`'];
@@ -76,7 +88,10 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
   });
 
   test('keeps the first MiB of a stream, and says that there was more', async () => {
-    const { stdout, truncated } = await execute({ command: 'head', args: ['-c', '200000000', '/dev/zero'] });
+    const { stdout, truncated } = await execute({
+      command: 'head',
+      args: ['-c', String(FAR_MORE_THAN_IS_KEPT), '/dev/zero'],
+    });
     expect([stdout.length, truncated]).toEqual([1024 * 1024, true]);
   });
 
@@ -93,13 +108,13 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
     const body = JSON.stringify({ command: 'sleep', args: [mark] });
     const headers = { 'content-type': 'application/json' };
     const asked = fetch(service.api.url + path(), { method: 'POST', body, headers, signal: caller.signal });
-    while ((await running(mark)) === '') await new Promise((resolve) => setTimeout(resolve, 20));
+    await begun(mark);
     caller.abort();
     await expect(asked).rejects.toThrow();
     await gone(mark);
     const other = await acquire();
     const left = service.api.send('POST', path(other), { command: 'sleep', args: [mark] });
-    while ((await running(mark)) === '') await new Promise((resolve) => setTimeout(resolve, 20));
+    await begun(mark);
     await service.api.release(other);
     expect((await left).status).toBeGreaterThanOrEqual(200);
     await gone(mark);
