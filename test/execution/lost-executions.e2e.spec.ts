@@ -5,40 +5,42 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RecordedEvent } from '../../src/event-log/index.js';
 import type { Answer } from '../support/api.js';
-import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
+import { connectionUrl } from '../support/database.js';
 import { Witness } from '../support/fold-of-log.js';
-import { ServiceHome, type ServiceProcess } from '../support/service.js';
+import { SECRETS_KEY, serve, type Service, ServiceHome, type ServiceProcess } from '../support/service.js';
 
 const LOCK_MS = 1_000;
 const SLOW = 120_000;
 
-let database: TestDatabase;
+const SETTINGS = {
+  LEASEHOLD_SECRETS_KEY: SECRETS_KEY,
+  LEASEHOLD_LOCAL_EXECUTE: 'true',
+  LEASEHOLD_WORKER_LOCK_MS: String(LOCK_MS),
+};
+
+/** In this process: it lives on, whatever becomes of the others. */
+let alive: Service;
 let home: ServiceHome;
 let witness: Witness;
 let folder: string;
-let settings: Record<string, string>;
 let leaseId: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  home = await ServiceHome.make();
+  alive = await serve(SETTINGS);
+  home = await ServiceHome.empty();
   folder = await mkdtemp(join(tmpdir(), 'leasehold-test-lost-'));
-  settings = {
-    DATABASE_URL: connectionUrl(database.connection),
-    LEASEHOLD_LOCAL_EXECUTE: 'true',
-    LEASEHOLD_WORKER_LOCK_MS: String(LOCK_MS),
-  };
-  const first = await home.start(settings);
-  leaseId = (await first.api.acquire(randomUUID())).lease.id;
-  witness = await Witness.of(database.connection);
+  leaseId = (await alive.api.acquire(randomUUID())).lease.id;
+  witness = await Witness.of(alive.connection);
 }, SLOW);
 
 afterAll(async () => {
   await witness?.close();
   await home?.close();
-  await database?.drop();
+  await alive?.close();
   await rm(folder, { recursive: true, force: true });
 }, SLOW);
+
+const start = (): Promise<ServiceProcess> => home.start({ ...SETTINGS, DATABASE_URL: connectionUrl(alive.connection) });
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -50,7 +52,7 @@ interface Running {
 }
 
 /** A command that runs until it is ended. */
-async function run(service: ServiceProcess): Promise<Running> {
+async function run(service: Service | ServiceProcess): Promise<Running> {
   const head = await witness.head();
   const file = join(folder, randomUUID());
   const body = { command: 'sh', args: ['-c', 'echo $$ > "$1"; exec sleep 600', 'sh', file] };
@@ -89,11 +91,7 @@ function isAlive(pid: number): boolean {
 test(
   'a command whose process was killed is ended by another, once, and one of a process that lives is not',
   async () => {
-    const [victim, alive, third] = await Promise.all([
-      home.start(settings),
-      home.start(settings),
-      home.start(settings),
-    ]);
+    const [victim, third] = await Promise.all([start(), start()]);
     const [lost, kept] = [await run(victim), await run(alive)];
     await victim.kill();
     const [end] = await ended(lost);
@@ -115,7 +113,7 @@ test(
     expect(await endsOf(lost)).toHaveLength(1);
     expect(isAlive(lost.pid)).toBe(false);
     while ((await witness.query('SELECT FROM executions_under_way')).length > 0) await sleep(50);
-    await Promise.all([alive.interrupt(), third.interrupt()]);
+    await third.interrupt();
   },
   SLOW,
 );
@@ -123,7 +121,7 @@ test(
 test(
   'a process that was taken for lost and comes back ends its command, and records no second end',
   async () => {
-    const frozen = await home.start(settings);
+    const frozen = await start();
     const running = await run(frozen);
     process.kill(frozen.pid, 'SIGSTOP');
     expect(await ended(running)).toMatchObject([{ data: { reasonCode: 'process_lost' } }]);
