@@ -2,18 +2,25 @@ import { chmod, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { type EmbeddedPostgres, joinEmbeddedPostgres } from '../../src/embedded/index.js';
 import { newId } from '../../src/ids/new-id.js';
 import { MasterKey, randomKey } from '../../src/secrets/master-key.js';
 import type { SecretJson } from '../../src/secrets/secret-json.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
 
 let home: ServiceHome;
+/** Joined here too, so that it goes on between one service and the next. */
+let postgres: EmbeddedPostgres;
 
 beforeAll(async () => {
   home = await ServiceHome.make();
+  postgres = await joinEmbeddedPostgres({ dataDir: home.dataDir, log: () => undefined });
 });
 
-afterAll(() => home?.close());
+afterAll(async () => {
+  await postgres?.leave();
+  await home?.close();
+});
 
 const company = newId();
 const [first, second] = [randomKey(), randomKey()];
@@ -39,7 +46,7 @@ async function filesWith(texts: readonly string[]): Promise<string[]> {
 
 /** Waits until every row is under this key. */
 async function sealedBy(key: string): Promise<void> {
-  const client = new pg.Client(await home.connection());
+  const client = new pg.Client(postgres.connection);
   await client.connect();
   try {
     const others = 'SELECT FROM secret_versions WHERE key_id <> $1';
@@ -51,10 +58,11 @@ async function sealedBy(key: string): Promise<void> {
   }
 }
 
-describe('a service whose key file others can read', () => {
-  it('does not start, and says what to do', async () => {
-    const made = await home.start();
-    await made.interrupt();
+describe('a service whose master key changes', () => {
+  it('moves from the key file to a setting and to another, answers repeats, and does not start without the key, nor while others can read the file', async () => {
+    const byFile = await home.start();
+    const made = await create(byFile);
+
     const file = join(home.dataDir, 'secrets.key');
     await chmod(file, 0o644);
     const refused = home.spawn();
@@ -63,21 +71,12 @@ describe('a service whose key file others can read', () => {
     expect(refused.output).toContain(`chmod 600 ${file}`);
     expect(refused.output).not.toMatch(/\n\s+at /);
     await chmod(file, 0o600);
-    const again = await home.start();
-    expect(await again.interrupt()).toBe(0);
-  });
-});
-
-describe('a service whose master key changes', () => {
-  it('moves from the key file to a setting and to another, answers repeats, and does not start without the key', async () => {
-    const byFile = await home.start();
-    const made = await create(byFile);
     await byFile.interrupt();
 
     const bySetting = await home.start({ LEASEHOLD_SECRETS_KEY: first });
     expect(await create(bySetting)).toEqual(made);
     await sealedBy(first);
-    await bySetting.interrupt();
+    expect(await bySetting.interrupt()).toBe(0);
 
     const settings = { LEASEHOLD_SECRETS_KEY: second, LEASEHOLD_SECRETS_KEY_PREVIOUS: first };
     const rotated = await home.start(settings);
@@ -94,8 +93,10 @@ describe('a service whose master key changes', () => {
     await again.interrupt();
 
     const secret = [VALUE, Buffer.from(VALUE).toString('base64'), Buffer.from(VALUE).toString('hex'), first, second];
-    const output = [byFile, bySetting, rotated, withoutIt, again].map((service) => service.output).join('');
+    const output = [byFile, refused, bySetting, rotated, withoutIt, again].map((service) => service.output).join('');
     expect(secret.filter((text) => output.includes(text))).toEqual([]);
+    // While it runs, it removes files of its own.
+    await postgres.leave();
     expect(await filesWith(['Deploy key'])).not.toEqual([]);
     expect(await filesWith(secret)).toEqual([]);
   });
