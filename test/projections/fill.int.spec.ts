@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
 import { foldAll, type Projection, type Projections } from '../../src/projections/index.js';
-import type { TestDatabase } from '../support/database.js';
+import { copyDatabase, type TestDatabase } from '../support/database.js';
 import {
   allEvents,
   COMPANY,
@@ -20,14 +20,26 @@ import {
 /** Streams of 1 to 21 events, so that some go over from one page to the next; longer than what is handled in parts. */
 const STREAMS = 1_200;
 
+/** Has been followed to its head. */
+let followed: TestDatabase;
 let database: TestDatabase;
 let writer: Process;
 let opened: (() => Promise<void> | void)[] = [];
 
+beforeAll(async () => {
+  followed = await createProjectionDatabase();
+  const process = await openProcess(followed.connection);
+  await makeLongLog(process);
+  const projections = process.projections();
+  await projections.start();
+  await process.runner.start();
+  expect(await projections.caughtUp('tallies', await process.log.read.head(), 30_000)).toBe(true);
+  await process.close();
+});
+
 beforeEach(async () => {
-  database = await createProjectionDatabase();
+  database = await copyDatabase(followed);
   writer = await openProcess(database.connection);
-  await makeLongLog();
 });
 
 afterEach(async () => {
@@ -37,9 +49,11 @@ afterEach(async () => {
   await database?.drop();
 });
 
+afterAll(() => followed?.drop());
+
 /** Its streams are mixed; some rows end; a NULL, a JSON null's look-alike, an empty list and odd texts are among them. */
-async function makeLongLog(): Promise<void> {
-  const { rows } = await writer.pool.query<{ n: number }>(
+async function makeLongLog({ pool }: Process): Promise<void> {
+  const { rows } = await pool.query<{ n: number }>(
     `INSERT INTO events (position, stream, version, id, type, schema_version, company_id, actor, recorded_at, data)
      SELECT row_number() OVER (ORDER BY version, s), 's-' || s, version, gen_random_uuid(),
             CASE WHEN version = 7 AND s % 5 = 0 THEN '${REMOVED}' ELSE '${COUNTED}' END, 1, $1, 'system:test', now(),

@@ -33,6 +33,11 @@ export function createEmptyDatabase(): Promise<TestDatabase> {
   return createDatabase('template1');
 }
 
+/** With what is in it; nobody may be connected to it. */
+export function copyDatabase({ connection }: TestDatabase): Promise<TestDatabase> {
+  return createDatabase(connection.database);
+}
+
 async function createDatabase(template: string): Promise<TestDatabase> {
   const server = { ...testServer(), database: 'postgres' };
   const database = `test_${randomBytes(8).toString('hex')}`;
