@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { serve, type Service } from '../support/service.js';
 import { grown } from '../support/soak.js';
 
-const STORIES = grown(2, 6);
+const STORIES = grown(1, 6);
 
 let service: Service;
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { serve, type Service } from '../support/service.js';
 import { grown } from '../support/soak.js';
 import { routesOf, type ApiDocument, type MadeUp, type Route } from './requests-of-document.js';
 
-const RUNS_PER_ROUTE = grown(20, 60);
+const RUNS_PER_ROUTE = grown(10, 60);
 /** These steer the service's own parts; they record nothing in the log. */
 const OPERATIONS = /^\/api\/(projections|subscriptions)\//;
 /** They look at something outside; there is no position to tell. */

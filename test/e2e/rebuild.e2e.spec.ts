@@ -7,12 +7,13 @@ import type { Api } from '../support/api.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
+import { grown } from '../support/soak.js';
 
 const CYCLES_PER_SECOND = 200;
 /** A slow machine keeps fewer a second, but never piles them up. */
 const AT_ONCE = 40;
-const BEFORE_MS = 2_000;
-const BETWEEN_MS = 500;
+const BEFORE_MS = grown(500, 2_000);
+const BETWEEN_MS = grown(100, 500);
 const REBUILDS = ['leases', 'environments', 'leases'] as const;
 
 describe('rebuilding the read models under load', () => {
@@ -21,7 +22,7 @@ describe('rebuilding the read models under load', () => {
   let service: ServiceProcess;
   let witness: Witness;
   beforeAll(async () => {
-    [home, database] = await Promise.all([ServiceHome.make(), createTestDatabase()]);
+    [home, database] = await Promise.all([ServiceHome.empty(), createTestDatabase()]);
     service = await home.start({ DATABASE_URL: connectionUrl(database.connection) });
     witness = await Witness.of(database.connection);
   });

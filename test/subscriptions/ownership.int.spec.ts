@@ -11,6 +11,10 @@ import {
   type Process,
   type ProcessOptions,
 } from '../support/projections.js';
+import { grown } from '../support/soak.js';
+
+/** Four in which an owner is lost in four ways, and so on. */
+const ROUNDS = grown(4, 8);
 
 let database: TestDatabase;
 let writer: Process;
@@ -204,7 +208,7 @@ describe('a subscription', () => {
       return last;
     })();
     const runner = { expiryMs: 400, claimEveryMs: 30 };
-    for (let round = 0; round < 8; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       const wire = await Wire.lay(database.connection);
       const process = await open({ runner }, wire);
       process.runner.add(effects(name, `round ${round}`));
