@@ -270,6 +270,23 @@ describe.each(['postgres', 'redis'])('sandboxes that outlive their leases, with 
     });
   });
 
+  test('the fake sandbox is reused and retained like any other', async () => {
+    const companyId = randomUUID();
+    const { id: environmentId } = await service.api.createSandbox(companyId);
+    const wish = { environmentId, ...REUSED };
+    const { lease: first } = await service.api.acquire(companyId, wish);
+    await service.api.release(first.id);
+    const { lease: second } = await service.api.acquire(companyId, wish);
+    expect(second).toMatchObject({ reusedLeaseId: first.id, providerLeaseId: first.providerLeaseId });
+    await service.api.patchEnvironment(environmentId, { config: { image: 'debian:13' } });
+    await service.api.release(second.id);
+    const { lease: third } = await service.api.acquire(companyId, wish);
+    expect(third.reuseRejected).toEqual([
+      { leaseId: second.id, reasonCode: 'fingerprint_changed', fields: ['config.image'] },
+    ]);
+    expect((await service.api.lease(second.id)).cleanupStatus).toBe('success');
+  });
+
   test('100 who want the same sandbox at once: it never has two holders, at any position of the log', async () => {
     const tenant = await Tenant.with();
     await release(await tenant.acquire());
@@ -330,30 +347,6 @@ describe('sandboxes that are kept for a time', () => {
     } finally {
       await service.close();
       await rm(root, { recursive: true, force: true });
-    }
-  });
-});
-
-describe('the fake sandbox', () => {
-  test('is reused and retained like any other', async () => {
-    const service = await serve();
-    try {
-      const companyId = randomUUID();
-      const { id: environmentId } = await service.api.createSandbox(companyId);
-      const wish = { environmentId, ...REUSED };
-      const { lease: first } = await service.api.acquire(companyId, wish);
-      await service.api.release(first.id);
-      const { lease: second } = await service.api.acquire(companyId, wish);
-      expect(second).toMatchObject({ reusedLeaseId: first.id, providerLeaseId: first.providerLeaseId });
-      await service.api.patchEnvironment(environmentId, { config: { image: 'debian:13' } });
-      await service.api.release(second.id);
-      const { lease: third } = await service.api.acquire(companyId, wish);
-      expect(third.reuseRejected).toEqual([
-        { leaseId: second.id, reasonCode: 'fingerprint_changed', fields: ['config.image'] },
-      ]);
-      expect((await service.api.lease(second.id)).cleanupStatus).toBe('success');
-    } finally {
-      await service.close();
     }
   });
 });
