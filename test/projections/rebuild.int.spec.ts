@@ -1,13 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { foldAll, type Projection, type Projections } from '../../src/projections/index.js';
-import type { TestDatabase } from '../support/database.js';
+import { copyDatabase, type TestDatabase } from '../support/database.js';
 import {
   allEvents,
   count,
   COUNTED,
   createProjectionDatabase,
   openProcess,
+  standStill,
   TALLIES,
   TallyRow,
   until,
@@ -17,12 +18,17 @@ import {
   type ProcessOptions,
 } from '../support/projections.js';
 
+let empty: TestDatabase;
 let database: TestDatabase;
 let writer: Process;
 let opened: (() => Promise<void> | void)[] = [];
 
+beforeAll(async () => {
+  empty = await createProjectionDatabase();
+});
+
 beforeEach(async () => {
-  database = await createProjectionDatabase();
+  database = await copyDatabase(empty);
   writer = await openProcess(database.connection);
 });
 
@@ -32,6 +38,10 @@ afterEach(async () => {
   await writer?.close();
   await database?.drop();
 });
+
+afterAll(() => empty?.drop());
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function open(
   definition: Projection<object> = TALLIES,
@@ -72,7 +82,7 @@ function slow(definition: Projection<TallyRow>, ms: number): Projection<TallyRow
     ...definition,
     fold(row, event) {
       folded += 1;
-      if (folded % 50 === 0) for (const end = performance.now() + ms; performance.now() < end;);
+      if (folded % 50 === 0) standStill(ms);
       return definition.fold(row, event);
     },
   };
@@ -98,15 +108,19 @@ describe('a rebuild', () => {
         const [row] = await reader.source.getRepository(TallyRow).find({ order: { position: 'DESC' }, take: 1 });
         expect(row?.position ?? 0).toBeGreaterThanOrEqual(seen);
         seen = row?.position ?? 0;
+        await pause(5);
       }
     });
     const steady = (async () => {
-      for (let n = 0; busy; n += 1) await fill(20, 1);
+      while (busy) {
+        await fill(20, 1);
+        await pause(20);
+      }
     })();
     for (const asked of [owner, other, owner]) {
       const generation = await asked.all.rebuild('tallies');
       await until(async () => (await liveGeneration()) === generation);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pause(100);
     }
     busy = false;
     await Promise.all([...writing, ...reading, steady]);
@@ -149,9 +163,9 @@ describe('a rebuild', () => {
   });
 
   it('is carried on by another process when its own is killed', async () => {
-    const last = await fill(40, 100);
+    const last = await fill(40, 50);
     const wire = await Wire.lay(database.connection);
-    const killed = await open(slow(TALLIES, 10), { batchSize: 100 }, wire);
+    const killed = await open(slow(TALLIES, 20), { batchSize: 100 }, wire);
     expect(await killed.all.caughtUp('tallies', last, 8_000)).toBe(true);
     await killed.all.rebuild('tallies');
     await until(async () => ((await killed.all.status())[0]?.rebuild?.checkpoint ?? 0) > 500);

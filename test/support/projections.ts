@@ -179,6 +179,11 @@ export async function allEvents(log: EventLog): Promise<RecordedEvent[]> {
   return log.read.after(0, { limit: 1_000_000 });
 }
 
+/** Holds up this process, as a fold that takes its time does, at no cost to the machine. */
+export function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 export async function until(what: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await what())) {
