@@ -5,7 +5,7 @@ import { SealKey, SealKeys } from '../../src/audit/seals/seal-keys.js';
 import { sealNext } from '../../src/audit/seals/sealing.js';
 import { verifyLog, type VerifyLogOptions } from '../../src/audit/seals/verify-log.js';
 import type { Verification } from '../../src/audit/seals/verification.js';
-import { copyOf, createTestDatabase, type TestDatabase } from '../support/database.js';
+import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { HAPPENED, openLog, type OpenLog } from '../support/event-log.js';
 
 /** Fewer than the service's: a chain of several, of few events. */
@@ -31,7 +31,7 @@ export class SealedLog {
 
   /** Another with the same in it and the same keys, of one that is no longer open. */
   async copy(): Promise<SealedLog> {
-    const database = await copyOf(this.database);
+    const database = await copyDatabase(this.database);
     return new SealedLog(database, openLog(database.connection), this.keys);
   }
 

@@ -24,11 +24,6 @@ export function createTestDatabase(): Promise<TestDatabase> {
   return createDatabase(testServer().database);
 }
 
-/** One with the same in it as another, to which nobody is connected. */
-export function copyOf({ connection }: TestDatabase): Promise<TestDatabase> {
-  return createDatabase(connection.database);
-}
-
 export function createEmptyDatabase(): Promise<TestDatabase> {
   return createDatabase('template1');
 }
