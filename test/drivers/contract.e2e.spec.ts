@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Settings } from '../../src/config/config.js';
 import type { Environment } from '../../src/environments/state.js';
 import type { Acquired } from '../support/api.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
@@ -109,154 +110,165 @@ const DRIVERS: readonly DriverCase[] = [
 /** One plugin alone, where the suite is run for it: `npm run contract`. */
 const WISHED = wishedCase(process.env['CONTRACT_PLUGIN']);
 
-const CASES = (WISHED ? [WISHED] : DRIVERS).flatMap((driver) =>
-  (['postgres', 'redis'] as const)
-    // Only what is queued meets the queue.
-    .filter((queue) => driver.isQueued || queue === 'postgres')
-    .map((queue) => ({ ...driver, queue })),
-);
+const CASES = WISHED ? [WISHED] : DRIVERS;
+const QUEUES = (['postgres', 'redis'] as const).map((queue) => ({
+  queue,
+  // Only what is queued meets the queue.
+  drivers: CASES.filter(({ isQueued }) => isQueued || queue === 'postgres'),
+}));
 
-describe.each(CASES)('the driver contract: $name, with the queue on $queue', (driver) => {
+type Host = Awaited<ReturnType<NonNullable<DriverCase['setUp']>>>;
+const hosts = new Map<DriverCase, Host>();
+beforeAll(async () => {
+  for (const driver of CASES) if (driver.setUp) hosts.set(driver, await driver.setUp());
+});
+afterAll(async () => {
+  for (const host of hosts.values()) await host.stop();
+});
+
+describe.each(QUEUES)('the driver contract, with the queue on $queue', ({ queue, drivers }) => {
   let service: Service;
   const all: { readonly companyId: string; readonly runId: string }[] = [];
   let redis: TestRedis | null = null;
-  let host: Awaited<ReturnType<NonNullable<DriverCase['setUp']>>> | null = null;
   beforeAll(async () => {
-    if (driver.queue === 'redis') redis = await startRedis();
-    host = (await driver.setUp?.()) ?? null;
-    service = await serve({ ...host?.settings, ...(redis && { REDIS_URL: redis.url }) });
+    if (queue === 'redis') redis = await startRedis();
+    const settings = Object.assign({}, ...[...hosts.values()].map((host) => host.settings)) as Settings;
+    service = await serve({ ...settings, ...(redis && { REDIS_URL: redis.url }) });
   });
   afterAll(async () => {
     // What is somebody else's is not left to them.
     for (const { companyId, runId } of all) await service.api.releaseRun(companyId, runId);
     await service?.close();
-    await host?.stop();
     await redis?.stop();
   });
 
-  interface Held extends Acquired {
-    readonly companyId: string;
-    readonly runId: string;
-    readonly made: Environment;
-  }
+  describe.each(drivers)('$name', (driver) => {
+    interface Held extends Acquired {
+      readonly companyId: string;
+      readonly runId: string;
+      readonly made: Environment;
+    }
 
-  async function acquire(wish: object = {}): Promise<Held> {
-    const [companyId, runId] = [randomUUID(), randomUUID()];
-    const { name } = driver;
-    const config = host?.config ?? driver.config;
-    const made = await service.api.createEnvironment(companyId, { name, driver: driver.driver, config });
-    const acquired = await service.api.acquire(companyId, { environmentId: made.id, heartbeatRunId: runId, ...wish });
-    all.push({ companyId, runId });
-    return { ...acquired, companyId, runId, made };
-  }
+    async function acquire(wish: object = {}): Promise<Held> {
+      const [companyId, runId] = [randomUUID(), randomUUID()];
+      const { name } = driver;
+      const config = hosts.get(driver)?.config ?? driver.config;
+      const made = await service.api.createEnvironment(companyId, { name, driver: driver.driver, config });
+      const acquired = await service.api.acquire(companyId, { environmentId: made.id, heartbeatRunId: runId, ...wish });
+      all.push({ companyId, runId });
+      return { ...acquired, companyId, runId, made };
+    }
 
-  test('acquiring gives an active lease of the environment, for the run that asked', async () => {
-    const { environment, lease, leaseContext, position, companyId, runId, made } = await acquire();
-    expect(environment).toEqual(made);
-    expectWholeEnvironment(environment);
-    expectWholeLease(lease);
-    expect(lease).toMatchObject({
-      companyId,
-      environmentId: made.id,
-      heartbeatRunId: runId,
-      issueId: null,
-      agentId: null,
-      executionWorkspaceId: null,
-      status: 'active',
-      leasePolicy: 'ephemeral',
-      expiresAt: null,
-      releasedAt: null,
-      failureReason: null,
-      reasonCode: null,
-      cleanupStatus: null,
-      acquiredAt: lease.updatedAt,
-      lastUsedAt: lease.updatedAt,
-      position,
+    test('acquiring gives an active lease of the environment, for the run that asked', async () => {
+      const { environment, lease, leaseContext, position, companyId, runId, made } = await acquire();
+      expect(environment).toEqual(made);
+      expectWholeEnvironment(environment);
+      expectWholeLease(lease);
+      expect(lease).toMatchObject({
+        companyId,
+        environmentId: made.id,
+        heartbeatRunId: runId,
+        issueId: null,
+        agentId: null,
+        executionWorkspaceId: null,
+        status: 'active',
+        leasePolicy: 'ephemeral',
+        expiresAt: null,
+        releasedAt: null,
+        failureReason: null,
+        reasonCode: null,
+        cleanupStatus: null,
+        acquiredAt: lease.updatedAt,
+        lastUsedAt: lease.updatedAt,
+        position,
+      });
+      expect(leaseContext).toStrictEqual({ executionWorkspaceId: null, executionWorkspaceMode: null });
+      expect(lease.metadata).toMatchObject({ driver: driver.driver, executionWorkspaceMode: null });
+      driver.expectLease(lease, made);
     });
-    expect(leaseContext).toStrictEqual({ executionWorkspaceId: null, executionWorkspaceMode: null });
-    expect(lease.metadata).toMatchObject({ driver: driver.driver, executionWorkspaceMode: null });
-    driver.expectLease(lease, made);
-  });
 
-  test('a lease has the ids and the context that were asked for, and a get answers what the command did', async () => {
-    const wish = {
-      issueId: randomUUID(),
-      agentId: randomUUID(),
-      executionWorkspaceId: randomUUID(),
-      executionWorkspaceMode: 'isolated_workspace',
-      leasePolicy: 'reuse_by_execution_workspace',
-      ttlSeconds: 600,
-      metadata: { ticket: 'A-1', driver: 'not yours to say' },
-    };
-    const { lease, leaseContext } = await acquire(wish);
-    const { executionWorkspaceId, executionWorkspaceMode, issueId, agentId, leasePolicy } = wish;
-    expect(leaseContext).toStrictEqual({ executionWorkspaceId, executionWorkspaceMode });
-    expect(lease).toMatchObject({ executionWorkspaceId, issueId, agentId, leasePolicy });
-    expect(lease.metadata).toMatchObject({ ticket: 'A-1', driver: driver.driver, executionWorkspaceMode });
-    expect(Date.parse(lease.expiresAt ?? '') - Date.parse(lease.acquiredAt ?? '')).toBeGreaterThan(599_000);
-    expectWholeLease(lease);
-    expect(await service.api.lease(lease.id)).toStrictEqual(lease);
-  });
-
-  test('releasing the run ends its one lease; none is active then, and again there is nothing to release', async () => {
-    const { api } = service;
-    const { lease, companyId, runId, made } = await acquire();
-    expect((await api.leases(companyId, '?status=active')).items).toStrictEqual([lease]);
-
-    const { released, errors, position } = await api.releaseRun(companyId, runId);
-    expect(errors).toEqual([]);
-    expect(released).toHaveLength(1);
-    const [{ environment, lease: ended }] = released as [Acquired];
-    expect(environment).toEqual(made);
-    expectWholeLease(ended);
-    expect(ended).toEqual({
-      ...lease,
-      status: 'released',
-      reasonCode: 'released_by_caller',
-      cleanupStatus: driver.cleanupStatus,
-      releasedAt: ended.updatedAt,
-      updatedAt: ended.updatedAt,
-      version: ended.version,
-      position,
+    test('a lease has the ids and the context that were asked for, and a get answers what the command did', async () => {
+      const wish = {
+        issueId: randomUUID(),
+        agentId: randomUUID(),
+        executionWorkspaceId: randomUUID(),
+        executionWorkspaceMode: 'isolated_workspace',
+        leasePolicy: 'reuse_by_execution_workspace',
+        ttlSeconds: 600,
+        metadata: { ticket: 'A-1', driver: 'not yours to say' },
+      };
+      const { lease, leaseContext } = await acquire(wish);
+      const { executionWorkspaceId, executionWorkspaceMode, issueId, agentId, leasePolicy } = wish;
+      expect(leaseContext).toStrictEqual({ executionWorkspaceId, executionWorkspaceMode });
+      expect(lease).toMatchObject({ executionWorkspaceId, issueId, agentId, leasePolicy });
+      expect(lease.metadata).toMatchObject({ ticket: 'A-1', driver: driver.driver, executionWorkspaceMode });
+      expect(Date.parse(lease.expiresAt ?? '') - Date.parse(lease.acquiredAt ?? '')).toBeGreaterThan(599_000);
+      expectWholeLease(lease);
+      expect(await service.api.lease(lease.id)).toStrictEqual(lease);
     });
-    expect(await api.lease(lease.id)).toStrictEqual(ended);
-    await expectNoneActive(api, companyId);
 
-    expect(await api.releaseRun(companyId, runId)).toMatchObject({ released: [], errors: [] });
-    expect(await api.lease(lease.id)).toStrictEqual(ended);
-  });
+    test('releasing the run ends its one lease; none is active then, and again there is nothing to release', async () => {
+      const { api } = service;
+      const { lease, companyId, runId, made } = await acquire();
+      expect((await api.leases(companyId, '?status=active')).items).toStrictEqual([lease]);
 
-  test('releasing uses what was stored, whatever the config of the environment is by then', async () => {
-    const { api } = service;
-    const { lease, companyId, runId, made } = await acquire();
-    const changed = await api.patchEnvironment(made.id, { config: driver.otherConfig });
-    expect(changed.config).toMatchObject(driver.otherConfig);
-    const { released } = await api.releaseRun(companyId, runId);
-    expect(released[0]?.lease).toMatchObject({
-      id: lease.id,
-      status: 'released',
-      cleanupStatus: driver.cleanupStatus,
-      providerLeaseId: lease.providerLeaseId,
-      metadata: lease.metadata,
+      const { released, errors, position } = await api.releaseRun(companyId, runId);
+      expect(errors).toEqual([]);
+      expect(released).toHaveLength(1);
+      const [{ environment, lease: ended }] = released as [Acquired];
+      expect(environment).toEqual(made);
+      expectWholeLease(ended);
+      expect(ended).toEqual({
+        ...lease,
+        status: 'released',
+        reasonCode: 'released_by_caller',
+        cleanupStatus: driver.cleanupStatus,
+        releasedAt: ended.updatedAt,
+        updatedAt: ended.updatedAt,
+        version: ended.version,
+        position,
+      });
+      expect(await api.lease(lease.id)).toStrictEqual(ended);
+      await expectNoneActive(api, companyId);
+
+      expect(await api.releaseRun(companyId, runId)).toMatchObject({ released: [], errors: [] });
+      expect(await api.lease(lease.id)).toStrictEqual(ended);
     });
-    expect(released[0]?.environment).toEqual(changed);
-    await expectNoneActive(api, companyId);
-  });
 
-  test('releasing uses the driver of the lease, whatever that of the environment is by then', async () => {
-    const { api } = service;
-    const { lease, companyId, runId, made } = await acquire();
-    const patch =
-      driver.driver === 'local' ? { driver: 'sandbox', config: { provider: 'fake' } } : { driver: 'local', config: {} };
-    await api.patchEnvironment(made.id, { ...patch, status: 'archived' });
-    const { released } = await api.releaseRun(companyId, runId);
-    expect(released[0]?.lease).toMatchObject({
-      id: lease.id,
-      status: 'released',
-      provider: lease.provider,
-      cleanupStatus: driver.cleanupStatus,
-      metadata: lease.metadata,
+    test('releasing uses what was stored, whatever the config of the environment is by then', async () => {
+      const { api } = service;
+      const { lease, companyId, runId, made } = await acquire();
+      const changed = await api.patchEnvironment(made.id, { config: driver.otherConfig });
+      expect(changed.config).toMatchObject(driver.otherConfig);
+      const { released } = await api.releaseRun(companyId, runId);
+      expect(released[0]?.lease).toMatchObject({
+        id: lease.id,
+        status: 'released',
+        cleanupStatus: driver.cleanupStatus,
+        providerLeaseId: lease.providerLeaseId,
+        metadata: lease.metadata,
+      });
+      expect(released[0]?.environment).toEqual(changed);
+      await expectNoneActive(api, companyId);
     });
-    await expectNoneActive(api, companyId);
+
+    test('releasing uses the driver of the lease, whatever that of the environment is by then', async () => {
+      const { api } = service;
+      const { lease, companyId, runId, made } = await acquire();
+      const patch =
+        driver.driver === 'local'
+          ? { driver: 'sandbox', config: { provider: 'fake' } }
+          : { driver: 'local', config: {} };
+      await api.patchEnvironment(made.id, { ...patch, status: 'archived' });
+      const { released } = await api.releaseRun(companyId, runId);
+      expect(released[0]?.lease).toMatchObject({
+        id: lease.id,
+        status: 'released',
+        provider: lease.provider,
+        cleanupStatus: driver.cleanupStatus,
+        metadata: lease.metadata,
+      });
+      await expectNoneActive(api, companyId);
+    });
   });
 });
