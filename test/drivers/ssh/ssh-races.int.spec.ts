@@ -1,12 +1,16 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { grown } from '../../support/soak.js';
 import { leasesOnHost } from '../../support/ssh-host.js';
 import { HostUnderTest, sleeping, unusedSeconds, type Lease } from './host-under-test.js';
+
+const run = promisify(execFile);
 
 let host: HostUnderTest;
 
@@ -28,15 +32,12 @@ async function holdLock(): Promise<() => Promise<void>> {
 
 /** Resolves when so many wait for the host's lock. */
 async function waiters(count: number): Promise<void> {
-  const { execFileSync } = await import('node:child_process');
-  const waiting = (): number => {
-    try {
-      return Number(execFileSync('pgrep', ['-cf', '^flock -w 20 9$'], { encoding: 'utf8' }));
-    } catch {
-      return 0;
-    }
-  };
-  while (waiting() < count) await sleep(10);
+  const waiting = (): Promise<number> =>
+    run('pgrep', ['-cf', '^flock -w 20 9$']).then(
+      ({ stdout }) => Number(stdout),
+      () => 0,
+    );
+  while ((await waiting()) < count) await sleep(50);
 }
 
 async function runsOf({ leaseId }: Lease): Promise<string[]> {
@@ -137,13 +138,14 @@ describe('on a host, where things happen at the same time', () => {
 });
 
 test('a burst of acquires stays below what an sshd lets in at once', async () => {
-  const strict = await HostUnderTest.start({ config: [] });
+  const burst = grown(24, 120);
+  const other = await HostUnderTest.start();
   try {
-    const leases = await Promise.all(Array.from({ length: 120 }, () => strict.acquire()));
-    expect((await leasesOnHost(strict.sshd.workspace)).length).toBe(120);
-    await Promise.all(leases.map((lease) => strict.driver.release(lease)));
-    expect(await leasesOnHost(strict.sshd.workspace)).toEqual([]);
+    const leases = await Promise.all(Array.from({ length: burst }, () => other.acquire()));
+    expect((await leasesOnHost(other.sshd.workspace)).length).toBe(burst);
+    await Promise.all(leases.map((lease) => other.driver.release(lease)));
+    expect(await leasesOnHost(other.sshd.workspace)).toEqual([]);
   } finally {
-    await strict.stop();
+    await other.stop();
   }
 });
