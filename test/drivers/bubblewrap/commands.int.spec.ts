@@ -1,7 +1,13 @@
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { grown } from '../../support/soak.js';
 import { SandboxesUnderTest, type Lease } from './sandbox-under-test.js';
+
+const AT_ONCE = grown(10, 40);
+/** Of 64 KiB. */
+const CHUNKS = grown(64, 256);
+const BIG = grown(10_000_000, 50_000_000);
 
 describe.each([
   { name: 'in a held sandbox', perl: true },
@@ -70,17 +76,17 @@ describe.each([
 
   test('a big input and a big output pass through, and a slow reader holds the command up, not the service', async () => {
     const chunk = Buffer.alloc(64 * 1024, 'x');
-    const stdin = Readable.from(Array.from({ length: 256 }, () => chunk));
-    expect((await sandboxes.sh(lease, 'wc -c', { stdin })).stdout.trim()).toBe(String(256 * chunk.length));
+    const stdin = Readable.from(Array.from({ length: CHUNKS }, () => chunk));
+    expect((await sandboxes.sh(lease, 'wc -c', { stdin })).stdout.trim()).toBe(String(CHUNKS * chunk.length));
 
     const stdout = new PassThrough();
-    const running = sandboxes.sh(lease, 'head -c 50000000 /dev/zero; echo done >&2', { stdout });
+    const running = sandboxes.sh(lease, `head -c ${BIG} /dev/zero; echo done >&2`, { stdout });
     await pause(300);
     expect(stdout.readableLength + stdout.writableLength).toBeLessThan(2_000_000);
     let read = 0;
     stdout.on('data', (data: Buffer) => (read += data.length));
     expect((await running).stderr).toBe('done\n');
-    expect(read).toBe(50_000_000);
+    expect(read).toBe(BIG);
   });
 
   test('input that nobody reads ends nothing and holds nothing up', async () => {
@@ -100,7 +106,7 @@ describe.each([
 
   test('many commands at once do not mix', async () => {
     const ran = await Promise.all(
-      Array.from({ length: 40 }, (_, index) =>
+      Array.from({ length: AT_ONCE }, (_, index) =>
         sandboxes.sh(lease, `read line; echo "$line ${index}"; echo e${index} >&2; exit ${index}`, {
           input: `line ${index}\n`,
         }),
