@@ -53,7 +53,8 @@ export function connectionUrl({ host, port, user, password, database }: Connecti
   return `postgresql://${user}:${encodeURIComponent(password)}@${encodeURIComponent(host)}:${String(port)}/${database}`;
 }
 
-function testServer(): Connection {
+/** The test run's Postgres. */
+export function testServer(): Connection {
   const json = process.env['LEASEHOLD_TEST_POSTGRES'];
   if (json === undefined) throw new Error('LEASEHOLD_TEST_POSTGRES is not set: run the tests with `npm test`');
   return JSON.parse(json) as Connection;
