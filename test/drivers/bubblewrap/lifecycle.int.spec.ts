@@ -4,25 +4,26 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { BubblewrapDriver } from '../../../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
 import { markOf } from '../../../src/drivers/sandbox/bubblewrap/running-sandbox.js';
 import { findTools } from '../../../src/drivers/sandbox/bubblewrap/sandbox-tools.js';
 import type { ResumeRequest } from '../../../src/drivers/runtime-driver.js';
+import { grown } from '../../support/soak.js';
 import { leaseOf, NEVER, SandboxesUnderTest, type Lease } from './sandbox-under-test.js';
+
+const ROUNDS = grown(4, 10);
 
 let sandboxes: SandboxesUnderTest;
 const made: Lease[] = [];
-beforeEach(async () => {
+beforeAll(async () => {
   sandboxes = await SandboxesUnderTest.start();
 });
 afterEach(async () => {
-  try {
-    for (const lease of made.splice(0)) await sandboxes.driver.release(lease);
-  } finally {
-    await sandboxes.stop();
-  }
+  for (const lease of made.splice(0)) await sandboxes.driver.release(lease);
+  expect(await sandboxes.leftovers()).toEqual([]);
 });
+afterAll(() => sandboxes?.stop());
 
 async function acquired(change: object = {}): Promise<Lease> {
   const lease = await sandboxes.acquire(change);
@@ -101,10 +102,10 @@ test('a release ends what runs, whichever process of the service has started it'
 });
 
 test('releases and commands that meet leave nothing', async () => {
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < ROUNDS; round += 1) {
     const lease = await sandboxes.acquire();
     const commands = [1, 2, 3].map(() => sandboxes.sh(lease, 'echo done').catch((error: unknown) => error));
-    await pause(round * 4);
+    await pause((round * 40) / ROUNDS);
     await sandboxes.driver.release(lease);
     for (const ended of await Promise.all(commands)) {
       // Done, never begun, or cut off.
