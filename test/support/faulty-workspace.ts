@@ -39,7 +39,8 @@ export async function withoutTools(...tools: readonly string[]): Promise<PoorMac
       if (!tools.includes(name)) await symlink(join(source, name), join(bin, name)).catch(() => undefined);
     }
   }
-  return { config: [`SetEnv PATH=${bin}`], workspace, remove };
+  // Of several SetEnv sshd takes the first: it says what that of startSshd would.
+  return { config: [`SetEnv PATH=${bin} SHLVL=1`], workspace, remove };
 }
 
 async function places(): Promise<{ folder: string; workspace: string; remove: () => Promise<void> }> {
