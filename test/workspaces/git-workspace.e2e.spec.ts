@@ -1,16 +1,22 @@
-import { mkdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BINARY, makeProject, RUN } from './git-project.js';
 import { contentOf, git, script, WorkspaceService } from './workspace-service.js';
 
 let service: WorkspaceService;
+let original: string;
 beforeAll(async () => {
   service = await WorkspaceService.start();
+  original = await makeProject(await service.folder('original'));
 });
 afterAll(() => service?.close());
 
-const project = async (): Promise<string> => makeProject(await service.folder('project'));
+async function project(): Promise<string> {
+  const folder = await service.folder('project');
+  await cp(original, folder, { recursive: true, verbatimSymlinks: true });
+  return folder;
+}
 
 describe('a git workspace', () => {
   test('goes out, is changed by a command, and comes back; local edits made meanwhile survive', async () => {
@@ -91,7 +97,7 @@ describe('a git workspace', () => {
     expect(await contentOf(folder)).toEqual({ ...content, taken: '644 edited after it came back\n' });
   });
 
-  test('commits of the run come back, and the branch moves where nothing is lost by it', async () => {
+  test('commits of the run come back; the branch moves, but not where it has moved here or there are conflicts', async () => {
     const folder = await project();
     const { id, folder: remote } = await service.lease();
     await service.post(id, 'sync-in', { localPath: folder });
@@ -113,22 +119,15 @@ describe('a git workspace', () => {
       commit: await git(remote, 'rev-parse', 'HEAD'),
     });
     expect(await git(folder, 'status', '--porcelain')).toBe('');
-  });
 
-  test('commits stay under their ref when the branch has moved here, or there are conflicts', async () => {
-    const folder = await project();
-    const { id, folder: remote } = await service.lease();
-    await service.post(id, 'sync-in', { localPath: folder });
-    await script(remote, 'echo more >> README.md; git commit -qam "by the run"');
-    const made = await git(remote, 'rev-parse', 'HEAD');
+    await script(remote, 'echo most >> README.md; git commit -qam "by the run"');
+    const kept = await git(remote, 'rev-parse', 'HEAD');
     await git(folder, 'commit', '-qm', 'mine', '--allow-empty');
     const mine = await git(folder, 'rev-parse', 'HEAD');
-    const ref = `refs/leasehold/${id}`;
-
     const moved = await service.post(id, 'sync-out', { localPath: folder });
-    expect(moved['commits']).toEqual({ outcome: 'kept', commit: made, ref, reason: 'head_moved' });
-    expect(await git(folder, 'rev-parse', 'HEAD', ref)).toBe(`${mine}\n${made}`);
-    expect(await readFile(join(folder, 'README.md'), 'utf8')).toContain('more');
+    expect(moved['commits']).toEqual({ outcome: 'kept', commit: kept, ref, reason: 'head_moved' });
+    expect(await git(folder, 'rev-parse', 'HEAD', ref)).toBe(`${mine}\n${kept}`);
+    expect(await readFile(join(folder, 'README.md'), 'utf8')).toContain('most');
 
     await script(remote, 'echo theirs > untouched');
     await writeFile(join(folder, 'untouched'), 'mine\n');

@@ -9,7 +9,7 @@ const LONG_AGO = new Date('2001-01-01');
 let service: WorkspaceService;
 let outside: string;
 beforeAll(async () => {
-  service = await WorkspaceService.start();
+  service = await WorkspaceService.start({}, ['linked-root']);
   outside = join(service.home, 'outside');
   await mkdir(outside);
   await writeFile(join(outside, 'secret'), `${SECRET}\n`);
@@ -79,15 +79,10 @@ describe('a path outside of the roots', () => {
     await writeFile(join(real, 'project/a'), 'a\n');
     const link = join(service.home, 'linked-root');
     await symlink(real, link);
-    const linked = await WorkspaceService.start({ LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify([link]) });
-    try {
-      const { id, folder } = await linked.lease();
-      await linked.post(id, 'sync-in', { localPath: join(link, 'project') });
-      expect(await contentOf(folder)).toEqual({ a: '644 a\n' });
-      expect(await linked.post(id, 'sync-in', { localPath: outside }, 403)).toMatchObject({ status: 403 });
-    } finally {
-      await linked.close();
-    }
+    const { id, folder } = await service.lease();
+    await service.post(id, 'sync-in', { localPath: join(link, 'project') });
+    expect(await contentOf(folder)).toEqual({ a: '644 a\n' });
+    expect(await service.post(id, 'sync-in', { localPath: outside }, 403)).toMatchObject({ status: 403 });
   });
 
   test('symlinks to a file and to a folder outside travel as symlinks, and nothing is written through one', async () => {

@@ -21,12 +21,14 @@ export class WorkspaceService {
     readonly roots: string,
   ) {}
 
-  static async start(settings: Settings = {}): Promise<WorkspaceService> {
+  /** @param otherRoots names in its home, of what need not be there yet */
+  static async start(settings: Settings = {}, otherRoots: readonly string[] = []): Promise<WorkspaceService> {
     const home = await realpath(await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-ws-`)));
     const roots = join(home, 'roots');
     await mkdir(roots);
     const driver = new ProcessDriver(join(home, 'leases'));
-    const service = await serve({ LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify([roots]), ...settings }, [driver]);
+    const allowed = [roots, ...otherRoots.map((name) => join(home, name))];
+    const service = await serve({ LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify(allowed), ...settings }, [driver]);
     return new WorkspaceService(service, driver, home, roots);
   }
 
@@ -78,7 +80,8 @@ const GIT_ENV = {
 };
 
 export async function git(folder: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run('git', ['-c', 'init.defaultBranch=main', ...args], { cwd: folder, env: GIT_ENV });
+  const settings = ['-c', 'init.defaultBranch=main', '-c', 'maintenance.auto=false'];
+  const { stdout } = await run('git', [...settings, ...args], { cwd: folder, env: GIT_ENV });
   return stdout.trim();
 }
 
