@@ -117,12 +117,13 @@ describe('a plugin that is dropped in a folder', () => {
       const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
       return lines.filter((line) => line.includes(join(folder, 'plugin')));
     };
+    // Both at once, so that their Postgres stays.
+    const another = await home.start({ LEASEHOLD_PLUGINS: join(folder, 'plugin') });
     expect(await workers()).toHaveLength(1);
     expect(await service.interrupt()).toBe(0);
     expect(await workers()).toEqual([]);
     expect(service.output).not.toContain(apiKey);
 
-    const another = await home.start({ LEASEHOLD_PLUGINS: join(folder, 'plugin') });
     const probe = { driver: 'sandbox', config: { provider: 'fake-plugin', root } };
     await another.api.expect(200, 'POST', `/api/companies/${companyId}/environments/probe-config`, probe);
     expect(await workers()).toHaveLength(1);
