@@ -1,62 +1,111 @@
-// The built programs, in a few files with most of their packages: Node takes a millisecond a file to load, and the
-// service has 2,500 of them. tsc has compiled them; here they are only put together. Decision 0019.
-import { rmSync } from 'node:fs';
+// The built programs, in a few files with their packages: Node takes a millisecond a file to load, and the service has 2,500
+// of them. tsc has compiled them; here they are only put together. Decision 0019.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { at } from './setup.mjs';
 
-/** What Nest would load if it were installed. */
+/** What Nest and TypeORM would load if it were installed. */
 const NOT_INSTALLED = [
-  '@nestjs/microservices',
-  '@nestjs/microservices/*',
-  '@nestjs/websockets/*',
-  '@nestjs/platform-express',
-  '@fastify/multipart',
-  '@fastify/static',
-  '@fastify/view',
+  ...['@nestjs/microservices', '@nestjs/microservices/*', '@nestjs/websockets/*', '@nestjs/platform-express'],
+  ...['@fastify/multipart', '@fastify/static', '@fastify/view'],
+  ...['@google-cloud/spanner', '@sap/hana-client', '@sap/hana-client/*', 'better-sqlite3', 'hdb-pool', 'mongodb'],
+  ...['mssql', 'mysql', 'mysql2', 'oracledb', 'pg-native', 'pg-query-stream', 'react-native-sqlite-storage', 'redis'],
+  ...['sql.js', 'sqlite3', 'typeorm-aurora-data-api-driver', 'cpu-features', '*.node'],
 ];
-/** Packages that others require while they run, which a bundler does not see: there must be one of each in a process. */
+/** Packages that others require by name while they run, which a bundler does not see: there must be one of each in a process. */
 const REQUIRED_LATER = ['class-transformer', 'class-validator', 'pg', 'typeorm'];
-/** Packages that find files of their own beside them. */
-const WITH_FILES = ['bullmq', 'ssh2'];
-/**
- * A CommonJS package that stays outside is required, not imported: before Node imports one, it reads all its files once more
- * to see what they export.
- */
-const requireOutside = {
-  name: 'require-outside',
+const requiredLater = {
+  name: 'required-later',
   setup({ onResolve, onLoad }) {
-    const outside = new RegExp(`^(${[...REQUIRED_LATER, ...WITH_FILES].join('|')})(/|$)`);
     // What is imported while the service runs is wanted with its names, which only Node's import gives.
-    onResolve({ filter: outside }, ({ path, namespace, kind }) =>
-      namespace === 'outside' || kind === 'dynamic-import' ? { path, external: true } : { path, namespace: 'outside' },
-    );
-    onLoad({ filter: /./, namespace: 'outside' }, ({ path }) => ({ contents: `module.exports = require('${path}');` }));
+    onResolve({ filter: new RegExp(`^(${REQUIRED_LATER.join('|')})$`) }, ({ path, namespace, kind }) => {
+      if (kind === 'dynamic-import') return { path, external: true };
+      return namespace === 'required-later' ? undefined : { path, namespace: 'required-later' };
+    });
+    // Whoever requires it gets the bundle's.
+    onLoad({ filter: /./, namespace: 'required-later' }, ({ path }) => ({
+      contents: `
+        const Module = require('node:module');
+        const name = '${path}';
+        const file = require.resolve(name);
+        module.exports = require('${path}');
+        require.cache[file] = Object.assign(new Module(file), { exports: module.exports, loaded: true });`,
+      resolveDir: at(),
+    }));
   },
 };
 
-// Of an earlier build: chunks have other names in each.
-rmSync(at('dist', 'bundle'), { recursive: true, force: true });
-await build({
-  entryPoints: [
-    at('dist', 'src', 'main.js'),
-    at('dist', 'src', 'cli.js'),
-    at('test', 'support', 'stepped-service.mjs'),
-  ],
-  outdir: at('dist', 'bundle'),
-  entryNames: '[name]',
-  outExtension: { '.js': '.mjs' },
-  external: [...NOT_INSTALLED, '*.node'],
-  plugins: [requireOutside],
+const bundled = (name) => at('dist', 'bundle', name);
+const shared = {
+  external: NOT_INSTALLED,
+  plugins: [requiredLater],
   bundle: true,
-  splitting: true,
   platform: 'node',
-  format: 'esm',
   target: 'node20',
   // Nest, TypeORM and the API's document know classes by their names.
   keepNames: true,
-  // CommonJS packages require what comes with Node.
-  banner: {
-    js: `import { createRequire as requireOf } from 'node:module';\nconst require = requireOf(import.meta.url);`,
-  },
   logLevel: 'warning',
+};
+
+// Of an earlier build: chunks have other names in each.
+rmSync(bundled(''), { recursive: true, force: true });
+
+// Of the command line most commands need little: it is in several files.
+await build({
+  ...shared,
+  entryPoints: [at('dist', 'src', 'cli.js')],
+  outdir: bundled(''),
+  entryNames: '[name]',
+  outExtension: { '.js': '.mjs' },
+  splitting: true,
+  format: 'esm',
+  // CommonJS packages require what comes with Node, and ask where they are.
+  banner: {
+    js: `import { createRequire as requireOf } from 'node:module';
+const require = requireOf(import.meta.url);
+const __dirname = import.meta.dirname;`,
+  },
 });
+
+/** The service needs all of it at once: it is one script, which is run from what V8 has compiled of it here. */
+const SERVICES = { main: './dist/src/main.js', 'stepped-service': './test/support/stepped-service.mjs' };
+await Promise.all(
+  Object.entries(SERVICES).map(async ([name, path]) => {
+    await build({
+      ...shared,
+      stdin: {
+        // Loaded first, run later.
+        contents: `
+          require('reflect-metadata');
+          require('./dist/src/app.module.js');
+          require('./dist/src/http/index.js');
+          exports.run = () => require('${path}');`,
+        resolveDir: at(),
+      },
+      outfile: bundled(`${name}.cjs`),
+      format: 'cjs',
+      banner: { js: `const importMetaUrl = require('node:url').pathToFileURL(__filename).href;` },
+      define: { 'import.meta.url': 'importMetaUrl', 'import.meta.dirname': '__dirname' },
+      // A script that was compiled before cannot import.
+      supported: { 'dynamic-import': false },
+    });
+    writeFileSync(
+      bundled(`${name}.mjs`),
+      `import { load } from '../../scripts/compiled.mjs';\nload(import.meta.dirname + '/${name}.cjs').exports.run();\n`,
+    );
+  }),
+);
+
+/** Those of `npm start`, which has flags, and of the tests: V8 takes nothing back that was compiled with others. */
+const startFlags = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+  .scripts.start.split(' ')
+  .filter((word) => word.startsWith('--'));
+keepCompiled('main', startFlags);
+for (const name of Object.keys(SERVICES)) keepCompiled(name, []);
+
+function keepCompiled(name, flags) {
+  const keep = [...flags, at('scripts', 'keep-compiled.mjs'), bundled(`${name}.cjs`)];
+  const { status } = spawnSync(process.execPath, keep, { stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) throw new Error(`What V8 compiles of ${name} could not be kept.`);
+}

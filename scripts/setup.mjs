@@ -29,7 +29,8 @@ export const PROGRAMS = { main: at('dist', 'bundle', 'main.mjs'), cli: at('dist'
 const COMPILED = ['src', 'migrations', 'bench'];
 const SOURCES = [
   ...COMPILED,
-  ...['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'scripts/bundle.mjs'],
+  ...['tsconfig.json', 'tsconfig.build.json', 'nest-cli.json'],
+  ...['scripts/bundle.mjs', 'scripts/compiled.mjs', 'scripts/keep-compiled.mjs'],
   // Of the tests, what the measurements use, which is not all of it.
   ...['test/support', 'test/drivers/ssh/host-under-test.ts'],
 ];

@@ -82,11 +82,12 @@ function reasonOf(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name);
 }
 
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  const expected = error instanceof ConfigError || error instanceof EmbeddedPostgresError;
-  console.error(expected ? `Leasehold does not start.\n${error.message}` : error);
-  process.exit(1);
-}
+// No top-level await: the bundle is a script, so that what V8 has compiled of it can be kept (decision 0019).
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const expected = error instanceof ConfigError || error instanceof EmbeddedPostgresError;
+    console.error(expected ? `Leasehold does not start.\n${error.message}` : error);
+    process.exit(1);
+  },
+);

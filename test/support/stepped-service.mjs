@@ -39,28 +39,32 @@ function stepAround(target, method, nameOf) {
   };
 }
 
-const config = readConfig(process.env);
-const database = await connectDatabase(config, () => undefined);
-await migrate(database.client);
-const app = await createHttpApp(AppModule.on(database.client, config));
-stepAround(app.get(EventLog, { strict: false }), 'append', ({ writes }) => {
-  const events = writes.filter(({ category }) => category === 'lease').flatMap((write) => write.events);
-  return events.length > 0 ? `append of ${events.map(({ type }) => type).join(', ')}` : null;
-});
-for (const driver of app.get(DriverRegistry, { strict: false }).drivers) {
-  for (const method of ['acquire', 'find', 'release', 'suspend', 'resume', 'execute']) {
-    if (method in driver) stepAround(driver, method, () => `${driver.driver}.${method}`);
+async function main() {
+  const config = readConfig(process.env);
+  const database = await connectDatabase(config, () => undefined);
+  await migrate(database.client);
+  const app = await createHttpApp(AppModule.on(database.client, config));
+  stepAround(app.get(EventLog, { strict: false }), 'append', ({ writes }) => {
+    const events = writes.filter(({ category }) => category === 'lease').flatMap((write) => write.events);
+    return events.length > 0 ? `append of ${events.map(({ type }) => type).join(', ')}` : null;
+  });
+  for (const driver of app.get(DriverRegistry, { strict: false }).drivers) {
+    for (const method of ['acquire', 'find', 'release', 'suspend', 'resume', 'execute']) {
+      if (method in driver) stepAround(driver, method, () => `${driver.driver}.${method}`);
+    }
   }
+  if (config.role === 'worker') {
+    await app.init();
+    console.log('Leasehold does the work that others ask for.');
+  } else {
+    await app.listen(config.port, config.host);
+    console.log(`Leasehold listens on ${await app.getUrl()}`);
+  }
+  process.once('SIGTERM', async () => {
+    await app.close();
+    await database.leave();
+    process.exit(0);
+  });
 }
-if (config.role === 'worker') {
-  await app.init();
-  console.log('Leasehold does the work that others ask for.');
-} else {
-  await app.listen(config.port, config.host);
-  console.log(`Leasehold listens on ${await app.getUrl()}`);
-}
-process.once('SIGTERM', async () => {
-  await app.close();
-  await database.leave();
-  process.exit(0);
-});
+
+void main();
