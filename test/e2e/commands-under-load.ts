@@ -46,6 +46,10 @@ export class Load {
     );
   }
 
+  get acknowledged(): number {
+    return this.commands.filter(({ answer }) => answer !== null).length;
+  }
+
   /** Resolves when the last caller has its answer, or will never have one. */
   async stop(): Promise<void> {
     this.goesOn = false;
