@@ -120,11 +120,11 @@ function build() {
   writeAtomically(BUILD_STAMP, state);
 }
 
-/** Every source with its size and time, and the packages that it was compiled against. */
+/** Every source with its size and time, the packages that it was compiled against, and whose compiled code is kept. */
 function buildState() {
   const files = {};
   for (const source of SOURCES) collect(at(source), files);
-  return JSON.stringify({ packages: hash(readFileSync(LOCKFILE)), files });
+  return JSON.stringify({ packages: hash(readFileSync(LOCKFILE)), node: process.version, files });
 }
 
 function collect(path, files) {
