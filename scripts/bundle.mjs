@@ -1,7 +1,8 @@
 // The built programs, in a few files with their packages: Node takes a millisecond a file to load, and the service has 2,500
 // of them. tsc has compiled them; here they are only put together. Decision 0019.
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { at } from './setup.mjs';
 
@@ -101,11 +102,8 @@ await Promise.all(
 const startFlags = JSON.parse(readFileSync(at('package.json'), 'utf8'))
   .scripts.start.split(' ')
   .filter((word) => word.startsWith('--'));
-keepCompiled('main', startFlags);
-for (const name of Object.keys(SERVICES)) keepCompiled(name, []);
+await Promise.all([keepCompiled('main', startFlags), ...Object.keys(SERVICES).map((name) => keepCompiled(name, []))]);
 
-function keepCompiled(name, flags) {
-  const keep = [...flags, at('scripts', 'keep-compiled.mjs'), bundled(`${name}.cjs`)];
-  const { status } = spawnSync(process.execPath, keep, { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (status !== 0) throw new Error(`What V8 compiles of ${name} could not be kept.`);
+async function keepCompiled(name, flags) {
+  await promisify(execFile)(process.execPath, [...flags, at('scripts', 'keep-compiled.mjs'), bundled(`${name}.cjs`)]);
 }
