@@ -24,7 +24,7 @@ const requiredLater = {
       if (kind === 'dynamic-import') return { path, external: true };
       return namespace === 'required-later' ? undefined : { path, namespace: 'required-later' };
     });
-    // Whoever requires it gets the bundle's.
+    // Whoever requires it gets the bundle's. The file is asked for by a variable, or esbuild would have it external.
     onLoad({ filter: /./, namespace: 'required-later' }, ({ path }) => ({
       contents: `
         const Module = require('node:module');

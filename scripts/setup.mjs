@@ -146,7 +146,7 @@ function lacksOutputs(state) {
     (file) => /(?<!\.d)\.ts$/.test(file) && COMPILED.includes(file.split(sep)[0]),
   );
   const outputs = sources.map((file) => at('dist', file.replace(/ts$/, 'js')));
-  return [...outputs, ...Object.values(PROGRAMS)].some((file) => !existsSync(file));
+  return [...outputs, ...Object.values(PROGRAMS), at('dist', 'bundle', 'main.cjs')].some((file) => !existsSync(file));
 }
 
 function clean() {

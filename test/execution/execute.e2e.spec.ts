@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExecutionAnswer } from '../../src/execution/http/execute-bodies.js';
 import { SandboxesUnderTest } from '../drivers/bubblewrap/sandbox-under-test.js';
 import { serve, type Service } from '../support/service.js';
+import { begun, gone } from '../support/sleeping.js';
 import { grown } from '../support/soak.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 
@@ -27,23 +27,6 @@ afterAll(async () => {
   await sandboxes?.stop({ leasesAreLive: true });
   await sshd?.stop();
 });
-
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
-
-/** Which of these processes sleep for so long; all there are, unless they are named. */
-async function sleeping(mark: string, pids?: readonly string[]): Promise<string[]> {
-  const asked = pids ?? (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const commands = await Promise.all(asked.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
-  return asked.filter((_pid, index) => commands[index] === `sleep\0${mark}\0`);
-}
-
-async function begun(mark: string): Promise<void> {
-  while ((await sleeping(mark)).length === 0) await pause();
-}
-
-async function gone(mark: string): Promise<void> {
-  for (let left = await sleeping(mark); left.length > 0; left = await sleeping(mark, left)) await pause();
-}
 
 describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of driver %s', (driver) => {
   let leaseId: string;

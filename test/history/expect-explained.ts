@@ -52,6 +52,13 @@ async function expectLeaseExplained(api: Api, stream: string, own: readonly Reco
   if (state && state.endedAt !== null) expect(why.reasonCode).toMatch(/^\w+$/);
 }
 
+/** Every lease of many is explained, and the bundle of one that was released tells the same. */
+export async function expectHistoryExplained(api: Api, events: readonly RecordedEvent[]): Promise<void> {
+  expect(await expectEveryLeaseExplained(api, events)).toBeGreaterThan(5);
+  const { stream = '' } = events.findLast(({ type }) => type === 'LeaseReleased') ?? {};
+  await expectBundleReplayed(api, stream.replace(LEASE, ''));
+}
+
 /** The bundle of a lease is replayed by the command line in a folder that has nothing else. */
 export async function expectBundleReplayed(api: Api, leaseId: string): Promise<void> {
   const bundle = await api.expect<Bundle>(200, 'GET', `/api/environment-leases/${leaseId}/bundle`);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { foldAll, type Projection, type Projections } from '../../src/projections/index.js';
@@ -40,8 +41,6 @@ afterEach(async () => {
 });
 
 afterAll(() => empty?.drop());
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function open(
   definition: Projection<object> = TALLIES,

@@ -1,13 +1,10 @@
-import { execFile } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { promisify } from 'node:util';
 import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../src/drivers/runtime-driver.js';
 import { SshDriver } from '../../../src/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../src/ids/new-id.js';
 import { startSshd, type SshdOptions, type TestSshd } from '../../support/sshd.js';
 
-const run = promisify(execFile);
 export const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER);
 const BUDGETS = { readinessMs: 60_000, executionMs: 60_000, transportMs: 30_000 };
@@ -71,19 +68,4 @@ export class HostUnderTest {
     });
     return { ...result, stdout: Buffer.concat(await out), stderr: Buffer.concat(await err) };
   }
-}
-
-/** The ids of the processes that sleep so long: a number that no other test takes. */
-export async function sleeping(seconds: string): Promise<string> {
-  return run('pgrep', ['-f', `^sleep ${seconds}$`]).then(
-    ({ stdout }) => stdout,
-    () => '',
-  );
-}
-
-let given = 0;
-/** Seconds to sleep by which a test knows its own processes. */
-export function unusedSeconds(): string {
-  given += 1;
-  return `3${String(process.pid)}${String(given).padStart(3, '0')}`;
 }

@@ -1,16 +1,13 @@
-import { execFile } from 'node:child_process';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../src/drivers/runtime-driver.js';
 import { SshDriver } from '../../../src/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../src/ids/new-id.js';
+import { begun, sleeping } from '../../support/sleeping.js';
 import { leasesOnHost } from '../../support/ssh-host.js';
 import { startSshd, type TestSshd } from '../../support/sshd.js';
 
-const run = promisify(execFile);
 const NEVER = new AbortController().signal;
 /** Bytes that ssh2 lets a host send before they are read, and that it keeps of what has come. */
 const SENT_AHEAD = 2 * 1024 * 1024;
@@ -137,7 +134,7 @@ describe('a host over SSH', () => {
     const script = `(trap '' TERM; sleep ${mark} & wait) & trap '' TERM; sleep ${mark}`;
     const ran = await execute(lease, { command: 'sh', args: ['-c', script], timeoutMs: 500 });
     expect(ran).toMatchObject({ timedOut: true, exitCode: null });
-    expect(await running(mark)).toBe('');
+    expect(await sleeping(mark)).toEqual([]);
     await driver.release(lease);
   });
 
@@ -146,15 +143,15 @@ describe('a host over SSH', () => {
     const mark = `32${String(Date.now()).slice(-7)}`;
     const caller = new AbortController();
     const ran = execute(lease, { command: 'sleep', args: [mark], signal: caller.signal });
-    while ((await running(mark)) === '') await sleep(20);
+    await begun(mark);
     caller.abort(new Error('gone'));
     await expect(ran).rejects.toThrow('gone');
-    expect(await running(mark)).toBe('');
+    expect(await sleeping(mark)).toEqual([]);
     const left = execute(lease, { command: 'sleep', args: [mark] });
-    while ((await running(mark)) === '') await sleep(20);
+    await begun(mark);
     await driver.release(lease);
     expect(await left).toMatchObject({ exitCode: null });
-    expect(await running(mark)).toBe('');
+    expect(await sleeping(mark)).toEqual([]);
   });
 
   test('refuses a late command of a lease that has ended, and of an older one on an exclusive host', async () => {
@@ -227,10 +224,3 @@ describe('a host over SSH', () => {
     });
   });
 });
-
-async function running(mark: string): Promise<string> {
-  return run('pgrep', ['-f', `^sleep ${mark}$`]).then(
-    ({ stdout }) => stdout,
-    () => '',
-  );
-}

@@ -6,9 +6,10 @@ import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sleeping, unusedSeconds } from '../../support/sleeping.js';
 import { grown } from '../../support/soak.js';
 import { leasesOnHost } from '../../support/ssh-host.js';
-import { HostUnderTest, sleeping, unusedSeconds, type Lease } from './host-under-test.js';
+import { HostUnderTest, type Lease } from './host-under-test.js';
 
 const run = promisify(execFile);
 
@@ -79,7 +80,7 @@ describe('on a host, where things happen at the same time', () => {
       (error: unknown) =>
         expect(error).toMatchObject({ failureClass: 'permanent', reasonCode: 'stale_fence', inDoubt: false }),
     );
-    expect(await sleeping(seconds)).toBe('');
+    expect(await sleeping(seconds)).toEqual([]);
   });
 
   test('a caller who goes away before the command has begun keeps it from beginning', async () => {
@@ -96,7 +97,7 @@ describe('on a host, where things happen at the same time', () => {
     await expect(ran).rejects.toThrow('gone');
     // Whoever takes the lock now comes after the command that was on its way.
     await host.execute(lease, { command: 'true' });
-    expect(await sleeping(seconds)).toBe('');
+    expect(await sleeping(seconds)).toEqual([]);
     await host.driver.release(lease);
   });
 
@@ -112,14 +113,14 @@ describe('on a host, where things happen at the same time', () => {
       timeoutMs: 700,
     });
     expect(ran.timedOut).toBe(true);
-    expect(await sleeping(first)).toBe('');
+    expect(await sleeping(first)).toEqual([]);
     const script = `set -m; sleep ${second} >/dev/null 2>&1 </dev/null &`;
     expect(await host.execute(lease, { command: 'sh', args: ['-c', script] })).toMatchObject({ exitCode: 0 });
     await sleep(500);
-    expect(await sleeping(second)).not.toBe('');
+    expect(await sleeping(second)).not.toEqual([]);
     expect(await runsOf(lease)).toHaveLength(1);
     await host.driver.release(lease);
-    expect(await sleeping(second)).toBe('');
+    expect(await sleeping(second)).toEqual([]);
     expect(await runsOf(lease)).toEqual([]);
   });
 
