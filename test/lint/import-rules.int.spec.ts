@@ -187,7 +187,9 @@ let found: ReadonlyMap<Snippet, string[]>;
 
 beforeAll(async () => {
   const fixture = fileURLToPath(new URL('./lint.fixture.mjs', import.meta.url));
-  const linter = spawn(process.execPath, [fixture], { stdio: ['pipe', 'pipe', 'inherit'] });
+  // As in CI, wherever it runs: tools read that name.
+  const env = { ...process.env, CI: 'true' };
+  const linter = spawn(process.execPath, [fixture], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const snippets = [...refused, ...allowed];
   linter.stdin.end(JSON.stringify(snippets));
   const answers = JSON.parse(await text(linter.stdout)) as string[][];

@@ -8,7 +8,8 @@ import tseslint from 'typescript-eslint';
 const cwd = fileURLToPath(new URL('../..', import.meta.url));
 // The types of the file that the snippets stand in, and of what it imports: those of the whole service take ten seconds.
 const project = fileURLToPath(new URL('./snippets.tsconfig.json', import.meta.url));
-const parserOptions = { projectService: false, project };
+// With CI=true the parser would take it that each file is linted once; the snippets of one file would lose their types.
+const parserOptions = { projectService: false, project, disallowAutomaticSingleRunInference: true };
 const withTypes = new ESLint({ cwd, overrideConfig: { files: ['**/*.ts'], languageOptions: { parserOptions } } });
 // Without types, a snippet may stand in a file that does not exist, and is linted in no time.
 const withoutTypes = new ESLint({ cwd, overrideConfig: tseslint.configs.disableTypeChecked });
