@@ -1,5 +1,6 @@
 import { readConfig, type Config } from '../config/config.js';
 import { connectDatabase } from '../database/connection.js';
+import { isMigrated } from '../database/is-migrated.js';
 import { createLogPool, EventCatalogue, EventLog } from '../event-log/index.js';
 import type { Parts } from './parts.js';
 
@@ -13,14 +14,17 @@ export async function onLog(
 ): Promise<void> {
   const config = readConfig(process.env);
   const database = await connectDatabase(config, (message) => console.error(message));
+  const pool = createLogPool({ ...database.client, max: 2 });
   try {
-    // Loaded here: TypeORM takes longer than most commands.
-    const { migrate } = await import('../database/data-source.js');
-    await migrate(database.client);
-    const pool = createLogPool({ ...database.client, max: 2 });
+    if (!(await isMigrated(pool))) {
+      // Loaded here: TypeORM takes longer than most commands.
+      const { migrate } = await import('../database/data-source.js');
+      await migrate(database.client);
+    }
     const log = new EventLog(pool, database.client, new EventCatalogue(definitions));
-    await work(log, config).finally(() => log.close().finally(() => pool.end()));
+    await work(log, config).finally(() => log.close());
   } finally {
+    await pool.end();
     await database.leave();
   }
 }

@@ -1,0 +1,11 @@
+import type pg from 'pg';
+import { MIGRATIONS } from '../../migrations/index.js';
+
+/** Whether `migrate` would do nothing. Without TypeORM, which takes longer to load than most commands take to run. */
+export async function isMigrated(pool: pg.Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ made: boolean }>(`SELECT to_regclass('migrations') IS NOT NULL AS made`);
+  if (rows[0]?.made !== true) return false;
+  const names = MIGRATIONS.map(({ name }) => name);
+  const applied = await pool.query('SELECT FROM migrations WHERE name = ANY ($1::text[])', [names]);
+  return applied.rowCount === names.length;
+}
