@@ -12,5 +12,8 @@ await runNode([join(root, 'node_modules', 'jest', 'bin', 'jest.js'), ...process.
     ...process.env,
     // By environment, so that Jest's workers get it too: they require a module that is none of CommonJS.
     NODE_OPTIONS: [process.env.NODE_OPTIONS, '--disable-warning=ExperimentalWarning'].filter(Boolean).join(' '),
+    // glibc takes its memory in large pages then: a run has ten million page faults, and where a machine runs in another each
+    // costs 15 us.
+    GLIBC_TUNABLES: process.env.GLIBC_TUNABLES ?? 'glibc.malloc.hugetlb=1',
   },
 });

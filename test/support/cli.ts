@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { bareEnvironment } from './bare-environment.js';
 import { useSecret } from './secrets-used.js';
 
 const CLI = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'cli.mjs');
@@ -10,8 +11,7 @@ export async function leasehold(
   settings: Readonly<Record<string, string>>,
   ...args: string[]
 ): Promise<{ code: number | null; out: string; err: string }> {
-  const { PATH = '', HOME = '' } = process.env;
-  const env = { PATH, HOME, ...settings };
+  const env = { ...bareEnvironment(), ...settings };
   const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));

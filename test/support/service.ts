@@ -17,6 +17,7 @@ import { PORT } from '../../src/embedded/socket-folder.js';
 import { EVENT_DEFINITIONS } from '../../src/event-definitions.js';
 import { createHttpApp } from '../../src/http/index.js';
 import { Api } from './api.js';
+import { bareEnvironment } from './bare-environment.js';
 import { type Connection, createTestDatabase } from './database.js';
 import { copyPreparedPostgres } from './prepared-postgres.js';
 import { expectNoSecrets } from './secrets-used.js';
@@ -182,8 +183,7 @@ export class ServiceHome {
 
   /** Starts a process; whether it comes to listen is another question. */
   spawn(settings: Readonly<Record<string, string>> = {}): ServiceProcess {
-    const { PATH = '', HOME = '' } = process.env;
-    const env = { PATH, HOME, PORT: '0', LEASEHOLD_DATA_DIR: this.dataDir, ...settings };
+    const env = { ...bareEnvironment(), PORT: '0', LEASEHOLD_DATA_DIR: this.dataDir, ...settings };
     const service = new ServiceProcess(spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
     this.processes.push(service);
     return service;

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { bareEnvironment } from './bare-environment.js';
 import { ServiceProcess } from './service.js';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'stepped-service.mjs');
@@ -26,8 +27,7 @@ export class SteppedProcess extends ServiceProcess {
   }
 
   static async start(settings: Readonly<Record<string, string>>): Promise<SteppedProcess> {
-    const { PATH = '', HOME = '' } = process.env;
-    const env = { PATH, HOME, PORT: '0', ...settings };
+    const env = { ...bareEnvironment(), PORT: '0', ...settings };
     const service = new SteppedProcess(fork(MAIN, [], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }));
     if (settings['LEASEHOLD_ROLE'] === 'worker') await service.working();
     else await service.listening();
