@@ -37,7 +37,7 @@ async function createDatabase(template: string): Promise<TestDatabase> {
   const database = `test_${randomBytes(8).toString('hex')}`;
   const connection = { ...testServer(), database };
   const server = serverPool();
-  // Copied by the file: page by page they would be written to the log too, and to the disk again when it is dropped.
+  // Page by page it would go through the write-ahead log too.
   await server.query(`CREATE DATABASE ${database} TEMPLATE ${template} STRATEGY file_copy`);
   return {
     connection,

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import 'reflect-metadata';
 import { readConfig } from '../../dist/src/config/config.js';
 import { migrate } from '../../dist/src/database/data-source.js';
@@ -12,7 +13,8 @@ import { makeRunFolder, removeAbandonedRuns } from './run-folder.mjs';
 
 /**
  * A Postgres whose databases are copied instead of being made anew, which costs a second each: the one that the service
- * works on is migrated, and a copy of the folder is there for services that get one of their own (see service.ts).
+ * works on is migrated, and a copy of the folder is there for services that get one of their own (see service.ts). Those
+ * write to the disk as a user's does.
  */
 async function prepared(folder, copy) {
   const start = () => joinEmbeddedPostgres({ dataDir: folder, log: () => undefined });
@@ -26,7 +28,18 @@ async function prepared(folder, copy) {
   }
   // With the owners of all that is in it.
   execFileSync('cp', ['-a', join(folder, 'postgres'), copy]);
-  return start();
+  const postgres = await start();
+  await doNotWaitForTheDisk(postgres.connection);
+  return postgres;
+}
+
+/** A kill loses nothing of what the kernel was given; only a power cut would, and no test is one. */
+async function doNotWaitForTheDisk(connection) {
+  const client = new pg.Client(connection);
+  await client.connect();
+  await client.query('ALTER SYSTEM SET fsync = off');
+  await client.query('SELECT pg_reload_conf()');
+  await client.end();
 }
 
 /** One Postgres for the whole run; each test file makes databases of its own in it (see database.ts). */
