@@ -6,6 +6,7 @@ import { EventLog, type NewEvent, type RecordedEvent, type StreamGuard, type Str
 import type { CommandContext } from './command-context.js';
 import { FINGERPRINT_KEY } from './fingerprint-key.js';
 import { recordAlongside, type Alongside } from './record-alongside.js';
+import { Turns } from './turns.js';
 
 /** What a command wants to record. */
 export interface CommandPlan {
@@ -25,9 +26,18 @@ export type CommandOutcome<Plan extends CommandPlan> =
   /** It was done before: answer from `result` and what the streams were at `position`. */
   | { readonly kind: 'repeated'; readonly result: Plan['result']; readonly position: number };
 
+/** Nothing was recorded: to be planned again, for somebody else was faster on `stream`, where that is known. */
+interface Overtaken {
+  readonly kind: 'overtaken';
+  readonly stream: string | null;
+}
+
 /** Whoever is overtaken plans again for this long: each time, somebody else has got through. */
 const PATIENCE_MS = 10_000;
-/** The first few attempts follow at once; later ones after a random pause, so that many callers do not meet again and again. */
+/**
+ * The first few attempts follow at once; later ones after a random pause, so that the callers of several processes do not
+ * meet again and again.
+ */
 const EAGER_ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 50;
 
@@ -37,6 +47,8 @@ const LONGEST_PAUSE_MS = 50;
  */
 @Injectable()
 export class CommandRunner {
+  private readonly turns = new Turns();
+
   constructor(
     private readonly log: EventLog,
     @Inject(FINGERPRINT_KEY) private readonly fingerprintKey: KeyObject,
@@ -45,50 +57,75 @@ export class CommandRunner {
   /**
    * @param plan decides what to record. With `fresh` it must read its states from the log; without, it may use those
    * that it knows. A refusal made without `fresh` is not believed until it is made with it.
+   * @param isWithinAnother the plan of another command waits for it, and may be having the turn that it would wait for
    * @throws LeaseholdError the plan's refusals; version_conflict, idempotency_key_reused
    */
   async run<Plan extends CommandPlan>(
     companyId: string,
     context: CommandContext,
     plan: (fresh: boolean) => Promise<Plan>,
+    { isWithinAnother = false } = {},
   ): Promise<CommandOutcome<Plan>> {
-    const { actor, correlationId } = context;
     const idempotency = this.keyed(context.idempotency);
-    const repeated = (first: FirstResult): CommandOutcome<Plan> => repeatedBy(first, idempotency);
-
     if (idempotency) {
       const first = await this.log.read.firstResult(companyId, idempotency.key);
-      if (first) return repeated(first);
+      if (first) return repeatedBy(first, idempotency);
     }
+    const attempt = (fresh: boolean) => this.attempt(companyId, context, idempotency, plan, fresh);
     const deadline = performance.now() + PATIENCE_MS;
-    for (let attempt = 0; performance.now() < deadline; attempt += 1) {
-      if (attempt > EAGER_ATTEMPTS) await pause(Math.random() * LONGEST_PAUSE_MS);
-      const planned = await this.planned(plan, attempt);
-      if (planned === null) continue;
-      const { writes, guards, result, alongside = null } = planned;
-      if (writes.length === 0 && !idempotency) {
-        return { kind: 'done', plan: planned, events: [], position: await this.log.read.head() };
-      }
-      const append = {
-        companyId,
-        actor,
-        correlationId,
-        causationId: context.causationId ?? null,
-        writes,
-        guards,
-        idempotency: idempotency && { ...idempotency, result },
-      };
-      const verdict = await (alongside ? recordAlongside(this.log, append, alongside) : this.log.append(append));
-      if (verdict === 'in the way') continue;
-      if (verdict.kind === 'ok') {
-        return { kind: 'done', plan: planned, events: verdict.events, position: verdict.position };
-      }
-      if (verdict.kind === 'duplicate') return repeated(verdict);
+    let contested: string | null = null;
+    for (let attempts = 0; performance.now() < deadline; attempts += 1) {
+      if (attempts > EAGER_ATTEMPTS) await pause(Math.random() * LONGEST_PAUSE_MS);
+      const outcome: CommandOutcome<Plan> | Overtaken =
+        contested === null ? await attempt(attempts > 0) : await this.turns.take(contested, () => attempt(true));
+      if (outcome.kind !== 'overtaken') return outcome;
+      // Who is overtaken once may find that nothing is left to do. Who is overtaken again is one of many who want the same:
+      // they take turns, or each of them would plan as often as there are others before it.
+      contested = attempts === 0 || isWithinAnother ? null : outcome.stream;
     }
     throw new LeaseholdError(
       'version_conflict',
       `Others have changed it all the time for ${PATIENCE_MS / 1000} seconds.`,
     );
+  }
+
+  private async attempt<Plan extends CommandPlan>(
+    companyId: string,
+    { actor, correlationId, causationId }: CommandContext,
+    idempotency: CommandContext['idempotency'],
+    plan: (fresh: boolean) => Promise<Plan>,
+    fresh: boolean,
+  ): Promise<CommandOutcome<Plan> | Overtaken> {
+    const planned = await this.planned(plan, fresh);
+    if (planned === null) return { kind: 'overtaken', stream: null };
+    const { writes, guards, result, alongside = null } = planned;
+    if (writes.length === 0 && !idempotency) {
+      return { kind: 'done', plan: planned, events: [], position: await this.log.read.head() };
+    }
+    const append = {
+      companyId,
+      actor,
+      correlationId,
+      causationId: causationId ?? null,
+      writes,
+      guards,
+      idempotency: idempotency && { ...idempotency, result },
+    };
+    const verdict = await (alongside ? recordAlongside(this.log, append, alongside) : this.log.append(append));
+    if (verdict === 'in the way') return { kind: 'overtaken', stream: null };
+    if (verdict.kind === 'conflict') return { kind: 'overtaken', stream: verdict.stream };
+    if (verdict.kind === 'duplicate') return repeatedBy(verdict, idempotency);
+    return { kind: 'done', plan: planned, events: verdict.events, position: verdict.position };
+  }
+
+  /** @returns null for a refusal of what was not known for certain */
+  private async planned<Plan>(plan: (fresh: boolean) => Promise<Plan>, fresh: boolean): Promise<Plan | null> {
+    try {
+      return await plan(fresh);
+    } catch (error) {
+      if (!fresh && error instanceof LeaseholdError) return null;
+      throw error;
+    }
   }
 
   /**
@@ -109,15 +146,6 @@ export class CommandRunner {
     if (!idempotency) return null;
     const fingerprint = createHmac('sha256', this.fingerprintKey).update(idempotency.fingerprint).digest('hex');
     return { key: idempotency.key, fingerprint };
-  }
-
-  private async planned<Plan>(plan: (fresh: boolean) => Promise<Plan>, attempt: number): Promise<Plan | null> {
-    try {
-      return await plan(attempt > 0);
-    } catch (error) {
-      if (attempt === 0 && error instanceof LeaseholdError) return null;
-      throw error;
-    }
   }
 
   /** Gives a decider's events what they are recorded with: an id, and the schema version that is written now. */

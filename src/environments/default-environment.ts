@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../ids/new-id.js';
 import type { CommandContext } from '../commands/command-context.js';
-import { CommandRunner } from '../commands/command-runner.js';
+import { CommandRunner, type CommandPlan } from '../commands/command-runner.js';
 import { factsOf } from '../commands/decision.js';
 import { createEnvironment, DEFAULT_LOCAL_ENVIRONMENT } from './decide.js';
 import { EnvironmentStore } from './environment-store.js';
@@ -27,14 +27,16 @@ export class DefaultEnvironment {
   private async make(companyId: string, context: CommandContext): Promise<string> {
     const made = newId();
     // The idempotency key of the command that needs it belongs to that command's own append.
-    const outcome = await this.runner.run(companyId, { ...context, idempotency: null }, async () => {
+    const commandOfItsOwn = { ...context, idempotency: null };
+    const plan = async (): Promise<CommandPlan & { readonly environmentId: string }> => {
       const basis = await this.store.basis(companyId, made);
       const environmentId = basis.claim.state;
       if (environmentId !== null) return { writes: [], guards: [], result: {}, environmentId };
       const facts = factsOf(createEnvironment(made, DEFAULT_LOCAL_ENVIRONMENT, basis.environment.state, null));
       const writes = this.store.writes(this.runner, companyId, made, basis, facts);
       return { writes, guards: [], result: {}, environmentId: made };
-    });
+    };
+    const outcome = await this.runner.run(companyId, commandOfItsOwn, plan, { isWithinAnother: true });
     return outcome.kind === 'done' ? outcome.plan.environmentId : made;
   }
 }
