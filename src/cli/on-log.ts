@@ -24,7 +24,6 @@ export async function onLog(
     const log = new EventLog(pool, database.client, new EventCatalogue(definitions));
     await work(log, config).finally(() => log.close());
   } finally {
-    await pool.end();
-    await database.leave();
+    await pool.end().finally(() => database.leave());
   }
 }

@@ -44,7 +44,7 @@ test('many commands of one stream at once, of two processes, are all done, witho
   );
   const versions = outcomes.map((outcome) => (outcome.kind === 'done' ? outcome.events[0]?.version : null));
   expect(new Set(versions)).toEqual(new Set(Array.from({ length: MANY }, (_unused, index) => index + 1)));
-  // Without turns they are more with the square of their number: 1,900 here.
+  // Without turns they grow with the square of their number: 1,900 here.
   expect(plans).toBeLessThan(MANY * 6);
 });
 

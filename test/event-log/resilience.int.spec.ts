@@ -207,6 +207,7 @@ it('every append settles, none is doubled and none is lost, when its connections
     await admin.end();
   });
 
+  expect(cut).toBeGreaterThan(ENOUGH_CUTS);
   const events = await open().log.read.after(base, { limit: 1_000_000, companyId: COMPANY });
   expect(events.map((event) => event.id).toSorted()).toEqual(ids.toSorted());
   expect(events.map((event) => event.position)).toEqual(events.map((_, index) => base + 1 + index));

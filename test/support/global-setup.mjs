@@ -1,9 +1,8 @@
 // Jest loads this file with plain Node, so that it is JavaScript and uses the build that scripts/test.mjs has made.
 import { execFileSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { appendFileSync, chmodSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import 'reflect-metadata';
 import { readConfig } from '../../dist/src/config/config.js';
 import { migrate } from '../../dist/src/database/data-source.js';
@@ -28,18 +27,9 @@ async function prepared(folder, copy) {
   }
   // With the owners of all that is in it.
   execFileSync('cp', ['-a', join(folder, 'postgres'), copy]);
-  const postgres = await start();
-  await doNotWaitForTheDisk(postgres.connection);
-  return postgres;
-}
-
-/** A kill loses nothing of what the kernel was given; only a power cut would, and no test is one. */
-async function doNotWaitForTheDisk(connection) {
-  const client = new pg.Client(connection);
-  await client.connect();
-  await client.query('ALTER SYSTEM SET fsync = off');
-  await client.query('SELECT pg_reload_conf()');
-  await client.end();
+  // A kill loses nothing of what the kernel was given; only a power cut would, and no test is one.
+  appendFileSync(join(folder, 'postgres', 'data', 'postgresql.auto.conf'), 'fsync = off\n');
+  return start();
 }
 
 /** One Postgres for the whole run; each test file makes databases of its own in it (see database.ts). */

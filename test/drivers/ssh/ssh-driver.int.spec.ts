@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../src/drivers/runtime-driver.js';
 import { SshDriver } from '../../../src/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../src/ids/new-id.js';
-import { begun, sleeping } from '../../support/sleeping.js';
+import { begun, sleeping, unusedSeconds } from '../../support/sleeping.js';
 import { leasesOnHost } from '../../support/ssh-host.js';
 import { startSshd, type TestSshd } from '../../support/sshd.js';
 
@@ -130,7 +130,7 @@ describe('a host over SSH', () => {
 
   test('ends a command that takes too long, with a child that ignores SIGTERM', async () => {
     const lease = await acquire();
-    const mark = `31${String(Date.now()).slice(-7)}`;
+    const mark = unusedSeconds();
     const script = `(trap '' TERM; sleep ${mark} & wait) & trap '' TERM; sleep ${mark}`;
     const ran = await execute(lease, { command: 'sh', args: ['-c', script], timeoutMs: 500 });
     expect(ran).toMatchObject({ timedOut: true, exitCode: null });
@@ -140,7 +140,7 @@ describe('a host over SSH', () => {
 
   test('ends a command whose caller goes away, and what still runs when the lease ends', async () => {
     const lease = await acquire();
-    const mark = `32${String(Date.now()).slice(-7)}`;
+    const mark = unusedSeconds();
     const caller = new AbortController();
     const ran = execute(lease, { command: 'sleep', args: [mark], signal: caller.signal });
     await begun(mark);
