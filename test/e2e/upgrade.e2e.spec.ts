@@ -61,11 +61,11 @@ test(
     expect([status, body.ready, body.checks.projections.ok]).toEqual([503, false, false]);
     expect(body.checks.projections.detail).toMatch(/^leases is being rebuilt for this release \(\d+ %\)$/);
     const made = await service.api.acquire(companyId);
-    for (const path of [`/api/environment-leases/${lease.id}`, `/api/companies/${companyId}/leases`]) {
-      const problem = await service.api.problem(503, 'GET', path);
-      const detail = expect.stringContaining('is still being rebuilt');
-      expect(problem).toMatchObject({ code: 'read_model_behind', detail });
-    }
+    // Each waits for the read model as long as it may.
+    const paths = [`/api/environment-leases/${lease.id}`, `/api/companies/${companyId}/leases`];
+    const problems = await Promise.all(paths.map((path) => service.api.problem(503, 'GET', path)));
+    const detail = expect.stringContaining('is still being rebuilt');
+    for (const problem of problems) expect(problem).toMatchObject({ code: 'read_model_behind', detail });
     expect(await service.api.environment(made.environment.id)).toEqual(made.environment);
     expect((await service.api.send('GET', '/api/ready')).status).toBe(503);
 

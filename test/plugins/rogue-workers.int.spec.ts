@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Acquisition, JsonObject } from '../../src/drivers/runtime-driver.js';
+import type { Acquisition, JsonObject, ProbeResult } from '../../src/drivers/runtime-driver.js';
 import type { PluginDriver } from '../../src/drivers/plugin/plugin-driver.js';
 import { useSecret } from '../support/secrets-used.js';
 import { NEVER, PluginsUnderTest } from './plugins-under-test.js';
@@ -9,19 +9,44 @@ import { NEVER, PluginsUnderTest } from './plugins-under-test.js';
 let plugins: PluginsUnderTest;
 let rogue: PluginDriver;
 let acquired: Acquisition;
+/** Workers of their own, of which a call is given up after its budget, while others are tested. */
+let slow: PluginsUnderTest;
+let givenUp: Promise<GivenUp>;
 beforeAll(async () => {
   plugins = await PluginsUnderTest.start();
   rogue = plugins.driver('rogue');
   acquired = await rogue.acquire(plugins.effect({}));
+  slow = await PluginsUnderTest.start();
+  givenUp = giveUp();
+  // One that fails counts in its test.
+  givenUp.catch(() => undefined);
 });
-afterAll(() => plugins?.stop());
+afterAll(async () => {
+  await plugins?.stop();
+  await givenUp?.catch(() => undefined);
+  await slow?.stop();
+});
 
 const LOST = { reasonCode: 'connection_lost', failureClass: 'transient' };
-const probe = (config: JsonObject) => {
-  const { companyId, root } = plugins;
+const probe = (config: JsonObject, of = plugins) => {
+  const { companyId, root } = of;
   const whole = { root, ...config };
-  return rogue.probe({ companyId, environmentId: 'unsaved', config: whole, signal: NEVER });
+  return of.driver('rogue').probe({ companyId, environmentId: 'unsaved', config: whole, signal: NEVER });
 };
+
+interface GivenUp {
+  readonly silent: ProbeResult;
+  readonly hung: ProbeResult;
+}
+
+async function giveUp(): Promise<GivenUp> {
+  const silent = await probe({ wrong: { environmentProbe: 'silence' } }, slow);
+  expect(await probe({}, slow)).toMatchObject({ ok: true, summary: 'well' });
+  const hung = await probe({ wrong: { environmentProbe: 'hang' } }, slow);
+  // What is asked before its end is noticed is lost with it.
+  while (!(await probe({}, slow)).ok);
+  return { silent, hung };
+}
 
 /** Resolves when it is written down: what a worker says besides its answer may be read after that. */
 async function logged(words: string): Promise<void> {
@@ -86,18 +111,6 @@ describe('a worker that does not answer', () => {
     expect(await probe({})).toMatchObject({ ok: true });
     given.abort(new Error('enough'));
     await expect(silent).rejects.toThrow('enough');
-  });
-
-  test('has its call given up after its budget', async () => {
-    const found = await probe({ wrong: { environmentProbe: 'silence' } });
-    expect(found).toMatchObject({ ok: false, details: { reasonCode: 'budget_exceeded' } });
-  });
-
-  test('and to nothing else either, is ended and started anew', async () => {
-    const found = await probe({ wrong: { environmentProbe: 'hang' } });
-    expect(found).toMatchObject({ ok: false, details: { reasonCode: 'budget_exceeded' } });
-    // What is asked before its end is noticed is lost with it.
-    while (!(await probe({})).ok);
   });
 
   test('in time: what it has made is found by its effect', async () => {
@@ -195,4 +208,16 @@ test('a worker gets little of the service’s environment', async () => {
   const documented = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
   const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
   expect([...documented, ...proxies]).toEqual(expect.arrayContaining(Object.keys(env)));
+});
+
+describe('a worker of which a call waits for its budget', () => {
+  const gaveUp = { ok: false, details: { reasonCode: 'budget_exceeded' } };
+
+  test('has it given up, and answers the next one', async () => {
+    expect((await givenUp).silent).toMatchObject(gaveUp);
+  });
+
+  test('and which answers nothing else either, is ended and started anew', async () => {
+    expect((await givenUp).hung).toMatchObject(gaveUp);
+  });
 });
