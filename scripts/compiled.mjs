@@ -1,6 +1,6 @@
 // Runs a script from what V8 has compiled of it before: Node 20 keeps nothing of the kind. Decision 0019.
 import { readFileSync } from 'node:fs';
-import Module, { createRequire } from 'node:module';
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
 import { Script } from 'node:vm';
@@ -12,8 +12,8 @@ export function compiledFileOf(file) {
 
 /** @returns what the script exports, and the script */
 export function load(file) {
-  // Of ASCII alone, by esbuild.
-  const source = Module.wrap(readFileSync(file, 'latin1'));
+  // Of ASCII alone, by esbuild; a function, see bundle.mjs.
+  const source = readFileSync(file, 'latin1');
   const script = new Script(source, { filename: file, cachedData: readIfThere(compiledFileOf(file)) });
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(file), module, file, dirname(file));

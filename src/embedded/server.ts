@@ -27,6 +27,8 @@ function settings(cluster: Cluster): Record<string, string> {
     wal_level: 'minimal',
     max_wal_senders: '0',
     max_logical_replication_workers: '0',
+    // What it reads is small and mostly in memory: no processes for that either.
+    io_method: 'sync',
     // After a checkpoint each page is logged as a whole when it is first touched: seldom is cheap, at this much disk.
     max_wal_size: '2GB',
     checkpoint_timeout: '10min',
