@@ -173,7 +173,7 @@ const noHttpRules = {
 
 // --- tests ----------------------------------------------------------------------------------------------------------
 
-const noSkippedTests = {
+const testRules = {
   'no-restricted-syntax': [
     'error',
     {
@@ -185,6 +185,10 @@ const noSkippedTests = {
     {
       selector: 'CallExpression[callee.name=/^([xf]it|[xf]describe|xtest)$/]',
       message: 'Every test runs, always.',
+    },
+    {
+      selector: 'MemberExpression[property.name="concurrent"][object.name=/^(describe|it|test)$/]',
+      message: 'One test of a file is under way at a time: decision 0020.',
     },
   ],
 };
@@ -257,5 +261,5 @@ export default defineConfig(
       '@typescript-eslint/no-misused-spread': 'off',
     },
   },
-  { files: ['test/**/*.{ts,mjs}'], rules: noSkippedTests },
+  { files: ['test/**/*.{ts,mjs}'], rules: testRules },
 );

@@ -62,6 +62,8 @@ export class EffectQueue {
       concurrency,
       lockDuration: this.lockMs,
       stalledInterval: this.lockMs / 2,
+      // After the queue was away. BullMQ's own is 15 seconds.
+      runRetryDelay: 1_000,
       // However often its worker dies: the log says when it is enough.
       maxStalledCount: 1_000_000,
     });
@@ -76,6 +78,7 @@ interface WorkerSettings {
   readonly concurrency: number;
   readonly lockDuration: number;
   readonly stalledInterval: number;
+  readonly runRetryDelay: number;
   readonly maxStalledCount: number;
 }
 

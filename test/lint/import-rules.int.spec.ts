@@ -132,6 +132,8 @@ const refused: Violation[] = [
     'xit()',
     'fdescribe()',
     'const maybe = condition ? it : it.skip',
+    // One at a time.
+    'test.concurrent()',
   ].flatMap((code) => breaking('no-restricted-syntax', [['test/a.int.spec.ts', `${code};`]])),
   // What only the compiler knows.
   ...breaking('@typescript-eslint/no-floating-promises', [['src/event-log/index.ts', 'Promise.resolve();']], true),
