@@ -12,6 +12,4 @@ if (process.argv.slice(2).every((argument) => argument.startsWith('-'))) {
   const all = readdirSync(join(root, 'test'), { recursive: true }).map((name) => join('test', name));
   process.argv.push(...all.filter(isOfSoak));
 }
-// Each of them is a load for the machine by itself.
-if (!process.argv.some((argument) => argument.startsWith('--maxWorkers'))) process.argv.push('--maxWorkers=2');
 await import('./test.mjs');

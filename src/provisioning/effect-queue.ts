@@ -62,7 +62,7 @@ export class EffectQueue {
       concurrency,
       lockDuration: this.lockMs,
       stalledInterval: this.lockMs / 2,
-      // After the queue was away. BullMQ's own is 15 seconds.
+      // Where the queue's server takes no connections. BullMQ's own is 15 seconds.
       runRetryDelay: 1_000,
       // However often its worker dies: the log says when it is enough.
       maxStalledCount: 1_000_000,
