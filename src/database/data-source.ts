@@ -1,9 +1,10 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { DataSource, MigrationExecutor, type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { EnvironmentRow } from '../environments/environment-row.js';
 import { LeaseRow } from '../leases/lease-row.js';
 import { SecretRow } from '../secrets/secret-row.js';
+import { isMigrated } from './is-migrated.js';
 
 /** TypeORM's part: it reads the read models and runs the migrations. */
 export function dataSourceOptions(client: pg.ClientConfig): DataSourceOptions {
@@ -26,6 +27,9 @@ const MIGRATION_LOCK = 5_021_772;
 
 /** Brings the schema up to date. Processes that start together take turns. */
 export async function migrate(client: pg.ClientConfig): Promise<void> {
+  // Nearly always there is nothing to do, which TypeORM would take longer to see.
+  const pool = new pg.Pool({ ...client, max: 1 });
+  if (await isMigrated(pool).finally(() => pool.end())) return;
   const dataSource = await new DataSource(dataSourceOptions(client)).initialize();
   const turn = dataSource.createQueryRunner();
   try {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { failureText } from '../../src/drivers/failure-text.js';
+import { anyText } from '../support/any-text.js';
 
 describe('what a driver’s error says', () => {
   it.each<[string, unknown, string]>([
@@ -19,7 +20,7 @@ describe('what a driver’s error says', () => {
 
   it('can always be stored and shown in a line', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (end) => {
+      fc.property(anyText, (end) => {
         const text = failureText(new Error('x'.repeat(995) + end));
         expect(text.length).toBeLessThanOrEqual(1_000);
         expect(text).not.toMatch(/[\p{Cc}\p{Surrogate}]/u);

@@ -3,11 +3,12 @@ import type { EventLog, RecordedEvent } from '../../event-log/index.js';
 import type { LeaseOrigin } from '../../feed/feed-selection.js';
 import { leaseIdOf, leaseStream } from '../../leases/events.js';
 
+/** As a size, with which room is made when it is needed: `max` would make it at each start. */
 const MAX_KEPT = 50_000;
 
 /** Which environment and run leases belong to. Neither ever changes, so it may be kept; and not all of it need be. */
 export class LeaseOrigins {
-  private readonly kept = new LRUCache<string, LeaseOrigin>({ max: MAX_KEPT });
+  private readonly kept = new LRUCache<string, LeaseOrigin>({ maxSize: MAX_KEPT, sizeCalculation: () => 1 });
 
   constructor(private readonly log: EventLog) {}
 
