@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { json } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { readConfig } from '../config/config.js';
 import { CliError, EXIT } from './exit.js';
@@ -44,8 +48,7 @@ export class Client {
 
   /** @throws CliError with the service's code where it refuses */
   async send<Body>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Body> {
-    const response = await this.fetch(method, path, body);
-    return (await response.json()) as Body;
+    return (await json(await this.ask(method, path, body))) as Body;
   }
 
   get<Body>(path: string, query: Query = {}): Promise<Body> {
@@ -54,9 +57,9 @@ export class Client {
 
   /** The body of an answer as it comes. */
   async *lines(path: string, query: Query = {}): AsyncGenerator<string> {
-    const response = await this.fetch('GET', withQuery(path, query));
+    const response = await this.ask('GET', withQuery(path, query));
     let rest = '';
-    for await (const text of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
+    for await (const text of response.setEncoding('utf8') as AsyncIterable<string>) {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       yield* lines;
@@ -64,24 +67,28 @@ export class Client {
     if (rest !== '') yield rest;
   }
 
-  private async fetch(method: string, path: string, body?: object): Promise<Response> {
+  private async ask(method: string, path: string, body?: object): Promise<IncomingMessage> {
     const { url, token } = this.target;
     const headers = {
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(body && { 'content-type': 'application/json' }),
     };
-    const response = await fetch(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(
-      () => {
-        throw new CliError(
-          EXIT.failed,
-          `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`,
-        );
-      },
-    );
-    if (response.ok) return response;
-    const { code, title, detail, remedy } = (await response.json()) as Problem;
+    const response = await answerTo(url + path, { method, headers }, body).catch(() => {
+      throw new CliError(EXIT.failed, `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`);
+    });
+    if (response.statusCode !== undefined && response.statusCode < 300) return response;
+    const { code, title, detail, remedy } = (await json(response)) as Problem;
     throw new CliError(EXIT.refused, `${code}: ${detail ?? title}${remedy === undefined ? '' : `\n${remedy}`}`);
   }
+}
+
+/** Not by `fetch`: to load that takes as long as all the rest of a command. */
+async function answerTo(url: string, options: http.RequestOptions, body?: object): Promise<IncomingMessage> {
+  const request = (url.startsWith('https:') ? https : http).request(url, options);
+  // Once there is an answer, its reader is told too.
+  request.on('error', () => undefined).end(body && JSON.stringify(body));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return response;
 }
 
 /** Runs work that asks the service which the options of the whole program name. */

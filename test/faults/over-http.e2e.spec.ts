@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { readConfig } from '../../src/config/config.js';
 import type { Problem } from '../../src/http/problem.js';
@@ -72,10 +73,10 @@ async function outcome({ service: { api }, queue }: Served, config: object): Pro
     const lease = await api.lease(leaseId);
     expect(lease).toMatchObject({ status: 'failed', reasonCode });
     if (![null, 'success', 'irrevocable'].includes(lease.cleanupStatus)) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(200);
       continue;
     }
-    while ((await queue.size()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    while ((await queue.size()) > 0) await pause(200);
     return `${reasonCode}, cleanup ${lease.cleanupStatus}`;
   }
 }
@@ -172,7 +173,7 @@ test('over HTTP, a host that drops in the middle of a command says so, and the l
       command: 'sh',
       args: ['-c', 'touch begun; sleep 60'],
     });
-    while (!(await readdir(sshd.workspace)).includes('begun')) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!(await readdir(sshd.workspace)).includes('begun')) await pause(20);
     await sshd.stop();
     const { status, body } = await cut;
     expect([status, body.code, body.reasonCode]).toEqual([502, 'execution_failed', 'connection_lost']);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import type { Environment } from '../../src/environments/state.js';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
 import type { ReleaseError } from '../../src/leases/commands/release-run-leases.js';
@@ -48,18 +51,20 @@ export class Api {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Answer<Body>> {
-    const response = await fetch(this.url + path, {
+    const asked = request(this.url + path, {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    const text = await response.text();
-    const token = path === '/api/tokens' ? /"value":"(lh_[^"]+)"/.exec(text)?.[1] : undefined;
+    // Not by `fetch`, which is four times the work. Once there is an answer, its reader is told of errors too.
+    asked.on('error', () => undefined).end(JSON.stringify(body));
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    const content = await text(response);
+    const token = path === '/api/tokens' ? /"value":"(lh_[^"]+)"/.exec(content)?.[1] : undefined;
     if (token !== undefined) useSecret('token', token);
     return {
-      status: response.status,
-      headers: response.headers,
-      body: (text === '' ? null : JSON.parse(text)) as Body,
+      status: Number(response.statusCode),
+      headers: new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)])),
+      body: (content === '' ? null : JSON.parse(content)) as Body,
     };
   }
 

@@ -142,8 +142,9 @@ export class StepsUnderKill {
   }
 }
 
+/** Two dozen lives wait at a time. */
 function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 100));
+  return new Promise((resolve) => setTimeout(resolve, 250));
 }
 
 class Refused extends Error {}
