@@ -2,8 +2,8 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 
 const IN_MEMORY = '/dev/shm';
-/** A run has up to 1 GB of databases, folders and logs at a time. */
-const ROOM_BYTES = 6 * 2 ** 30;
+/** A run has at most 0.3 GB in it at a time; its processes need the rest. */
+const ROOM_BYTES = 4 * 2 ** 30;
 
 /**
  * Where tests put what they make. In memory where this machine has room for it: a run makes and removes 100,000 files, and
