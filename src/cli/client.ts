@@ -59,10 +59,14 @@ export class Client {
   async *lines(path: string, query: Query = {}): AsyncGenerator<string> {
     const response = await this.ask('GET', withQuery(path, query));
     let rest = '';
-    for await (const text of response.setEncoding('utf8') as AsyncIterable<string>) {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
+    try {
+      for await (const text of response.setEncoding('utf8') as AsyncIterable<string>) {
+        const lines = (rest + text).split('\n');
+        rest = lines.pop() ?? '';
+        yield* lines;
+      }
+    } catch {
+      throw new CliError(EXIT.failed, `${this.target.url} was gone in the middle of its answer.`);
     }
     if (rest !== '') yield rest;
   }
@@ -77,7 +81,10 @@ export class Client {
       throw new CliError(EXIT.failed, `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`);
     });
     if (response.statusCode !== undefined && response.statusCode < 300) return response;
-    const { code, title, detail, remedy } = (await json(response)) as Problem;
+    const { code, title, detail, remedy } = ((await json(response).catch(() => null)) ?? {}) as Partial<Problem>;
+    if (code === undefined) {
+      throw new CliError(EXIT.failed, `What answers at ${url} is not Leasehold: status ${response.statusCode}.`);
+    }
     throw new CliError(EXIT.refused, `${code}: ${detail ?? title}${remedy === undefined ? '' : `\n${remedy}`}`);
   }
 }

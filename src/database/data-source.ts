@@ -28,7 +28,7 @@ const MIGRATION_LOCK = 5_021_772;
 /** Brings the schema up to date. Processes that start together take turns. */
 export async function migrate(client: pg.ClientConfig): Promise<void> {
   // Nearly always there is nothing to do, which TypeORM would take longer to see.
-  const pool = new pg.Pool({ ...client, max: 1 });
+  const pool = new pg.Pool({ ...client, max: 1 }).on('error', () => undefined);
   if (await isMigrated(pool).finally(() => pool.end())) return;
   const dataSource = await new DataSource(dataSourceOptions(client)).initialize();
   const turn = dataSource.createQueryRunner();
