@@ -1,7 +1,8 @@
-import { readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 
 const IN_MEMORY = '/dev/shm';
+const ON_DISK = '/tmp';
 /** A run has at most 0.3 GB in it at a time; its processes need the rest. */
 const ROOM_BYTES = 4 * 2 ** 30;
 
@@ -15,16 +16,15 @@ export function temporaryFolder() {
   return Math.min(bavail * bsize, freemem()) >= ROOM_BYTES ? IN_MEMORY : tmpdir();
 }
 
-/** Tests run scripts that they have written. */
-function takesPrograms(folder) {
-  const mount = process.platform === 'linux' && mounts().find(([, at]) => at === folder);
-  return (
-    Boolean(mount) && mount[2] === 'tmpfs' && !mount[3].split(',').some((option) => ['noexec', 'ro'].includes(option))
-  );
+/** Where runs may have left something, this one's place among them. */
+export function temporaryFolders() {
+  return [...new Set([tmpdir(), IN_MEMORY, ON_DISK])].filter((folder) => existsSync(folder));
 }
 
-function mounts() {
-  return readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '));
+/** Tests run scripts that they have written. */
+function takesPrograms(folder) {
+  if (process.platform !== 'linux') return false;
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  const [, , type, options = ''] = mounts.map((line) => line.split(' ')).find(([, at]) => at === folder) ?? [];
+  return type === 'tmpfs' && !options.split(',').some((option) => ['noexec', 'ro'].includes(option));
 }

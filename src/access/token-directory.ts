@@ -14,7 +14,7 @@ const LAST_USE_STEP_MS = 60_000;
 /** Tokens as the guard needs them: known for a few seconds without asking the database. */
 @Injectable()
 export class TokenDirectory {
-  private readonly kept = new LRUCache<string, TokenRow>({ maxSize: MAX_KEPT, sizeCalculation: () => 1, ttl: KEPT_MS });
+  private readonly kept = new LRUCache<string, TokenRow>({ max: MAX_KEPT, ttl: KEPT_MS });
   /** Grows with every change made here, so that a row that was read before is not kept after it. */
   private changes = 0;
   private someMade = false;

@@ -48,7 +48,7 @@ export class Client {
 
   /** @throws CliError with the service's code where it refuses */
   async send<Body>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Body> {
-    return (await json(await this.ask(method, path, body))) as Body;
+    return (await this.jsonOf(await this.ask(method, path, body))) as Body;
   }
 
   get<Body>(path: string, query: Query = {}): Promise<Body> {
@@ -66,7 +66,7 @@ export class Client {
         yield* lines;
       }
     } catch {
-      throw new CliError(EXIT.failed, `${this.target.url} was gone in the middle of its answer.`);
+      throw this.gone();
     }
     if (rest !== '') yield rest;
   }
@@ -80,12 +80,30 @@ export class Client {
     const response = await answerTo(url + path, { method, headers }, body).catch(() => {
       throw new CliError(EXIT.failed, `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`);
     });
-    if (response.statusCode !== undefined && response.statusCode < 300) return response;
-    const { code, title, detail, remedy } = ((await json(response).catch(() => null)) ?? {}) as Partial<Problem>;
-    if (code === undefined) {
-      throw new CliError(EXIT.failed, `What answers at ${url} is not Leasehold: status ${response.statusCode}.`);
-    }
+    if (Number(response.statusCode) < 300) return response;
+    const { code, title, detail, remedy } = ((await this.jsonOf(response)) ?? {}) as Partial<Problem>;
+    if (code === undefined) throw this.notLeasehold(response);
     throw new CliError(EXIT.refused, `${code}: ${detail ?? title}${remedy === undefined ? '' : `\n${remedy}`}`);
+  }
+
+  private async jsonOf(response: IncomingMessage): Promise<unknown> {
+    try {
+      return await json(response);
+    } catch (error) {
+      throw error instanceof SyntaxError ? this.notLeasehold(response) : this.gone();
+    }
+  }
+
+  private gone(): CliError {
+    return new CliError(EXIT.failed, `${this.target.url} was gone in the middle of its answer.`);
+  }
+
+  private notLeasehold({ statusCode, headers: { location } }: IncomingMessage): CliError {
+    const elsewhere = location === undefined ? '' : ` that names ${location}`;
+    return new CliError(
+      EXIT.failed,
+      `What answers at ${this.target.url} is not Leasehold: status ${statusCode}${elsewhere}.`,
+    );
   }
 }
 

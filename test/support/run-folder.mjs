@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { temporaryFolders } from '../../scripts/temporary-folder.mjs';
 
 const PREFIX = 'leasehold-test-run-';
 
@@ -12,9 +13,10 @@ export function makeRunFolder() {
 
 /** Stops what is left of test runs that were killed, and removes their folders. */
 export async function removeAbandonedRuns(joinEmbeddedPostgres) {
-  for (const name of readdirSync(tmpdir())) {
+  const found = temporaryFolders().flatMap((place) => readdirSync(place).map((name) => [place, name]));
+  for (const [place, name] of found) {
     if (!name.startsWith(PREFIX) || isAlive(Number.parseInt(name.slice(PREFIX.length), 10))) continue;
-    const folder = join(tmpdir(), name);
+    const folder = join(place, name);
     if (statSync(folder, { throwIfNoEntry: false })?.uid !== process.geteuid?.()) continue;
     try {
       for (const dataDir of dataFoldersIn(folder)) {
