@@ -75,45 +75,48 @@ const __dirname = import.meta.dirname;`,
 });
 
 /** The service needs all of it at once: it is one script, which is run from what V8 has compiled of it here. */
-const SERVICES = { main: './dist/src/main.js', 'stepped-service': './test/support/stepped-service.mjs' };
-await Promise.all(
-  Object.entries(SERVICES).map(async ([name, path]) => {
-    await build({
-      ...shared,
-      stdin: {
-        // Loaded first, run later.
-        contents: `
-          require('reflect-metadata');
-          require('./dist/src/app.module.js');
-          require('./dist/src/http/index.js');
-          exports.run = () => require('${path}');`,
-        resolveDir: at(),
-      },
-      outfile: bundled(`${name}.cjs`),
-      format: 'cjs',
-      // As Node wraps what is required: done here, the start does not make 12 MB of text anew.
-      banner: {
-        js: `(function (exports, require, module, __filename, __dirname) {
+const service = bundled('main.cjs');
+await build({
+  ...shared,
+  stdin: {
+    // Loaded first, run later. The parts are for test/support/stepped-service.mjs, which puts them together in its own way.
+    contents: `
+      require('reflect-metadata');
+      exports.parts = {
+        ...require('./dist/src/app.module.js'),
+        ...require('./dist/src/config/config.js'),
+        ...require('./dist/src/database/connection.js'),
+        ...require('./dist/src/database/data-source.js'),
+        ...require('./dist/src/drivers/driver-registry.js'),
+        ...require('./dist/src/event-log/index.js'),
+        ...require('./dist/src/http/index.js'),
+      };
+      exports.run = () => require('./dist/src/main.js');`,
+    resolveDir: at(),
+  },
+  outfile: service,
+  format: 'cjs',
+  // As Node wraps what is required: done here, the start does not make 12 MB of text anew.
+  banner: {
+    js: `(function (exports, require, module, __filename, __dirname) {
 const importMetaUrl = require('node:url').pathToFileURL(__filename).href;`,
-      },
-      footer: { js: '})' },
-      define: { ...shared.define, 'import.meta.url': 'importMetaUrl', 'import.meta.dirname': '__dirname' },
-      // A script that was compiled before cannot import.
-      supported: { 'dynamic-import': false },
-    });
-    writeFileSync(
-      bundled(`${name}.mjs`),
-      `import { load } from '../../scripts/compiled.mjs';\nload(import.meta.dirname + '/${name}.cjs').exports.run();\n`,
-    );
-  }),
+  },
+  footer: { js: '})' },
+  define: { ...shared.define, 'import.meta.url': 'importMetaUrl', 'import.meta.dirname': '__dirname' },
+  // A script that was compiled before cannot import.
+  supported: { 'dynamic-import': false },
+});
+writeFileSync(
+  bundled('main.mjs'),
+  `import { load } from '../../scripts/compiled.mjs';\nload(import.meta.dirname + '/main.cjs').exports.run();\n`,
 );
 
 /** Those of `npm start`, which has flags, and of the tests: V8 takes nothing back that was compiled with others. */
 const startFlags = JSON.parse(readFileSync(at('package.json'), 'utf8'))
   .scripts.start.split(' ')
   .filter((word) => word.startsWith('--'));
-await Promise.all([keepCompiled('main', startFlags), ...Object.keys(SERVICES).map((name) => keepCompiled(name, []))]);
+await Promise.all([keepCompiled(startFlags), keepCompiled([])]);
 
-async function keepCompiled(name, flags) {
-  await promisify(execFile)(process.execPath, [...flags, at('scripts', 'keep-compiled.mjs'), bundled(`${name}.cjs`)]);
+async function keepCompiled(flags) {
+  await promisify(execFile)(process.execPath, [...flags, at('scripts', 'keep-compiled.mjs'), service]);
 }

@@ -32,12 +32,12 @@ export class PluginsUnderTest {
     this.log = log;
   }
 
-  static async start(): Promise<PluginsUnderTest> {
+  static async start(readinessMs = READINESS_MS): Promise<PluginsUnderTest> {
     const root = await mkdtemp(join(tmpdir(), 'leasehold-test-plugins-'));
     const log: string[] = [];
     const drivers = await loadPlugins([FAKE_PLUGIN, PLAIN_PLUGIN, ROGUE_PLUGIN], {
       secrets: { read: () => Promise.reject(new Error('No config here refers to a secret.')) },
-      budgets: { readinessMs: READINESS_MS, executionMs: 60_000, transportMs: 5_000 },
+      budgets: { readinessMs, executionMs: 60_000, transportMs: 5_000 },
       info: { instanceId: randomUUID(), hostVersion: '1.0.0' },
       write: (line) => log.push(line),
     });

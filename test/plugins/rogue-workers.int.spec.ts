@@ -9,22 +9,21 @@ import { NEVER, PluginsUnderTest } from './plugins-under-test.js';
 let plugins: PluginsUnderTest;
 let rogue: PluginDriver;
 let acquired: Acquisition;
-/** Workers of their own, of which a call is given up after its budget, while others are tested. */
-let slow: PluginsUnderTest;
-let givenUp: Promise<GivenUp>;
+/** Of workers of their own, of which a call is given up after its budget, while others are tested. */
+let silent: Promise<ProbeResult>;
+let hung: Promise<ProbeResult>;
 beforeAll(async () => {
   plugins = await PluginsUnderTest.start();
   rogue = plugins.driver('rogue');
   acquired = await rogue.acquire(plugins.effect({}));
-  slow = await PluginsUnderTest.start();
-  givenUp = giveUp();
+  silent = giveUp('silence');
+  hung = giveUp('hang');
   // One that fails counts in its test.
-  givenUp.catch(() => undefined);
+  for (const given of [silent, hung]) given.catch(() => undefined);
 });
 afterAll(async () => {
   await plugins?.stop();
-  await givenUp?.catch(() => undefined);
-  await slow?.stop();
+  await Promise.allSettled([silent, hung]);
 });
 
 const LOST = { reasonCode: 'connection_lost', failureClass: 'transient' };
@@ -34,19 +33,18 @@ const probe = (config: JsonObject, of = plugins) => {
   return of.driver('rogue').probe({ companyId, environmentId: 'unsaved', config: whole, signal: NEVER });
 };
 
-interface GivenUp {
-  readonly silent: ProbeResult;
-  readonly hung: ProbeResult;
-}
-
-async function giveUp(): Promise<GivenUp> {
-  const silent = await probe({ wrong: { environmentProbe: 'silence' } }, slow);
-  await expectAsEver(slow);
-  const hung = await probe({ wrong: { environmentProbe: 'hang' } }, slow);
-  // What is asked before its end is noticed is lost with it.
-  while (!(await probe({}, slow)).ok);
-  await expectAsEver(slow);
-  return { silent, hung };
+/** @returns what a probe says that got no answer */
+async function giveUp(wrong: 'silence' | 'hang'): Promise<ProbeResult> {
+  const slow = await PluginsUnderTest.start(3_000);
+  try {
+    const given = await probe({ wrong: { environmentProbe: wrong } }, slow);
+    // What is asked before the end of one that hangs is noticed is lost with it.
+    if (wrong === 'hang') while (!(await probe({}, slow)).ok);
+    await expectAsEver(slow);
+    return given;
+  } finally {
+    await slow.stop();
+  }
 }
 
 /** Resolves when it is written down: what a worker says besides its answer may be read after that. */
@@ -215,10 +213,10 @@ describe('a worker of which a call waits for its budget', () => {
   const gaveUp = { ok: false, details: { reasonCode: 'budget_exceeded' } };
 
   test('has it given up, and answers the next one', async () => {
-    expect((await givenUp).silent).toMatchObject(gaveUp);
+    expect(await silent).toMatchObject(gaveUp);
   });
 
   test('and which answers nothing else either, is ended and started anew', async () => {
-    expect((await givenUp).hung).toMatchObject(gaveUp);
+    expect(await hung).toMatchObject(gaveUp);
   });
 });

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { bareEnvironment } from './bare-environment.js';
 import { ServiceProcess } from './service.js';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'stepped-service.mjs');
+const MAIN = join(import.meta.dirname, 'stepped-service.mjs');
 
 type Told = { readonly step: string } | { readonly at: string } | { readonly told: true };
 

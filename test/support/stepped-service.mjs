@@ -1,15 +1,12 @@
 // The built service, in which any step of a lease can hold the one that comes to it: before and after every append of a
 // lease's events and every call of a driver. Steps name themselves, so that a new one joins the matrix of kills by itself.
 // It is told over IPC what to do: { arm: steps } to hold the first at each, { record: true } to tell of each step.
-// scripts/bundle.mjs bundles it, as it does the service.
-import 'reflect-metadata';
-import { AppModule } from '../../dist/src/app.module.js';
-import { readConfig } from '../../dist/src/config/config.js';
-import { connectDatabase } from '../../dist/src/database/connection.js';
-import { migrate } from '../../dist/src/database/data-source.js';
-import { DriverRegistry } from '../../dist/src/drivers/driver-registry.js';
-import { EventLog } from '../../dist/src/event-log/index.js';
-import { createHttpApp } from '../../dist/src/http/index.js';
+import { join } from 'node:path';
+import { load } from '../../scripts/compiled.mjs';
+
+const service = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'main.cjs');
+const { AppModule, connectDatabase, createHttpApp, DriverRegistry, EventLog, migrate, readConfig } =
+  load(service).exports.parts;
 
 let armed = new Set();
 let recording = false;

@@ -56,7 +56,7 @@ describe('on a host, where things happen at the same time', () => {
         taken += chunk.length;
         const pause = !paused && taken > 1_000_000;
         paused ||= pause;
-        setTimeout(done, pause ? 3_000 : 0);
+        setTimeout(done, pause ? 1_500 : 0);
       },
     });
     await host.execute(lease, { command: 'head', args: ['-c', '3000000', '/dev/zero'], stdout });
