@@ -3,10 +3,14 @@ import { createServer, type AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { readConfig } from '../../src/config/config.js';
-import { isRunning } from '../embedded/support.js';
+import { eventually, isRunning } from '../embedded/support.js';
 import { connectionUrl, createEmptyDatabase } from '../support/database.js';
 import { Witness } from '../support/fold-of-log.js';
 import { ServiceHome } from '../support/service.js';
+
+/** Its file goes a moment before the process. */
+const stopped = (postmaster: number | null): Promise<void> =>
+  eventually(async () => expect(isRunning(postmaster ?? 0)).toBe(false), 5_000);
 
 describe('starting and stopping the service', () => {
   let home: ServiceHome;
@@ -41,7 +45,7 @@ describe('starting and stopping the service', () => {
       expect(released.status).toBe('released');
       expect(await second.interrupt()).toBe(0);
       expect(await empty.postmaster()).toBeNull();
-      expect(isRunning(postmaster ?? 0)).toBe(false);
+      await stopped(postmaster);
 
       const next = await empty.start();
       expect(await next.api.lease(lease.id)).toStrictEqual(released);
@@ -51,7 +55,7 @@ describe('starting and stopping the service', () => {
       expect(await next.exited()).toBe(0);
       await underWay;
       expect(await empty.postmaster()).toBeNull();
-      expect(isRunning(itsPostmaster ?? 0)).toBe(false);
+      await stopped(itsPostmaster);
     } finally {
       await empty.close();
     }

@@ -4,9 +4,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeFile } from 'node:fs/promises';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { endsWithUs } from './ends-with-us.js';
 import { startRedis } from './redis.js';
+import { begun, sleeping, unusedSeconds } from './sleeping.js';
+import { grown } from './soak.js';
 import { startSshd } from './sshd.js';
 
 const run = promisify(execFile);
@@ -42,16 +44,32 @@ test('the test’s Redis forgets all it had when it is emptied and when it is re
   await expect(once(connect(Number(port), hostname), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
-test('a server of a test ends with the process that started it, even one that was killed', async () => {
-  // The owner starts the server, tells its process id, and is killed; the server holds the pipe open as long as it lives.
-  const server = JSON.stringify(endsWithUs('sleep', ['600']));
-  const program = `require('node:child_process').spawn(...${server}, { stdio: ['ignore', 'inherit', 'ignore'] });
+describe('a server of a test', () => {
+  const SECONDS = unusedSeconds();
+  // The owner starts the server, tells that it did, and is killed; the server holds the pipe open as long as it lives.
+  const server = JSON.stringify(endsWithUs('sleep', [SECONDS], 'OWNER'));
+  const program = `const [file, args] = ${server};
+    const mine = args.map((arg) => (arg === 'OWNER' ? String(process.pid) : arg));
+    require('node:child_process').spawn(file, mine, { stdio: ['ignore', 'inherit', 'ignore'] });
     process.stdout.write('started'); setInterval(() => {}, 1000);`;
-  const owner = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
-  await once(owner.stdout, 'data');
-  owner.kill('SIGKILL');
-  owner.stdout.resume();
-  await once(owner.stdout, 'end');
+
+  async function killedWhen(ready: () => Promise<void>): Promise<void> {
+    const owner = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(owner.stdout, 'data');
+    await ready();
+    owner.kill('SIGKILL');
+    owner.stdout.resume();
+    await once(owner.stdout, 'end');
+    expect(await sleeping(SECONDS)).toEqual([]);
+  }
+
+  test('ends with the process that started it, even one that was killed', async () => {
+    await killedWhen(() => begun(SECONDS));
+  });
+
+  test('ends with it also when it was killed as soon as it had started the server', async () => {
+    for (let times = 0; times < grown(5, 200); times += 1) await killedWhen(() => Promise.resolve());
+  });
 });
 
 test('where a part is missing and may not be installed, the command that would install it is named', async () => {
