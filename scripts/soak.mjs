@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { root } from './setup.mjs';
 
 const isOfSoak = (path) =>
-  path.endsWith('.soak.spec.ts') ||
-  (path.endsWith('.spec.ts') && readFileSync(path, 'utf8').includes("/soak.js'"));
+  path.endsWith('.soak.spec.ts') || (path.endsWith('.spec.ts') && readFileSync(path, 'utf8').includes("/soak.js'"));
 process.env.LEASEHOLD_SOAK = 'yes';
 if (process.argv.slice(2).every((argument) => argument.startsWith('-'))) {
   const all = readdirSync(join(root, 'test'), { recursive: true }).map((name) => join('test', name));
