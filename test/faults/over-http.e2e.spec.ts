@@ -16,7 +16,7 @@ const SETTINGS = {
   LEASEHOLD_RUNTIME_API_CANDIDATES: '["http://127.0.0.1:9"]',
 };
 
-/** For what ends by its budget: enough to connect to a host on a slow machine, four times one after another. */
+/** For what ends by its budget, up to four times one after another: enough to connect to a host on a slow machine. */
 const SHORT = { LEASEHOLD_READINESS_BUDGET_MS: '3000', LEASEHOLD_TRANSPORT_BUDGET_MS: '2500' };
 /** For what does not end by its budget, on a machine however slow. */
 const LONG = { LEASEHOLD_READINESS_BUDGET_MS: '120000', LEASEHOLD_TRANSPORT_BUDGET_MS: '60000' };
@@ -93,11 +93,14 @@ const ENDS = {
   silent_in_command: 'budget_exceeded, cleanup irrevocable',
 } satisfies Partial<Record<Fault, string>>;
 
+/** Nothing but the budget ends what is asked of these. */
+const SILENT: readonly Fault[] = ['never_answers', 'silent_in_command'];
+
 async function endOf(fault: Fault): Promise<string> {
   const host: FaultHost = await startFaultHost(fault);
   try {
     const { port, knownHosts } = host;
-    const served = fault === 'never_answers' || fault === 'silent_in_command' ? hasty : patient;
+    const served = SILENT.includes(fault) ? hasty : patient;
     const end = await outcome(served, { ...configOf(known), host: host.host, port, knownHosts });
     await host.abandoned();
     return end;
