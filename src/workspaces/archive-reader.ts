@@ -91,7 +91,7 @@ type TarEntry = AsyncIterable<unknown> & { readonly header: Header };
 
 /** An entry, or why it is not one that may be; null for what does not travel. */
 function entryOf(entry: TarEntry, places: Places): ArchiveEntry | string | null {
-  const { name, type, size, linkname, mode: bits } = entry.header;
+  const { name, type, size, linkname, mode: bits, mtime: modified } = entry.header;
   const path = workspacePath(name);
   if (path === null) return 'its name leads out of the workspace, or is no proper name';
   if (path === '' || isOwn(path)) return null;
@@ -101,7 +101,7 @@ function entryOf(entry: TarEntry, places: Places): ArchiveEntry | string | null 
       return places.folder(path) ?? { path, item: { type: 'directory', mode } };
     case 'file':
     case 'contiguous-file':
-      return places.leaf(path) ?? { path, item: { type: 'file', mode, size, content: contentOf(entry) } };
+      return places.leaf(path) ?? { path, item: { type: 'file', mode, size, modified, content: contentOf(entry) } };
     case 'symlink': {
       if (!isTarget(linkname)) return 'it is a symlink without a proper target';
       return places.leaf(path) ?? { path, item: { type: 'symlink', target: linkname } };

@@ -4,15 +4,29 @@ import { pack, type Header } from 'tar-stream';
 import { writeTo } from './flow.js';
 
 export type ArchiveItem =
-  /** `content` gives exactly `size` bytes. */
-  | { readonly type: 'file'; readonly mode: number; readonly size: number; readonly content: AsyncIterable<Uint8Array> }
+  /** `content` gives exactly `size` bytes; without `modified` it is of now. */
+  | {
+      readonly type: 'file';
+      readonly mode: number;
+      readonly size: number;
+      readonly modified?: Date | undefined;
+      readonly content: AsyncIterable<Uint8Array>;
+    }
   | { readonly type: 'symlink'; readonly target: string }
   | { readonly type: 'directory'; readonly mode: number };
 
 type EntryHeader = Partial<Header> & { readonly name: string };
 
-/** Modification times do not travel. */
-const NO_TIME = new Date(0);
+/** Before it a zip, and so a wheel or a jar, has no times; after it some file systems have none. */
+const EARLIEST = new Date('1980-01-02T00:00:00Z');
+const LATEST = new Date('2037-12-31T00:00:00Z');
+
+/** A time that can be written anywhere, the nearest to a file's own. */
+export function usableTime(modified: Date | undefined): Date {
+  const time = modified?.getTime() ?? Date.now();
+  if (Number.isNaN(time)) return EARLIEST;
+  return new Date(Math.min(Math.max(time, EARLIEST.getTime()), LATEST.getTime()));
+}
 
 /** Writes a tar archive onto a stream, one entry after the other. */
 export class ArchiveWriter {
@@ -27,7 +41,8 @@ export class ArchiveWriter {
 
   /** @throws Error when the target is closed, or the content is not as long as it was to be */
   async add(path: string, item: ArchiveItem): Promise<void> {
-    const header: EntryHeader = { name: path, uid: 0, gid: 0, mtime: NO_TIME };
+    const mtime = usableTime(item.type === 'file' ? item.modified : undefined);
+    const header: EntryHeader = { name: path, uid: 0, gid: 0, mtime };
     if (item.type === 'symlink') return this.put({ ...header, type: 'symlink', linkname: item.target, mode: 0o777 });
     if (item.type === 'directory') return this.put({ ...header, type: 'directory', mode: item.mode });
     const { mode, size, content } = item;

@@ -19,14 +19,14 @@ export async function* localEntries(
       leave(path, 'its name cannot travel');
       continue;
     }
-    const { entry } = await tree.look(path);
+    const { entry, modified } = await tree.look(path);
     // Deleted, or beyond a symlink.
     if (entry === null) continue;
     if (entry.type === 'other') leave(path, 'it is no file, folder or symlink');
     else if (entry.type === 'symlink') yield { path, item: entry };
     else if (entry.type === 'file') {
       const { mode, size } = entry;
-      yield { path, item: { type: 'file', mode, size, content: tree.content(path) } };
+      yield { path, item: { type: 'file', mode, size, modified, content: tree.content(path) } };
     } else if (paths) leave(path, 'it is a repository of its own');
     else yield { path, item: entry };
   }

@@ -23,6 +23,8 @@ const CHUNK_BYTES = 64 * 1024;
 export interface Found {
   readonly entry: Entry | null;
   readonly stamp: string;
+  /** Of a file. */
+  readonly modified?: Date;
 }
 
 /** Nothing can be put at a path: something that is no folder, or a folder with things in it, is in the way. */
@@ -74,7 +76,9 @@ export class LocalTree {
     if (!place || !stats) return { entry: null, stamp: '' };
     const stamp = stampOf(stats);
     const mode = Number(stats.mode) & 0o777;
-    if (stats.isFile()) return { entry: { type: 'file', mode, size: Number(stats.size), sha256: '' }, stamp };
+    if (stats.isFile()) {
+      return { entry: { type: 'file', mode, size: Number(stats.size), sha256: '' }, stamp, modified: stats.mtime };
+    }
     if (stats.isSymbolicLink()) return { entry: { type: 'symlink', target: await readlink(place) }, stamp };
     if (stats.isDirectory()) return { entry: { type: 'directory', mode }, stamp };
     return { entry: { type: 'other' }, stamp };

@@ -21,6 +21,11 @@ export interface RunTree {
   readonly leftOut: readonly LeftOut[];
 }
 
+export interface ReceivedRun extends RunTree {
+  /** When the run wrote these contents. */
+  readonly times: ReadonlyMap<string, Date>;
+}
+
 export interface RunSource {
   readonly side: LeaseSide;
   readonly leaseId: string;
@@ -59,9 +64,10 @@ export async function visitRun(
 }
 
 /** The workspace as the run has left it, with the contents of what is not as it was sent. */
-export async function receiveRun(source: RunSource, spool: Spool): Promise<RunTree> {
+export async function receiveRun(source: RunSource, spool: Spool): Promise<ReceivedRun> {
   const entries = new Map<string, Entry>();
   const contents = new Map<string, () => AsyncIterable<Uint8Array>>();
+  const times = new Map<string, Date>();
   const leftOut = await visitRun(source, async ({ path, item }) => {
     if (item.type !== 'file') {
       entries.set(path, item);
@@ -72,6 +78,7 @@ export async function receiveRun(source: RunSource, spool: Spool): Promise<RunTr
     const kept = item.size <= SMALL_BYTES ? await inMemory(content) : await spool.keep(content);
     const entry: Entry = { type: 'file', mode: item.mode, size: digest.size, sha256: digest.hex() };
     entries.set(path, entry);
+    if (item.modified) times.set(path, item.modified);
     const same = sameEntry(source.manifest.get(path) ?? null, entry);
     if (typeof kept === 'string') {
       if (same) await spool.drop(kept);
@@ -81,7 +88,7 @@ export async function receiveRun(source: RunSource, spool: Spool): Promise<RunTr
       contents.set(path, () => spool.read(name));
     }
   });
-  return { entries, contents, leftOut };
+  return { entries, contents, times, leftOut };
 }
 
 async function inMemory(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

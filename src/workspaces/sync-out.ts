@@ -82,7 +82,7 @@ async function packAll(source: RunSource, archive: ArchiveWriter, file: string):
 }
 
 async function packChanges(source: RunSource, spool: Spool, archive: ArchiveWriter, file: string): Promise<PackedOut> {
-  const { entries, contents, leftOut } = await receiveRun(source, spool);
+  const { entries, contents, times, leftOut } = await receiveRun(source, spool);
   const changes = changesOf(source, entries);
   const sent: Entry[] = [];
   for (const path of [...changes.added, ...changes.changed].sort()) {
@@ -91,7 +91,7 @@ async function packChanges(source: RunSource, spool: Spool, archive: ArchiveWrit
     if (!entry || entry.type === 'other') continue;
     sent.push(entry);
     if (entry.type !== 'file') await archive.add(path, entry);
-    else if (content) await archive.add(path, { ...entry, content: content() });
+    else if (content) await archive.add(path, { ...entry, modified: times.get(path), content: content() });
   }
   const list = Buffer.from(`${JSON.stringify({ version: 1, ...changes })}\n`);
   await archive.add(CHANGES_ENTRY, { type: 'file', mode: 0o644, size: list.length, content: oneChunk(list) });
