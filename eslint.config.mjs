@@ -112,6 +112,13 @@ const importDirections = {
   ],
 };
 
+// --- no regular expressions of data ---------------------------------------------------------------------------------
+
+const noRegExpOfData = {
+  selector: ':matches(NewExpression, CallExpression)[callee.name="RegExp"]:not([arguments.0.type="Literal"])',
+  message: 'A regular expression is a literal. One made of data can take for ever: see CONTRIBUTING.md.',
+};
+
 // --- what the core and the parts that are not edges may not touch ---------------------------------------------------
 
 const pureRules = {
@@ -135,6 +142,7 @@ const pureRules = {
   ].map((name, index) => (index === 0 ? name : { name, message: 'The core is pure.' })),
   'no-restricted-syntax': [
     'error',
+    noRegExpOfData,
     {
       selector: 'NewExpression[callee.name="Date"][arguments.length=0], CallExpression[callee.name="Date"]',
       message: 'The core is pure: time comes in as data.',
@@ -246,6 +254,7 @@ export default defineConfig(
     rules: { 'no-console': 'error' },
   },
   { files: ['src/**/*.ts'], ignores: [...EDGES, ...MODULES], rules: noHttpRules },
+  { files: ['src/**/*.ts', 'migrations/**/*.ts'], rules: { 'no-restricted-syntax': ['error', noRegExpOfData] } },
   { files: PURE, rules: pureRules },
   // As above: a body or an answer loses nothing when it is spread.
   { files: EDGES, rules: { '@typescript-eslint/no-misused-spread': 'off' } },

@@ -110,6 +110,14 @@ const refused: Violation[] = [
     ['src/leases/decide.ts', 'export const a = process.env;'],
     ['src/leases/decide.ts', 'setTimeout(a);'],
   ]),
+  // A regular expression of data can take for ever.
+  ...breaking('no-restricted-syntax', [
+    ['src/leases/a.ts', 'export const a = new RegExp(b);'],
+    ['src/leases/a.ts', 'export const a = new RegExp(`^${b}$`);'],
+    ['src/leases/http/a.ts', "export const a = RegExp('^' + b);"],
+    ['src/leases/decide.ts', 'export const a = new RegExp(b);'],
+    ['migrations/a.ts', 'export const a = new RegExp(b);'],
+  ]),
   // Everywhere.
   ...breaking('@typescript-eslint/no-explicit-any', [['src/leases/a.ts', 'export let a: any;']]),
   ...breaking('no-console', [['src/leases/a.ts', 'console.log(1);']]),
@@ -177,6 +185,7 @@ const allowed: Snippet[] = [
       " export type { Acquisition } from '../drivers/runtime-driver.js'; export const a = new Date(0), b = Date.parse('');",
   },
   { filePath: 'test/leases/a.ts', code: "import '../../src/leases/decide.js';" },
+  { filePath: 'src/leases/a.ts', code: "export const a = [/^b$/, new RegExp('^b$')];" },
   {
     // What a constructor takes must be there when the program runs: Nest reads it from the decorator's metadata.
     filePath: 'src/event-log/index.ts',

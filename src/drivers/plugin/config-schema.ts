@@ -1,11 +1,20 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { RE2JS } from 're2js';
 import type { FieldError } from '../../errors/catalogue.js';
 import type { JsonObject } from '../runtime-driver.js';
 import { isObject } from './config-form.js';
 
 const SECRET_FORMAT = 'secret-ref';
+
+/** In linear time, whatever the pattern and the text: a config comes from callers. Without look-around and back-references. */
+function linear(pattern: string): { test(text: string): boolean } {
+  const expression = RE2JS.compile(RE2JS.translateRegExp(pattern));
+  return { test: (text) => expression.matcher(text).find() };
+}
+/** Where it would be found by code that ajv writes into a file; none is written. */
+linear.code = 'linear';
 
 /** A driver's schema for its config. */
 export class ConfigSchema {
@@ -17,7 +26,12 @@ export class ConfigSchema {
   constructor(private readonly schema: JsonObject) {
     this.secretFields = secretFieldsIn(schema);
     const is2020 = String(schema['$schema']).includes('2020-12');
-    const ajv = new (is2020 ? Ajv2020 : Ajv)({ strict: false, allErrors: true, useDefaults: true });
+    const ajv = new (is2020 ? Ajv2020 : Ajv)({
+      strict: false,
+      allErrors: true,
+      useDefaults: true,
+      code: { regExp: linear },
+    });
     formats.default(ajv);
     ajv.addFormat(SECRET_FORMAT, true);
     this.validate = ajv.compile(schema);

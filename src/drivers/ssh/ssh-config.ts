@@ -1,6 +1,7 @@
 import type { FieldError } from '../../errors/catalogue.js';
 import type { SecretRef } from '../secret-reader.js';
 import type { ConfigVerdict, JsonObject } from '../runtime-driver.js';
+import { MAX_HOST_LENGTH, whyNotKnownHosts } from './known-hosts.js';
 
 /** SEED, "Environment": the config of a host. */
 export interface SshConfig {
@@ -30,7 +31,7 @@ const DEFAULTS = {
 
 const KEYS = ['host', 'username', 'remoteWorkspacePath', ...Object.keys(DEFAULTS)];
 const MAX_LENGTH = 1_000;
-const MAX_KNOWN_HOSTS = 64 * 1024;
+const MAX_KEY = 64 * 1024;
 
 export function validateSshConfig(given: JsonObject): ConfigVerdict {
   const config: JsonObject = { ...DEFAULTS, ...given };
@@ -41,7 +42,7 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
     if (!holds) errors.push({ field, message: `${field} ${message}` });
   };
   const { host, port, username, remoteWorkspacePath, privateKey, privateKeySecretRef, knownHosts } = config;
-  require('host', isName(host, /^[^\s@/]+$/), 'must be a host name or an address');
+  require('host', isName(host, /^[^\s@/]+$/, MAX_HOST_LENGTH), 'must be a host name or an address');
   require('port', Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535, 'must be from 1 to 65535');
   require('username', isName(username, /^[^\s@:/]+$/), 'must be the name of an account');
   require('remoteWorkspacePath', isAbsolutePath(remoteWorkspacePath), 'must be an absolute path without . and ..');
@@ -49,9 +50,9 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
   require('privateKeySecretRef', privateKeySecretRef === null || isSecretRef(privateKeySecretRef), REF_MESSAGE);
   require('privateKeySecretRef', privateKey !== null ||
     privateKeySecretRef !== null, 'or privateKey is needed: nobody is let in without a key');
-  require('knownHosts', knownHosts === null ||
-    (typeof knownHosts === 'string' &&
-      knownHosts.length <= MAX_KNOWN_HOSTS), 'must be lines as in known_hosts, or null');
+  const wrong =
+    typeof knownHosts === 'string' ? whyNotKnownHosts(knownHosts) : 'must be lines as in known_hosts, or null';
+  require('knownHosts', knownHosts === null || wrong === null, wrong ?? '');
   for (const flag of ['strictHostKeyChecking', 'exclusive']) {
     require(flag, typeof config[flag] === 'boolean', 'must be true or false');
   }
@@ -61,11 +62,11 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
 const REF_MESSAGE = 'must be { type: "secret_ref", secretId, version: "latest" or a number }';
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KNOWN_HOSTS;
+  return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KEY;
 }
 
-function isName(value: unknown, pattern: RegExp): boolean {
-  return typeof value === 'string' && value.length <= MAX_LENGTH && pattern.test(value) && !/\p{Cc}/u.test(value);
+function isName(value: unknown, pattern: RegExp, maxLength = MAX_LENGTH): boolean {
+  return typeof value === 'string' && value.length <= maxLength && pattern.test(value) && !/\p{Cc}/u.test(value);
 }
 
 function isAbsolutePath(value: unknown): boolean {

@@ -155,6 +155,8 @@ function refusal({ knownHosts, host, port }: SshEndpoint, key: Buffer): DriverEr
     unknown: 'knownHosts has none for it. Compare it with the host’s own, and add its line to knownHosts',
     other: 'knownHosts has another one. Either the host was set up anew, or somebody is in between',
     revoked: 'it is marked as revoked',
+    certified:
+      'knownHosts has only a certificate authority for it, which is not supported. Add a line with the host’s own key',
   }[verdict];
   return new DriverError('config', 'host_key_mismatch', `${offers}, and ${why}.`, false);
 }

@@ -19,8 +19,8 @@ type Owner = Omit<Holder, 'state'>;
 /** A number that no account has: systemd's list of ranges leaves it free. */
 export const SANDBOX_UID = 60_600;
 
-const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
-const RECORD = new RegExp(`^(lease|left|ended)\\.(\\d+)\\.(${UUID})\\.(${UUID})$`);
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const RECORD = /^(lease|left|ended)\.(\d+)\.([0-9a-f-]{36})\.([0-9a-f-]{36})$/;
 const PROCESS = /^process\.(\d+)\.(\d+)$/;
 /** Marks of sandboxes that are gone keep a late worker from making them again; after this nobody is that late. */
 const MARKS_KEPT_MS = 24 * 3_600_000;
@@ -48,7 +48,7 @@ export class SandboxFolders {
   }
 
   path(name: string): string {
-    if (!new RegExp(`^${UUID}$`).test(name)) throw new Error(`${name} is not the name of a sandbox.`);
+    if (!UUID.test(name)) throw new Error(`${name} is not the name of a sandbox.`);
     return join(this.root, name);
   }
 
