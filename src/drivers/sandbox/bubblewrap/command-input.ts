@@ -14,8 +14,10 @@ export class CommandInput extends Writable {
     this.on('error', () => undefined);
   }
 
+  /** @throws Error when more is granted than was sent */
   grant(bytes: number): void {
     this.room += bytes;
+    if (this.room > WINDOW) throw new Error('It grants more than it may.');
     const go = this.waiting;
     this.waiting = null;
     go?.();

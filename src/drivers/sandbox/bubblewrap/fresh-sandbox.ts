@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
 import type { DriverError } from '../../driver-error.js';
 import type { ExecutionResult } from '../../runtime-driver.js';
 import type { BubblewrapConfig } from './bubblewrap-config.js';
@@ -47,9 +47,15 @@ export async function followFresh(
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   const watch = new LimitWatch(init, files, config, tooMuch);
-  const output = new CommandOutput([stdout, stderr], config.outputBytes, tooMuch);
-  flow(child.stdout, (data, taken) => output.write(0, data, taken));
-  flow(child.stderr, (data, taken) => output.write(1, data, taken));
+  const sources = [child.stdout, child.stderr] as const;
+  const taken = (stream: 0 | 1): void => void sources[stream].resume();
+  const output = new CommandOutput([stdout, stderr], config.outputBytes, taken, tooMuch);
+  for (const stream of [0, 1] as const) {
+    sources[stream].on('data', (data: Buffer) => {
+      sources[stream].pause();
+      output.write(stream, data);
+    });
+  }
   await watch.start();
   child.stdin.write(TOLD);
   if (stdin) pipeline(stdin, child.stdin, () => undefined);
@@ -68,11 +74,4 @@ export async function followFresh(
     stdin?.destroy();
     await endSandbox(sandbox);
   }
-}
-
-function flow(source: Readable, take: (data: Buffer, taken: () => void) => void): void {
-  source.on('data', (data: Buffer) => {
-    source.pause();
-    take(data, () => source.resume());
-  });
 }

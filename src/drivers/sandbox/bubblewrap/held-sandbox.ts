@@ -5,11 +5,12 @@ import type { ExecutionResult } from '../../runtime-driver.js';
 import type { BubblewrapConfig } from './bubblewrap-config.js';
 import { CommandInput } from './command-input.js';
 import { CommandOutput } from './command-output.js';
+import { Grants } from './grants.js';
 import { LimitWatch } from './limit-watch.js';
 import { endSandbox, type RunningSandbox } from './running-sandbox.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import { signalName } from './signal-name.js';
-import { frame, FrameReader, number, startData, type Frame } from './supervisor-frames.js';
+import { frame, FrameReader, startData, type Frame } from './supervisor-frames.js';
 
 /** After it was asked to end a command, the supervisor has this long: more than its own grace. */
 const END_WITHIN_MS = 5_000;
@@ -26,6 +27,7 @@ interface Running {
 export class HeldSandbox {
   private readonly commands = new Map<number, Running>();
   private readonly watch: LimitWatch;
+  private readonly grants: Grants;
   private readonly ready: Promise<void>;
   private started: () => void = () => undefined;
   private failed: (why: Error) => void = () => undefined;
@@ -53,15 +55,19 @@ export class HeldSandbox {
     }).finally(() => clearTimeout(late));
     this.ready.catch(() => undefined);
     this.watch = new LimitWatch(sandbox.init, files, config, (why) => this.break(why));
+    const { stdin, stdout, stderr } = sandbox.child;
+    this.grants = new Grants(stdin);
     const reader = new FrameReader();
-    const { stdout, stderr } = sandbox.child;
-    stdout.on('data', (chunk: Buffer) => {
+    const onData = (chunk: Buffer): void => {
       try {
         for (const one of reader.read(chunk)) this.receive(one);
       } catch (error) {
-        this.break(error instanceof Error ? error : new Error(String(error)));
+        // Nothing that comes after it counts.
+        stdout.off('data', onData).resume();
+        this.break(lost(`what it says is not what its supervisor would (${failureText(error)})`));
       }
-    });
+    };
+    stdout.on('data', onData);
     stderr.setEncoding('utf8').on('data', (text: string) => (this.said = (this.said + text).slice(-SAID_BYTES)));
     sandbox.child.once('close', () => this.close());
   }
@@ -104,7 +110,10 @@ export class HeldSandbox {
           if (outcome instanceof Error) reject(outcome);
           else resolve(outcome);
         };
-        const output = new CommandOutput([stdout, stderr], outputBytes, tooMuch);
+        const taken = (stream: 0 | 1, bytes: number): void => {
+          if (this.commands.has(id)) this.grants.add(id, stream, bytes);
+        };
+        const output = new CommandOutput([stdout, stderr], outputBytes, taken, tooMuch);
         this.commands.set(id, { output, input, settle });
         this.send(frame('S', id, startData(cpuSeconds, command.env, command.cwd, command.argv)));
         if (stdin) pipeline(stdin, input, () => undefined);
@@ -142,15 +151,12 @@ export class HeldSandbox {
       return;
     }
     const command = this.commands.get(id);
-    if (!command) return;
+    if (!command) throw new Error('It speaks of no command.');
     switch (type) {
       case 'O':
-      case 'E': {
-        const stream = type === 'O' ? 0 : 1;
-        const grant = Buffer.concat([Buffer.from([stream]), number(data.length)]);
-        command.output.write(stream, data, () => this.send(frame('A', id, grant)));
+      case 'E':
+        command.output.write(type === 'O' ? 0 : 1, data);
         return;
-      }
       case 'A':
         command.input.grant(data.readUInt32BE(0));
         return;
@@ -171,6 +177,7 @@ export class HeldSandbox {
 
   private forget(id: number): void {
     this.commands.delete(id);
+    this.grants.forget(id);
     if (!this.isBusy) this.watch.stop();
   }
 

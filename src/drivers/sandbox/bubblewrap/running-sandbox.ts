@@ -7,6 +7,7 @@ import { DriverError } from '../../driver-error.js';
 import { failureText } from '../../failure-text.js';
 import { endProcess, processOf, type ProcessId } from './processes.js';
 import { SANDBOX_UID } from './sandbox-folders.js';
+import { systemCallFilter } from './system-calls.js';
 import type { SandboxTools } from './sandbox-tools.js';
 
 /** Where root's sandboxes find their folders: bound there in a mount namespace of their own. */
@@ -20,9 +21,10 @@ const ROOTS_PLACE = '/tmp';
 const AS_ROOT = `mount --bind -- "$1" ${ROOTS_PLACE} && shift &&
 exec setpriv --reuid=${SANDBOX_UID} --regid=${SANDBOX_UID} --clear-groups --inh-caps=-all -- env -i "$@"`;
 
-/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells. */
-const STDIO = Array.from({ length: 5 }, () => 'pipe' as const);
-const [ARGUMENTS_FD, INFO_FD] = [3, 4];
+/** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells; its filter. */
+const STDIO = Array.from({ length: 6 }, () => 'pipe' as const);
+const [ARGUMENTS_FD, INFO_FD, FILTER_FD] = [3, 4, 5];
+const FILTER = systemCallFilter(process.arch);
 
 /** A bwrap that runs. */
 export interface RunningSandbox {
@@ -64,7 +66,9 @@ export async function startSandbox(
   // Node would throw away what nobody reads by the time it ends.
   const keep = (): void => undefined;
   child.stderr.on('readable', keep);
-  given.end(args.map((word) => `${word}\0`).join(''));
+  const all = FILTER === null ? args : ['--seccomp', String(FILTER_FD), ...args];
+  given.end(all.map((word) => `${word}\0`).join(''));
+  (child.stdio[FILTER_FD] as Writable).end(FILTER);
   const failed = new Promise<string>((resolve) => child.once('error', () => resolve('')));
   const info = await Promise.race([text(told).catch(() => ''), failed]);
   const pid = Number(/"child-pid": (\d+)/.exec(info)?.[1] ?? Number.NaN);

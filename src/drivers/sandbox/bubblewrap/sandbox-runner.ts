@@ -80,7 +80,8 @@ export class SandboxRunner {
     }
     const start = async (lost: () => void): Promise<HeldSandbox> => {
       const words = [this.tools.prlimit, ...limitArguments(config), '--', ...supervisor];
-      const sandbox = await this.start(name, config, isHolder, words, {});
+      // With bwrap for its first process, the supervisor's streams would be that one's too, which commands can get at.
+      const sandbox = await this.start(name, config, isHolder, words, {}, ['--as-pid-1']);
       return new HeldSandbox(
         sandbox,
         files,
@@ -103,9 +104,11 @@ export class SandboxRunner {
     isHolder: () => Promise<void>,
     words: readonly string[],
     env: Readonly<Record<string, string>>,
+    options: readonly string[] = [],
   ): Promise<RunningSandbox> {
     const files = this.folders.files(name);
     const args = [
+      ...options,
       ...sandboxArguments(config, placeOf(files, this.tools)),
       ...Object.entries(env).flatMap(([key, value]) => ['--setenv', key, value]),
     ];

@@ -38,23 +38,34 @@ export function number(value: number): Buffer {
   return bytes;
 }
 
-/** Takes frames from a stream of bytes. What is in a sandbox may write what it likes there. */
+/** Takes frames from a stream of bytes, in time and memory that grow with them alone. What is in a sandbox may write what it likes there. */
 export class FrameReader {
-  private received: Buffer = Buffer.alloc(0);
+  private readonly header = Buffer.alloc(HEADER_BYTES);
+  private headerHas = 0;
+  /** Of a frame that has begun: a copy, as a part of a chunk would keep the whole of it. */
+  private data: Buffer | null = null;
+  private dataHas = 0;
 
   /** @throws Error on what no supervisor says */
   *read(chunk: Buffer): Generator<Frame> {
-    this.received = this.received.length === 0 ? chunk : Buffer.concat([this.received, chunk]);
-    while (this.received.length >= HEADER_BYTES) {
-      const length = this.received.readUInt32BE(5);
-      if (length > MAX_DATA_BYTES) throw new Error('This is no supervisor.');
-      const end = HEADER_BYTES + length;
-      if (this.received.length < end) return;
-      const type = String.fromCharCode(this.received.readUInt8(0));
-      const data = this.received.subarray(HEADER_BYTES, end);
-      const id = this.received.readUInt32BE(1);
-      this.received = this.received.subarray(end);
-      yield { type, id, data };
+    for (let at = 0; at < chunk.length;) {
+      if (this.data === null) {
+        const taken = chunk.copy(this.header, this.headerHas, at);
+        this.headerHas += taken;
+        at += taken;
+        if (this.headerHas < HEADER_BYTES) return;
+        const length = this.header.readUInt32BE(5);
+        if (length > MAX_DATA_BYTES) throw new Error('This is no supervisor.');
+        this.data = Buffer.alloc(length);
+      }
+      const taken = chunk.copy(this.data, this.dataHas, at);
+      this.dataHas += taken;
+      at += taken;
+      if (this.dataHas < this.data.length) return;
+      const type = String.fromCharCode(this.header.readUInt8(0));
+      const complete = { type, id: this.header.readUInt32BE(1), data: this.data };
+      [this.data, this.dataHas, this.headerHas] = [null, 0, 0];
+      yield complete;
     }
   }
 }

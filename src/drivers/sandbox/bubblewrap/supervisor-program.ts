@@ -10,8 +10,10 @@
 export const SUPERVISOR = String.raw`
 use strict;
 my ($PRCTL, $PRLIMIT, $WINDOW) = @ARGV;
-my ($PR_SET_CHILD_SUBREAPER, $RLIMIT_CPU, $WNOHANG, $GRACE_SECONDS) = (36, 0, 1, 1);
+my ($PR_SET_DUMPABLE, $PR_SET_CHILD_SUBREAPER, $RLIMIT_CPU, $WNOHANG, $GRACE_SECONDS) = (4, 36, 0, 1, 1);
 my $supervisor = $$;
+# Commands have the same user: without this they could write to its memory and take its descriptors.
+syscall($PRCTL + 0, $PR_SET_DUMPABLE, 0, 0, 0, 0);
 my (%commands, $spare, $child, $result, $status);
 
 sub send_frame {
@@ -58,7 +60,7 @@ $SIG{TERM} = sub {
   alarm $GRACE_SECONDS;
   kill 'TERM', descendants();
 };
-$SIG{ALRM} = sub { finish() };
+$SIG{ALRM} = sub { finish() if $$ != $supervisor };
 $SIG{PIPE} = 'IGNORE';
 # The kernel takes away monitors that have ended; nobody waits for them.
 $SIG{CHLD} = 'IGNORE';
