@@ -115,6 +115,7 @@ export class Executions {
       const driver = this.drivers.named(terms.driver, terms.provider);
       const { stdin, stdout, stderr } = streams;
       const signal = AbortSignal.any([caller, ended.signal]);
+      signal.throwIfAborted();
       const {
         exitCode,
         signal: by,

@@ -22,6 +22,8 @@ const BEHIND_MS = 5;
 
 export interface FeedReader {
   readonly response: Writable;
+  /** Aborts when the reader has gone, which it may have before its stream begins. */
+  readonly gone: AbortSignal;
   readonly selection: FeedSelection;
   readonly seesConfig: boolean;
   /** Rejects when the reader may not read any more. */
@@ -50,9 +52,10 @@ export class FeedStream implements Follower {
 
   /** Resolves when the reader has gone or was cut off. */
   async run(): Promise<void> {
-    const { response } = this.reader;
+    const { response, gone } = this.reader;
     const { signal } = this.ended;
-    response.once('close', () => this.ended.abort());
+    if (gone.aborted) return;
+    gone.addEventListener('abort', () => this.ended.abort(), { once: true });
     response.on('error', () => this.ended.abort());
     const heartbeat = setInterval(() => void this.beat(), this.options.heartbeatMs);
     // How long to wait before coming back.

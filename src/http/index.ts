@@ -4,6 +4,8 @@ export { AtQuery, IsMoment, positionAsked, positionOf } from './at.js';
 export { From, may, setCaller, type Caller } from './caller.js';
 export { Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';
+export { beginEventStream } from './event-stream.js';
+export { Gone } from './gone.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
 export { isUuid } from './uuid.js';
 export { IsJsonObject, IsUuid, UuidParam } from './validation.js';

@@ -17,6 +17,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     // Where a middleware failed it is Node's bare request, which has a url but no id.
     const requestId = typeof request.id === 'string' ? request.id : newRequestId();
     const url = request.url ?? '/';
+    if (isBrokenOff(error, request)) return;
     const failure = failureOf(error);
     const where = `${request.method ?? '?'} ${pathOf(url)} [${requestId}]`;
     if (failure === null) {
@@ -32,6 +33,16 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     }
     sendProblem(response, problemOf(failure ?? INTERNAL_FAILURE, requestId, url));
   }
+}
+
+/** The caller has gone before the answer's stream was sent: there is nobody to be told, and nothing that the service did wrong. */
+function isBrokenOff(error: unknown, { raw }: Partial<FastifyRequest>): boolean {
+  return (
+    types.isNativeError(error) &&
+    'code' in error &&
+    error.code === 'ERR_STREAM_PREMATURE_CLOSE' &&
+    raw?.socket.destroyed === true
+  );
 }
 
 function isStarted(response: FastifyReply | ServerResponse): boolean {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ExecutionAnswer } from '../../src/execution/http/execute-bodies.js';
 import { SandboxesUnderTest } from '../drivers/bubblewrap/sandbox-under-test.js';
+import { leave } from '../support/leave.js';
 import { serve, type Service } from '../support/service.js';
 import { begun, gone, unusedSeconds } from '../support/sleeping.js';
 import { grown } from '../support/soak.js';
@@ -53,6 +55,14 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
     return (await service.api.acquire(companyId, { environmentId })).lease.id;
   }
 
+  /** Commands that have begun and not ended, as the log says. */
+  async function openExecutions(id: string): Promise<number> {
+    const timeline = `/api/environment-leases/${id}/timeline?limit=500`;
+    const { items } = await service.api.expect<{ items: { type: string }[] }>(200, 'GET', timeline);
+    const count = (begins: string): number => items.filter(({ type }) => type.startsWith(begins)).length;
+    return count('ExecutionStarted') - count('ExecutionFinished') - count('ExecutionFailed');
+  }
+
   const path = (id = leaseId): string => `/api/environment-leases/${id}/execute`;
   const execute = (body: object): Promise<ExecutionAnswer> => service.api.expect(200, 'POST', path(), body);
 
@@ -102,6 +112,25 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
     expect((await left).status).toBeGreaterThanOrEqual(200);
     await gone(mark);
   });
+
+  test.each(['application/json', 'text/event-stream'])(
+    'R1: a caller of %s who leaves before the answer begins leaves no command behind, and each has its end',
+    async (accept) => {
+      const mark = unusedSeconds();
+      const headers = { 'content-type': 'application/json', accept };
+      const body = JSON.stringify({ command: 'sleep', args: [mark] });
+      await Promise.all(
+        Array.from({ length: grown(6, 60) }, (_, at) =>
+          leave(service.api.url + path(), { method: 'POST', headers }, body, [0, 1, 3][at % 3] ?? 0),
+        ),
+      );
+      await execute({ command: 'true' });
+      while ((await openExecutions(leaseId)) > 0) await pause(20);
+      await gone(mark);
+    },
+    // The service would end it by itself after 60 seconds.
+    grown(25_000, 50_000),
+  );
 
   test('streams its output as it comes, and ends with the result', async () => {
     const script = 'printf "ü1"; sleep 0.2; echo 2 >&2; printf 3';

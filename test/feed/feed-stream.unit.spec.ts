@@ -10,10 +10,14 @@ const COMPANY = '0190a000-0000-7000-8000-000000000001';
 const QUIET = { at: 7, join: () => true, leave: () => undefined } as unknown as LiveEvents;
 const nothing = () => Promise.resolve({ events: [], position: 7, isHead: true });
 
-function streamTo(response: PassThrough, mayRead: () => Promise<unknown>): FeedStream {
-  const reader = { response, selection: new FeedSelection({ companyId: COMPANY }, []), seesConfig: true, mayRead };
+function streamTo(response: PassThrough, mayRead: () => Promise<unknown>, read = nothing): FeedStream {
+  const closed = new AbortController();
+  if (response.destroyed) closed.abort();
+  response.once('close', () => closed.abort());
+  const selection = new FeedSelection({ companyId: COMPANY }, []);
+  const reader = { response, gone: closed.signal, selection, seesConfig: true, mayRead };
   const options = { heartbeatMs: 5, bufferBytes: 1_000, stalledMs: 1_000 };
-  return new FeedStream(reader, nothing, QUIET, new SharedFrames(), 3, options);
+  return new FeedStream(reader, read, QUIET, new SharedFrames(), 3, options);
 }
 
 test('a heartbeat says how far the reader is, also where its filter lets nothing through', async () => {
@@ -34,4 +38,13 @@ test('it ends by itself once the reader may not read any more', async () => {
   await streamTo(response, () => ((beats += 1) < 3 ? Promise.resolve() : Promise.reject(new Error('revoked')))).run();
   expect(beats).toBe(3);
   expect(response.writableEnded).toBe(true);
+});
+
+test('R1: a reader that has gone before its stream begins is read nothing for', async () => {
+  const response = new PassThrough();
+  response.destroy();
+  let reads = 0;
+  const counted = () => ((reads += 1), nothing());
+  await streamTo(response, () => Promise.resolve(), counted).run();
+  expect(reads).toBe(0);
 });

@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { leave } from '../support/leave.js';
 import { until } from '../support/projections.js';
 import { contentOfArchive, tar, type Item } from './archives.js';
 import { contentOf, script, WorkspaceService } from './workspace-service.js';
@@ -42,6 +43,18 @@ describe('an archive', () => {
     });
     const whole = await contentOfArchive(await (await service.takeArchive(id)).arrayBuffer());
     expect(Object.keys(whole).sort()).toEqual(['a', `a/${'long'.repeat(50)}`, 'a/tool', 'new', 'ünï'].sort());
+  });
+
+  test('R1: of a caller who leaves before it is sent is no failure of the service', async () => {
+    const { id } = await service.lease();
+    await service.sendArchive(id, await tar({ name: 'a', text: 'x' }));
+    const url = `${service.service.api.url}/api/environment-leases/${id}/sync-out`;
+    for (const afterMs of [0, 1, 3]) {
+      await leave(url, { method: 'POST', headers: { 'content-type': 'application/json' } }, '{}', afterMs);
+      // The next one is refused until the run of it has ended.
+      for (let status = 409; status === 409;) status = (await service.takeArchive(id)).status;
+    }
+    expect(service.service.logged).toEqual([]);
   });
 
   test.each<[string, Item[]]>([

@@ -6,7 +6,16 @@ import { Readable } from 'node:stream';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, Requires, UuidParam } from '../../http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  beginEventStream,
+  Context,
+  Gone,
+  Requires,
+  UuidParam,
+} from '../../http/index.js';
 import { failureOf, INTERNAL_FAILURE } from '../../http/failure.js';
 import { BoundedOutput } from '../bounded-output.js';
 import { Executions, type ExecutionWish } from '../executions.js';
@@ -48,16 +57,15 @@ export class ExecuteController {
     @UuidParam('leaseId') leaseId: string,
     @Body() body: ExecuteBody,
     @Context() context: CommandContext,
+    @Gone() gone: AbortSignal,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Headers('accept') accept = '',
   ): Promise<ExecutionAnswer | undefined> {
     const wish = this.wishOf(body);
     const { lease, executionId } = await this.executions.begin(leaseId, wish, context);
-    const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort(new Error('The caller has gone.')));
     const stdin = body.stdin ? Readable.from([Buffer.from(body.stdin)]) : null;
     const run = (stdout: BoundedOutput | EventOutput, stderr: BoundedOutput | EventOutput, truncated: () => boolean) =>
-      this.executions.run(lease, executionId, wish, { stdin, stdout, stderr, truncated }, context, gone.signal);
+      this.executions.run(lease, executionId, wish, { stdin, stdout, stderr, truncated }, context, gone);
     if (accept.includes('text/event-stream')) {
       await this.stream(reply, run);
       return undefined;
@@ -72,10 +80,7 @@ export class ExecuteController {
     reply: FastifyReply,
     run: (stdout: EventOutput, stderr: EventOutput, truncated: () => boolean) => Promise<object>,
   ): Promise<void> {
-    reply.hijack();
-    const response = reply.raw;
-    const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' };
-    response.writeHead(200, headers);
+    const response = beginEventStream(reply);
     const heartbeat = setInterval(() => response.write(': still running\n\n'), HEARTBEAT_MS);
     const [stdout, stderr] = [new EventOutput(response, 'stdout'), new EventOutput(response, 'stderr')];
     try {

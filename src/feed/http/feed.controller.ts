@@ -3,7 +3,17 @@ import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Callers } from '../../access/http/callers.js';
 import { EventLog } from '../../event-log/index.js';
-import { ApiAnswer, ApiProblems, From, may, Requires, UuidParam, type Caller } from '../../http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  beginEventStream,
+  From,
+  Gone,
+  may,
+  Requires,
+  UuidParam,
+  type Caller,
+} from '../../http/index.js';
 import { validationFailed } from '../../http/validation-failed.js';
 import { feedEvent, SharedFrames } from '../event-frames.js';
 import { Feed } from '../feed.js';
@@ -70,6 +80,7 @@ export class FeedController {
     @UuidParam('companyId') companyId: string,
     @Query() { after, ...query }: FeedQuery,
     @From() caller: Caller,
+    @Gone() gone: AbortSignal,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Headers('last-event-id') lastEventId?: string,
@@ -80,16 +91,9 @@ export class FeedController {
     const position = from ?? (await this.log.read.head());
     const selection = await this.feed.selection(filter, position);
 
-    reply.hijack();
-    const response = reply.raw;
-    response.writeHead(200, {
-      ...Object.fromEntries(Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)])),
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    });
     const reader = {
-      response,
+      response: beginEventStream(reply),
+      gone,
       selection,
       seesConfig: may(caller, 'environments:manage'),
       mayRead: () => this.callers.of(request, reply),

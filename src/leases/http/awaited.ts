@@ -6,15 +6,17 @@ import type { Lease } from '../state.js';
 const UNDECIDED: readonly Lease['status'][] = ['requested', 'queued', 'provisioning'];
 
 /**
- * The lease once it is active, or as it is when the caller's patience ends.
+ * The lease once it is active, or as it is when the caller's patience ends, or the caller has gone.
  * @throws LeaseholdError lease_acquire_failed when it never will be
  */
 export async function awaitActive(
   waiter: LeaseWaiter,
   acquired: AcquiredLease,
   waitSeconds: number,
+  gone: AbortSignal,
 ): Promise<AcquiredLease> {
-  const lease = await waiter.until(acquired.lease, ({ status }) => !UNDECIDED.includes(status), waitSeconds * 1_000);
+  const isDecided = ({ status }: Lease): boolean => !UNDECIDED.includes(status);
+  const lease = await waiter.until(acquired.lease, isDecided, waitSeconds * 1_000, gone);
   if (lease.status === 'active' || UNDECIDED.includes(lease.status))
     return { ...acquired, ...movedTo(lease, acquired) };
   const { reasonCode, failureReason } = lease.ending ?? { reasonCode: null, failureReason: null };
@@ -22,13 +24,14 @@ export async function awaitActive(
   throw new LeaseholdError('lease_acquire_failed', detail, { leaseId: lease.id, reasonCode });
 }
 
-/** The lease once it has ended, or as it is when the caller's patience ends. */
+/** The lease once it has ended, or as it is when the caller's patience ends, or the caller has gone. */
 export async function awaitEnd<Released extends { readonly lease: Lease }>(
   waiter: LeaseWaiter,
   released: Released,
   waitSeconds: number,
+  gone: AbortSignal,
 ): Promise<Released> {
-  const lease = await waiter.until(released.lease, (now) => now.status !== 'releasing', waitSeconds * 1_000);
+  const lease = await waiter.until(released.lease, (now) => now.status !== 'releasing', waitSeconds * 1_000, gone);
   return { ...released, lease };
 }
 

@@ -10,6 +10,7 @@ import {
   ApiRequest,
   Context,
   From,
+  Gone,
   PreferWait,
   Requires,
   UuidParam,
@@ -93,6 +94,7 @@ export class LeaseKeepingController {
     @Body() body: ResumeBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @Gone() gone: AbortSignal,
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
@@ -109,7 +111,7 @@ export class LeaseKeepingController {
       metadata: body.metadata ?? {},
     };
     const asked = await this.commands.execute(new AcquireLease(ended.companyId, wish, context, leaseId));
-    const resumed = await awaitActive(this.waiter, asked, waitSeconds);
+    const resumed = await awaitActive(this.waiter, asked, waitSeconds, gone);
     void reply.header('Location', `/api/environment-leases/${resumed.lease.id}`);
     if (resumed.lease.status !== 'active') void reply.status(202);
     return answered(resumed, caller, reply);

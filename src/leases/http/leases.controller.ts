@@ -12,6 +12,7 @@ import {
   AtQuery,
   Context,
   From,
+  Gone,
   MinPosition,
   positionAsked,
   PreferWait,
@@ -110,6 +111,7 @@ export class LeasesController {
     @Body() body: AcquireLeaseBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @Gone() gone: AbortSignal,
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
@@ -134,7 +136,7 @@ export class LeasesController {
         context,
       ),
     );
-    const acquired = await awaitActive(this.waiter, asked, waitSeconds);
+    const acquired = await awaitActive(this.waiter, asked, waitSeconds, gone);
     void reply.header('Location', `/api/environment-leases/${acquired.lease.id}`);
     if (acquired.lease.status !== 'active') void reply.status(202);
     return answered(acquired, caller, reply);
@@ -226,11 +228,12 @@ export class LeasesController {
     @Body() body: ReleaseBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @Gone() gone: AbortSignal,
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
     const released = await this.commands.execute(new ReleaseLease(leaseId, wishOf(body), context));
-    return answered(await awaitEnd(this.waiter, released, waitSeconds), caller, reply);
+    return answered(await awaitEnd(this.waiter, released, waitSeconds, gone), caller, reply);
   }
 
   @Post('companies/:companyId/heartbeat-runs/:runId/release-leases')
@@ -259,13 +262,14 @@ export class LeasesController {
     @Body() body: ReleaseBody,
     @Context() context: CommandContext,
     @PreferWait() waitSeconds: number,
+    @Gone() gone: AbortSignal,
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ReleaseRunLeasesAnswer> {
     const { errors, ...asked } = await this.commands.execute(
       new ReleaseRunLeases(companyId, runId, wishOf(body), context),
     );
-    const released = await Promise.all(asked.released.map((one) => awaitEnd(this.waiter, one, waitSeconds)));
+    const released = await Promise.all(asked.released.map((one) => awaitEnd(this.waiter, one, waitSeconds, gone)));
     const position = Math.max(asked.position, ...released.map(({ lease }) => lease.position));
     void reply.header('X-Event-Position', position);
     return {
