@@ -12,20 +12,44 @@ import type { EffectFailure, Kept, Lease, LeaseEffect, LeaseState } from './stat
 
 type Facts = readonly LeaseEvent[];
 
+/** An effect may be what ends the processes that attempt it: it does not end the next one too. */
+const MOST_LOST = 5;
+const TOO_MANY_LOST: EffectFailure = {
+  failureClass: 'permanent',
+  reasonCode: 'attempts_lost',
+  failureReason:
+    `${MOST_LOST} attempts in a row began and have no end: the service stopped during each of them, or could not record its end. ` +
+    'See what the service logged before it stopped',
+};
+
 /** The lease's effect, when it is still the one with this id. */
 export function pendingEffect(state: LeaseState, effectId: string): { lease: Lease; effect: LeaseEffect } | null {
   return state?.effect?.effectId === effectId ? { lease: state, effect: state.effect } : null;
 }
 
+/** Whether the next attempt is the last one, should it have no end either. */
+export function isSuspect(effect: LeaseEffect): boolean {
+  return lostBefore(effect) === MOST_LOST - 1;
+}
+
+function lostBefore({ underWay, lost }: LeaseEffect): number {
+  return underWay ? lost + 1 : 0;
+}
+
 /**
  * An attempt is about to begin. A provisioning whose release was asked for meanwhile is not begun again: whatever an
- * earlier attempt may have made is for the cleanup to find.
+ * earlier attempt may have made is for the cleanup to find. Nor is an effect whose attempts were lost one after the other.
  * @param cleanupId effect id of that cleanup
  */
 export function beginAttempt(state: LeaseState, effectId: string, cleanupId: string): Facts {
   const pending = pendingEffect(state, effectId);
   if (pending === null) return [];
   const { lease, effect } = pending;
+  if (lostBefore(effect) >= MOST_LOST) {
+    return effect.kind === 'cleanup'
+      ? cleanupFailed(state, effectId, TOO_MANY_LOST, null)
+      : provisioningFailed(state, effectId, { ...TOO_MANY_LOST, inDoubt: true }, null, cleanupId);
+  }
   const attempt = effect.attempts + 1;
   if (effect.kind === 'cleanup') return [{ type: 'CleanupStarted', data: { effectId, attempt } }];
   if (lease.status !== 'releasing') return [{ type: 'ProvisioningStarted', data: { effectId, attempt } }];

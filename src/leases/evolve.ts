@@ -147,7 +147,7 @@ type Asked = Extract<
 >;
 
 function asked(kind: LeaseEffect['kind'], { data: { effectId }, correlationId, id: requestedBy }: Asked): LeaseEffect {
-  return { kind, effectId, attempts: 0, underWay: false, dueAt: null, correlationId, requestedBy };
+  return { kind, effectId, attempts: 0, underWay: false, lost: 0, dueAt: null, correlationId, requestedBy };
 }
 
 type Started = Extract<Recorded<LeaseEvent>, { type: 'ProvisioningStarted' | 'CleanupStarted' }>;
@@ -155,13 +155,14 @@ type AttemptFailed = Extract<Recorded<LeaseEvent>, { type: 'ProvisioningAttemptF
 
 function begun(lease: Lease, event: Started): LeaseEffect {
   const { effectId, attempt } = event.data;
-  if (lease.effect?.effectId !== effectId) throw brokenHistory(event);
-  return { ...lease.effect, attempts: attempt, underWay: true, dueAt: null };
+  const { effect } = lease;
+  if (effect?.effectId !== effectId) throw brokenHistory(event);
+  return { ...effect, attempts: attempt, underWay: true, lost: effect.underWay ? effect.lost + 1 : 0, dueAt: null };
 }
 
 function failedEffect(lease: Lease, event: AttemptFailed, retryAt: string | null): LeaseEffect | null {
   if (lease.effect?.effectId !== event.data.effectId) throw brokenHistory(event);
-  return retryAt === null ? null : { ...lease.effect, underWay: false, dueAt: retryAt };
+  return retryAt === null ? null : { ...lease.effect, underWay: false, lost: 0, dueAt: retryAt };
 }
 
 function failureOf({ failureClass, reasonCode, failureReason }: EffectFailure): EffectFailure {

@@ -78,6 +78,7 @@ export const REASON_CODES = [
   'idle_ttl_elapsed',
   'max_ttl_elapsed',
   'process_lost',
+  'attempts_lost',
   ...DRIVER_REASONS,
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];

@@ -55,6 +55,8 @@ export interface LeaseEffect {
   readonly attempts: number;
   /** Whether the last attempt begun has neither succeeded nor failed, as far as the log knows. */
   readonly underWay: boolean;
+  /** Attempts in a row, before the one under way, that have neither: their processes died, or could not reach the log. */
+  readonly lost: number;
   /** When the next attempt is due (ISO 8601); null: now. */
   readonly dueAt: string | null;
   /** Of the event that asked for it: what the worker records belongs to the same request. */

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { Turns } from '../commands/turns.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureOf, type DriverFailure } from '../drivers/failure-of.js';
@@ -10,6 +11,7 @@ import {
   beginAttempt,
   cleanedUp,
   cleanupFailed,
+  isSuspect,
   leftBehind,
   pendingEffect,
   provisioned,
@@ -36,6 +38,8 @@ const NEVER = new AbortController().signal;
  */
 @Injectable()
 export class EffectAttempt {
+  private readonly turns = new Turns();
+
   constructor(
     private readonly effects: LeaseEffects,
     private readonly environments: EnvironmentStore,
@@ -55,6 +59,13 @@ export class EffectAttempt {
     const pending = pendingEffect(lease, effectId);
     if (pending === null) return null;
     const { effect } = pending;
+    const attempt = (): Promise<string | null> => this.attempt(lease, effect);
+    // Of effects that were under way together when processes died, only one that is alone the last time can be blamed.
+    return isSuspect(effect) ? this.turns.take('suspects', attempt) : attempt();
+  }
+
+  private async attempt(lease: Lease, effect: LeaseEffect): Promise<string | null> {
+    const { effectId } = effect;
     const begun = await this.record(lease, effect, (state) => beginAttempt(state, effectId, newId()));
     // Its release came first, or another worker has settled it.
     if (!begun.recorded || begun.lease.effect?.effectId !== effectId) return null;

@@ -77,6 +77,63 @@ const release =
   (state) =>
     releaseLease(state, { outcome, failureReason: null }, { later: CLEANUP });
 
+const attempts = (count: number, from = 1): LeaseEvent[] =>
+  Array.from({ length: count }, (_, index) => started(from + index));
+const lost = {
+  failureClass: 'permanent',
+  reasonCode: 'attempts_lost',
+  failureReason: expect.any(String) as unknown as string,
+} as const;
+
+describe('an effect that ends the processes that attempt it', () => {
+  it('is attempted five times, and fails with a reason of its own', () => {
+    given([...queued, ...attempts(4)])
+      .when(begin())
+      .then([started(5)]);
+    given([...queued, ...attempts(5)])
+      .when(begin())
+      .then([
+        {
+          type: 'ProvisioningAttemptFailed',
+          data: { effectId: EFFECT, attempt: 5, ...lost, inDoubt: true, retryAt: null },
+        },
+        cleanupAsked,
+        { type: 'LeaseFailed', data: { reasonCode: 'attempts_lost', failureReason: lost.failureReason } },
+      ]);
+  });
+
+  it('is another one after an attempt that had an end', () => {
+    given([...queued, ...attempts(4), attemptFailed(true, at(9), 4), ...attempts(4, 5)])
+      .when(begin())
+      .then([started(9)]);
+  });
+
+  it('is left to an operator where it is a cleanup, who may have it tried again', () => {
+    const begun = [1, 2, 3, 4, 5].map((attempt) => cleanupStarted(attempt));
+    const given5 = [...releasing, ...begun];
+    const failedAt5: LeaseEvent = {
+      type: 'CleanupAttemptFailed',
+      data: { effectId: CLEANUP, attempt: 5, ...lost, retryAt: null },
+    };
+    given(given5).when(begin(CLEANUP)).then([failedAt5, released]);
+    given([...given5, failedAt5, released, { type: 'CleanupRetryRequested', data: { effectId: OTHER } }])
+      .when(begin(OTHER))
+      .then([{ type: 'CleanupStarted', data: { effectId: OTHER, attempt: 1 } }]);
+  });
+
+  it('ends as its caller asked where the release came first', () => {
+    given([...queued, ...attempts(5), endRequested()])
+      .when(begin())
+      .then([
+        {
+          type: 'ProvisioningAttemptFailed',
+          data: { effectId: EFFECT, attempt: 5, ...lost, inDoubt: true, retryAt: null },
+        },
+        cleanupAsked,
+      ]);
+  });
+});
+
 describe('an attempt to provision', () => {
   it('is recorded before it begins, and counted', () => {
     given(queued)
