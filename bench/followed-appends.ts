@@ -73,6 +73,7 @@ async function whileFollowed<T>(
   const log = app.get(EventLog);
   const sealer = new Sealer(log, app.get(SealKeys), null, {
     everyMs: SEAL_EVERY_MS,
+    now: () => new Date(),
     warn: (message) => {
       throw new Error(message);
     },

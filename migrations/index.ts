@@ -9,6 +9,7 @@ import { SharedGuards1700000000007 } from './1700000000007-shared-guards.js';
 import { Seals1700000000100 } from './1700000000100-seals.js';
 import { GuardsWithoutLocks1700000000101 } from './1700000000101-guards-without-locks.js';
 import { Webhooks1700000000102 } from './1700000000102-webhooks.js';
+import { SyncsUnderWay1700000000280 } from './1700000000280-syncs-under-way.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   Seals1700000000100,
   GuardsWithoutLocks1700000000101,
   Webhooks1700000000102,
+  SyncsUnderWay1700000000280,
 ];
 
 /** Those that the event log alone stands on. */

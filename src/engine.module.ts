@@ -22,7 +22,7 @@ import { BubblewrapDriver } from './drivers/sandbox/bubblewrap/bubblewrap-driver
 import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
-import { createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
+import { Clock, createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
 import { packageVersion } from './http/package-version.js';
 import { newId } from './ids/new-id.js';
 import { leaseProjection } from './leases/lease-projection.js';
@@ -61,6 +61,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
           provide: EventLog,
           useFactory: () => new EventLog(createLogPool({ ...client, max: LOG_CONNECTIONS }), client, catalogue),
         },
+        { provide: Clock, useFactory: (eventLog: EventLog) => Clock.of(eventLog.pool), inject: [EventLog] },
         {
           provide: SubscriptionRunner,
           useFactory: (eventLog: EventLog) => new SubscriptionRunner(eventLog, { log }),
@@ -97,6 +98,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
       exports: [
         CONFIG,
         EventLog,
+        Clock,
         SubscriptionRunner,
         Projections,
         DriverRegistry,

@@ -6,7 +6,7 @@ import { anyTokenLive } from './token-rows.js';
 export async function someTokenIsLive(connection: pg.ClientConfig): Promise<boolean> {
   const pool = createLogPool({ ...connection, max: 1 });
   try {
-    return await anyTokenLive(pool, new Date());
+    return await anyTokenLive(pool);
   } finally {
     await pool.end();
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { EventLog } from '../event-log/index.js';
+import { Clock, EventLog } from '../event-log/index.js';
 import { anyTokenMade, findToken, touchToken, type TokenRow } from './token-rows.js';
 import { matches, parseTokenValue } from './token-value.js';
 
@@ -20,7 +20,10 @@ export class TokenDirectory {
   private someMade = false;
   private noneMadeUntil = 0;
 
-  constructor(private readonly log: EventLog) {}
+  constructor(
+    private readonly log: EventLog,
+    private readonly clock: Clock,
+  ) {}
 
   /** The live token with this value; null: there is none. */
   async find(value: string): Promise<TokenRow | null> {
@@ -28,7 +31,7 @@ export class TokenDirectory {
     if (parts === null) return null;
     const row = this.kept.get(parts.id) ?? (await this.load(parts.id));
     if (row === null || !matches(parts.secret, row.hash)) return null;
-    const now = Date.now();
+    const now = this.clock.date().getTime();
     if (row.revokedAt !== null || (row.expiresAt !== null && Date.parse(row.expiresAt) <= now)) return null;
     if (now - Date.parse(row.lastUsedAt ?? EPOCH) >= LAST_USE_STEP_MS) await this.touch(row, new Date(now));
     return row;

@@ -56,10 +56,11 @@ export async function anyTokenMade(on: Queryable): Promise<boolean> {
   return rows[0]?.any === true;
 }
 
-export async function anyTokenLive(on: Queryable, now: Date): Promise<boolean> {
+export async function anyTokenLive(on: Queryable): Promise<boolean> {
   const { rows } = await on.query<{ any: boolean }>(
-    `SELECT EXISTS (SELECT FROM access_tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)) AS any`,
-    [now],
+    `SELECT EXISTS (
+       SELECT FROM access_tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+     ) AS any`,
   );
   return rows[0]?.any === true;
 }

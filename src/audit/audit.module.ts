@@ -1,6 +1,6 @@
 import { Inject, Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
-import { EventLog } from '../event-log/index.js';
+import { Clock, EventLog } from '../event-log/index.js';
 import { AuditController } from './http/audit.controller.js';
 import { LeaseProofController } from './http/lease-proof.controller.js';
 import { AuditTrail } from './seals/audit-trail.js';
@@ -14,7 +14,7 @@ import { SealsFile } from './seals/seals-file.js';
   providers: [
     AuditTrail,
     { provide: SealKeys, useFactory: (config: Config) => SealKeys.open(config), inject: [CONFIG] },
-    { provide: Sealer, useFactory: sealer, inject: [EventLog, SealKeys, CONFIG] },
+    { provide: Sealer, useFactory: sealer, inject: [EventLog, Clock, SealKeys, CONFIG] },
   ],
 })
 export class AuditModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -33,8 +33,12 @@ export class AuditModule implements OnApplicationBootstrap, BeforeApplicationShu
   }
 }
 
-function sealer(log: EventLog, keys: SealKeys, { sealsFile, sealEveryMs }: Config): Sealer {
+function sealer(log: EventLog, clock: Clock, keys: SealKeys, { sealsFile, sealEveryMs }: Config): Sealer {
   const logger = new Logger(Sealer.name);
   const file = sealsFile === null ? null : new SealsFile(sealsFile);
-  return new Sealer(log, keys, file, { everyMs: sealEveryMs, warn: (message) => logger.warn(message) });
+  return new Sealer(log, keys, file, {
+    everyMs: sealEveryMs,
+    now: () => clock.date(),
+    warn: (message) => logger.warn(message),
+  });
 }

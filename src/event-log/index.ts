@@ -5,6 +5,7 @@ export { EventCatalogue, type EventDefinition } from './event-catalogue.js';
 export { EventLog, type LogTransaction } from './event-log.js';
 export type { Json, NewEvent, Recorded, RecordedEvent } from './events.js';
 export { LogOverloadedError, LogUnavailableError, UnknownEventError } from './errors.js';
+export { Clock } from './clock.js';
 export { createLogPool } from './log-pool.js';
 export type { Queryable, ReadAfterOptions } from './log-reader.js';
 export { isConnectionFailure, isContention } from './postgres-errors.js';

@@ -13,7 +13,7 @@ import type { Lease } from '../leases/state.js';
 import { workingFolder } from '../leases/working-folder.js';
 import { driverProblem } from './driver-problem.js';
 import { ExecutionEnds, type ExecutionEnd } from './execution-ends.js';
-import { UnderWay } from './under-way.js';
+import { UnderWay } from '../leases/under-way.js';
 
 export interface ExecutionWish {
   readonly command: string;

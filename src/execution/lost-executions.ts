@@ -10,7 +10,7 @@ import { EventLog } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
 import { leaseStream } from '../leases/events.js';
 import { ExecutionEnds } from './execution-ends.js';
-import { UnderWay } from './under-way.js';
+import { UnderWay } from '../leases/under-way.js';
 
 interface Row {
   readonly executionId: string;

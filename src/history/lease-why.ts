@@ -1,4 +1,4 @@
-import { deadlineOf } from '../leases/deadline.js';
+import { deadlineOf, runsCommands } from '../leases/deadline.js';
 import type { LeaseJson } from '../leases/lease-json.js';
 import type { Lease } from '../leases/state.js';
 import type { Step } from './timeline.js';
@@ -38,7 +38,7 @@ function sentenceOf(lease: Lease): string {
         ? 'The driver is making it.'
         : `The driver is making it; the last attempt failed, ${lease.lastFailure.reasonCode}.`;
     case 'active': {
-      const deadline = deadlineOf(lease.terms, lease.grant);
+      const deadline = deadlineOf(lease.terms, lease.grant, runsCommands(lease));
       return `It is held since ${lease.grant.acquiredAt}${deadline === null ? ', until somebody releases it' : ` and expires at ${deadline.at}`}.`;
     }
     case 'releasing':
@@ -92,7 +92,7 @@ function blockerOf({ effect, cleanupStatus, cleanupWrittenOff, lastFailure, exec
 
 function timersOf(lease: Lease): (Timer | null)[] {
   const { effect, kept } = lease;
-  const deadline = lease.status === 'active' ? deadlineOf(lease.terms, lease.grant) : null;
+  const deadline = lease.status === 'active' ? deadlineOf(lease.terms, lease.grant, runsCommands(lease)) : null;
   return [
     deadline && { name: deadline.reasonCode, at: deadline.at },
     effect?.dueAt ? { name: `${effect.kind}_retry`, at: effect.dueAt } : null,

@@ -1,4 +1,4 @@
-import type { LeaseGrant, LeaseTerms } from './state.js';
+import type { Lease, LeaseGrant, LeaseTerms } from './state.js';
 import type { ReasonCode } from './lease-names.js';
 
 export interface Deadline {
@@ -10,12 +10,13 @@ export interface Deadline {
 /**
  * When an active lease ends by itself, and by which of its limits: the earliest of them. Null when it has none. It counts
  * from the times that the log has recorded, so that it is the same for everybody and at every replay.
+ * @param inUse work in the lease is under way: then its idle limit does not count
  */
-export function deadlineOf(terms: LeaseTerms, grant: LeaseGrant): Deadline | null {
+export function deadlineOf(terms: LeaseTerms, grant: LeaseGrant, inUse: boolean): Deadline | null {
   const limits = [
     { reasonCode: 'ttl_elapsed', since: grant.acquiredAt, seconds: terms.ttlSeconds },
     { reasonCode: 'max_ttl_elapsed', since: grant.acquiredAt, seconds: terms.maxTtlSeconds },
-    { reasonCode: 'idle_ttl_elapsed', since: grant.lastUsedAt, seconds: terms.idleTtlSeconds },
+    { reasonCode: 'idle_ttl_elapsed', since: grant.lastUsedAt, seconds: inUse ? null : terms.idleTtlSeconds },
   ] as const;
   let first: Deadline | null = null;
   for (const { reasonCode, since, seconds } of limits) {
@@ -24,6 +25,11 @@ export function deadlineOf(terms: LeaseTerms, grant: LeaseGrant): Deadline | nul
     if (first === null || at < first.at) first = { at, reasonCode };
   }
   return first;
+}
+
+/** Whether commands run in the lease, as far as the log knows. */
+export function runsCommands({ executions }: Pick<Lease, 'executions'>): boolean {
+  return Object.keys(executions).length > 0;
 }
 
 /** ISO 8601 time that many seconds after another. */

@@ -2,7 +2,7 @@ import { accepted, refused, type Decision } from '../commands/decision.js';
 import type { Acquisition, ReleaseOutcome } from '../drivers/runtime-driver.js';
 import type { EnvironmentDriver } from '../environments/driver-names.js';
 import type { Environment, EnvironmentState } from '../environments/state.js';
-import { deadlineOf, type Deadline } from './deadline.js';
+import { deadlineOf, runsCommands, type Deadline } from './deadline.js';
 import type { LeaseEvent } from './events.js';
 import { LOCAL_ONLY_ADAPTERS, type AdapterType, type ReasonCode, type ReleaseOutcomeName } from './lease-names.js';
 import type { Kept, Lease, LeaseEnding, LeaseState, LeaseTerms, Rejection, Reuse, TakenOver } from './state.js';
@@ -123,15 +123,24 @@ export function releaseLease(
   return accepted(endingEvents(state, { ...ending, deadline: null }, cleanup));
 }
 
-/** The deadline of an active lease that has passed at `now` (ISO 8601); null for any other lease. */
-export function passedDeadline(state: LeaseState, now: string): Deadline | null {
-  const deadline = state?.status === 'active' ? deadlineOf(state.terms, state.grant) : null;
+/**
+ * The deadline of an active lease that has passed at `now` (ISO 8601); null for any other lease.
+ * @param isSyncing its workspace is being moved
+ */
+export function passedDeadline(state: LeaseState, now: string, isSyncing: boolean): Deadline | null {
+  if (state?.status !== 'active') return null;
+  const deadline = deadlineOf(state.terms, state.grant, isSyncing || runsCommands(state));
   return deadline !== null && deadline.at <= now ? deadline : null;
 }
 
 /** Ends a lease whose deadline has passed at `now`; does nothing to any other. */
-export function expireLease(state: LeaseState, now: string, cleanup: CleanupResult): Decision<readonly LeaseEvent[]> {
-  const deadline = passedDeadline(state, now);
+export function expireLease(
+  state: LeaseState,
+  now: string,
+  isSyncing: boolean,
+  cleanup: CleanupResult,
+): Decision<readonly LeaseEvent[]> {
+  const deadline = passedDeadline(state, now, isSyncing);
   if (state === null || deadline === null) return accepted([]);
   const { at, reasonCode } = deadline;
   return accepted(endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup));

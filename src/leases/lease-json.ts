@@ -1,5 +1,5 @@
 import type { CleanupStatus, LeasePolicy, LeaseStatus, ReasonCode } from './lease-names.js';
-import { deadlineOf } from './deadline.js';
+import { deadlineOf, runsCommands } from './deadline.js';
 import type { EffectFailure, JsonObject, Lease, Rejection } from './state.js';
 
 /** A lease as callers see it: every field of the seed's `EnvironmentLease`, then ours. Times are ISO 8601. */
@@ -54,7 +54,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     providerLeaseId: grant?.providerLeaseId ?? null,
     acquiredAt: grant?.acquiredAt ?? null,
     lastUsedAt: grant?.lastUsedAt ?? null,
-    expiresAt: grant ? (deadlineOf(terms, grant)?.at ?? null) : null,
+    expiresAt: grant ? (deadlineOf(terms, grant, runsCommands(lease))?.at ?? null) : null,
     releasedAt: lease.status === 'retained' ? null : lease.endedAt,
     failureReason: ending?.failureReason ?? null,
     cleanupStatus: lease.cleanupStatus,

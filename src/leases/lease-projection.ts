@@ -1,6 +1,6 @@
 import type { Recorded, RecordedEvent } from '../event-log/events.js';
 import type { Projection } from '../projections/projection.js';
-import { deadlineOf } from './deadline.js';
+import { deadlineOf, runsCommands } from './deadline.js';
 import { LEASE_EVENTS, leaseIdOf, type LeaseEvent } from './events.js';
 import { LeaseRow } from './lease-row.js';
 import { evolveLease } from './evolve.js';
@@ -16,7 +16,8 @@ export const leaseProjection: Projection<LeaseRow> = {
     const { id, companyId, status, fence } = lease;
     const { environmentId, heartbeatRunId, issueId, executionWorkspaceId } = lease.terms;
     const expiresAt =
-      lease.kept?.until ?? (lease.status === 'active' ? (deadlineOf(lease.terms, lease.grant)?.at ?? null) : null);
+      lease.kept?.until ??
+      (lease.status === 'active' ? (deadlineOf(lease.terms, lease.grant, runsCommands(lease))?.at ?? null) : null);
     return {
       id,
       companyId,

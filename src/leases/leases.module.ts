@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { EnvironmentsModule } from '../environments/environments.module.js';
-import { Clock } from './clock.js';
 import { AcquireLeaseHandler } from './commands/acquire-lease.js';
 import { ClearLeavingsHandler } from './commands/clear-leavings.js';
 import { DiscardKeptHandler } from './commands/discard-kept.js';
@@ -21,12 +20,12 @@ import { LeaseStore } from './lease-store.js';
 import { LeaseWaiter } from './lease-waiter.js';
 import { GetLeaseHandler } from './queries/get-lease.js';
 import { ListLeasesHandler } from './queries/list-leases.js';
+import { UnderWay } from './under-way.js';
 
 @Module({
   imports: [EnvironmentsModule, TypeOrmModule.forFeature([LeaseRow])],
   controllers: [LeasesController, LeaseCleanupController, LeaseKeepingController],
   providers: [
-    Clock,
     LeaseStore,
     KeptSandboxes,
     ExpiryTimer,
@@ -40,9 +39,10 @@ import { ListLeasesHandler } from './queries/list-leases.js';
     EffectHints,
     LeaseEffects,
     LeaseWaiter,
+    UnderWay,
     GetLeaseHandler,
     ListLeasesHandler,
   ],
-  exports: [Clock, KeptSandboxes, LeaseEffects, LeaseStore, LeaseWaiter],
+  exports: [KeptSandboxes, LeaseEffects, LeaseStore, LeaseWaiter, UnderWay],
 })
 export class LeasesModule {}

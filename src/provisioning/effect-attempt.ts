@@ -5,8 +5,8 @@ import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureOf, type DriverFailure } from '../drivers/failure-of.js';
 import type { Acquisition, EffectRequest, HeldLease, RuntimeDriver } from '../drivers/runtime-driver.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
+import { Clock } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
-import { Clock } from '../leases/clock.js';
 import {
   beginAttempt,
   cleanedUp,

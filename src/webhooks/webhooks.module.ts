@@ -1,7 +1,7 @@
 import { Inject, Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { CONFIG, type Config } from '../config/config.js';
-import { EventLog } from '../event-log/index.js';
+import { Clock, EventLog } from '../event-log/index.js';
 import { packageVersion } from '../http/package-version.js';
 import { newId } from '../ids/new-id.js';
 import { SubscriptionRunner } from '../subscriptions/index.js';
@@ -28,7 +28,7 @@ import { WebhookStore } from './webhook-store.js';
     CreateWebhookHandler,
     ChangeWebhookHandler,
     RotateWebhookSecretHandler,
-    { provide: Deliverer, useFactory: deliverer, inject: [EventLog, SigningSecrets, CommandBus, CONFIG] },
+    { provide: Deliverer, useFactory: deliverer, inject: [EventLog, Clock, SigningSecrets, CommandBus, CONFIG] },
   ],
   exports: [WebhookStore],
 })
@@ -51,10 +51,16 @@ export class WebhooksModule implements OnApplicationBootstrap, BeforeApplication
   }
 }
 
-function deliverer(log: EventLog, secrets: SigningSecrets, commands: CommandBus, { webhooks }: Config): Deliverer {
+function deliverer(
+  log: EventLog,
+  clock: Clock,
+  secrets: SigningSecrets,
+  commands: CommandBus,
+  { webhooks }: Config,
+): Deliverer {
   const logger = new Logger('Webhooks');
   const { retryMs, timeoutMs, pauseAfter, privateAddresses } = webhooks;
-  const messages = new Messages(log, secrets, `Leasehold/${packageVersion()}`);
+  const messages = new Messages(log, clock, secrets, `Leasehold/${packageVersion()}`);
   return new Deliverer(log, messages, new Sender(privateAddresses, timeoutMs), {
     ...{ retryMs, timeoutMs, pauseAfter },
     pause: ({ webhook }, reason, detail) => {

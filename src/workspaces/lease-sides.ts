@@ -10,6 +10,7 @@ import { LeaseholdError, type ErrorCode } from '../errors/catalogue.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { LeaseStore } from '../leases/lease-store.js';
 import type { Lease } from '../leases/state.js';
+import { UnderWay } from '../leases/under-way.js';
 import { workingFolder } from '../leases/working-folder.js';
 import { GitError } from './git.js';
 import { LeaseSide } from './lease-side.js';
@@ -39,6 +40,7 @@ export class LeaseSides {
     private readonly runner: CommandRunner,
     private readonly leases: LeaseStore,
     private readonly drivers: DriverRegistry,
+    private readonly underWay: UnderWay,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -60,7 +62,7 @@ export class LeaseSides {
     if (this.busy.has(leaseId)) throw new LeaseholdError('sync_in_progress', 'Another call is at it.', { leaseId });
     this.busy.add(leaseId);
     try {
-      const { event, result, afterwards } = await work(open);
+      const { event, result, afterwards } = await this.underWay.duringSync(leaseId, () => work(open));
       const recorded = await this.record(lease, context, event, result);
       await afterwards?.();
       return recorded;

@@ -41,7 +41,17 @@ describe('the deadline of an active lease', () => {
       { at: at(60), reasonCode: 'ttl_elapsed' },
     ],
   ])('%s', (_case, limits, given, deadline) => {
-    expect(deadlineOf(terms(limits), grant(given))).toEqual(deadline);
+    expect(deadlineOf(terms(limits), grant(given), false)).toEqual(deadline);
+  });
+});
+
+describe('the deadline of a lease in use', () => {
+  it.each<[string, Partial<LeaseTerms>, Deadline | null]>([
+    ['none by idling', { idleTtlSeconds: 10 }, null],
+    ['ttl', { idleTtlSeconds: 10, ttlSeconds: 60 }, { at: at(60), reasonCode: 'ttl_elapsed' }],
+    ['max', { idleTtlSeconds: 10, maxTtlSeconds: 60 }, { at: at(60), reasonCode: 'max_ttl_elapsed' }],
+  ])('%s', (_case, limits, deadline) => {
+    expect(deadlineOf(terms(limits), grant({}), true)).toEqual(deadline);
   });
 });
 

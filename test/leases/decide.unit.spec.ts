@@ -25,6 +25,8 @@ import {
   endRequested,
   ENVIRONMENT,
   ENVIRONMENT_VERSION,
+  executionFinished,
+  executionStarted,
   expired,
   given,
   LEASE,
@@ -239,9 +241,9 @@ describe('expiring', () => {
   const deadline = at(60);
   const due = active({ ttlSeconds: 59 });
   const expire =
-    (now: string, cleanup: CleanupResult = 'cleaned') =>
+    (now: string, cleanup: CleanupResult = 'cleaned', isSyncing = false) =>
     (state: LeaseState) =>
-      expireLease(state, now, cleanup);
+      expireLease(state, now, isSyncing, cleanup);
   const ended = (by: Partial<Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data']>): LeaseEvent[] => [
     endRequested({ outcome: 'expired', ...by }),
     cleaned,
@@ -274,6 +276,28 @@ describe('expiring', () => {
     given(active({ idleTtlSeconds: 9, ttlSeconds: 59 }))
       .when(expire(at(30)))
       .then(ended({ reasonCode: 'idle_ttl_elapsed', deadline: at(10) }));
+  });
+
+  it('waits while a command runs, and counts from its end', () => {
+    const running = [...active({ idleTtlSeconds: 9 }), executionStarted()];
+    given(running)
+      .when(expire(at(3600)))
+      .then([]);
+    given([...running, executionFinished()])
+      .when(expire(at(30)))
+      .then(ended({ reasonCode: 'idle_ttl_elapsed', deadline: at(12) }));
+  });
+
+  it('waits while the workspace is moved', () => {
+    given(active({ idleTtlSeconds: 9 }))
+      .when(expire(at(3600), 'cleaned', true))
+      .then([]);
+  });
+
+  it('by ttlSeconds does not wait for what runs', () => {
+    given([...active({ idleTtlSeconds: 9, ttlSeconds: 59 }), executionStarted()])
+      .when(expire(deadline, 'cleaned', true))
+      .then(ended({ reasonCode: 'ttl_elapsed', deadline }));
   });
 
   it('with retain_on_failure is no failure: nothing is retained', () => {

@@ -72,6 +72,20 @@ export function endRequested(
   };
 }
 
+const EXECUTION = 'ee000000-0000-7000-8000-000000000001';
+
+export function executionStarted(): LeaseEvent {
+  return {
+    type: 'ExecutionStarted',
+    data: { executionId: EXECUTION, command: 'make', args: [], cwd: null, timeoutMs: 60_000 },
+  };
+}
+
+export function executionFinished(): LeaseEvent {
+  const result = { exitCode: 0, signal: null, timedOut: false, truncated: false, durationMs: 1_000 };
+  return { type: 'ExecutionFinished', data: { executionId: EXECUTION, ...result } };
+}
+
 export const cleaned: LeaseEvent = { type: 'CleanupSucceeded', data: {} };
 export const released: LeaseEvent = { type: 'LeaseReleased', data: {} };
 export const expired: LeaseEvent = { type: 'LeaseExpired', data: {} };

@@ -37,7 +37,7 @@ function decide(command: LeaseCommand, state: LeaseState): Decision<readonly Lea
     case 'release':
       return releaseLease(state, command.wish, command.cleanup);
     case 'expire':
-      return expireLease(state, command.now, command.cleanup);
+      return expireLease(state, command.now, false, command.cleanup);
   }
 }
 

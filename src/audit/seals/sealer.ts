@@ -7,6 +7,8 @@ import { CannotSealError, SEAL_EVENTS, sealNext } from './sealing.js';
 export interface SealerOptions {
   /** Events wait this long at the most, in milliseconds, while nothing fails. */
   readonly everyMs: number;
+  /** What a seal is dated with. */
+  readonly now: () => Date;
   /** Told once of a failure, until it passes or is another one. */
   readonly warn: (message: string) => void;
 }
@@ -66,7 +68,7 @@ export class Sealer {
     const failures = [
       await failureOf(async () => {
         while (!this.ending.signal.aborted && (!full || this.fillsSeal)) {
-          const seal = await sealNext(this.log.pool, this.keys, () => new Date());
+          const seal = await sealNext(this.log.pool, this.keys, this.options.now);
           this.sealedTo = seal?.toPosition ?? this.log.highestAppended;
           if (!seal || seal.toPosition - seal.fromPosition + 1 < SEAL_EVENTS) break;
         }

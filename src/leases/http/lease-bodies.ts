@@ -75,7 +75,7 @@ export class AcquireLeaseBody {
   @Max(MAX_TTL_SECONDS)
   ttlSeconds?: number | null;
 
-  @ApiPropertyOptional(seconds('Seconds from its last use until it expires.'))
+  @ApiPropertyOptional(seconds('Seconds from its last use until it expires. Running commands and syncs are use.'))
   @IsOptional()
   @IsInt()
   @Min(1)

@@ -2,6 +2,7 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CommandRunner } from '../../commands/command-runner.js';
 import { factsOf } from '../../commands/decision.js';
+import { Clock } from '../../event-log/index.js';
 import { changeWebhook } from '../decide.js';
 import { SigningSecrets } from '../signing-secrets.js';
 import { signingVersions } from '../state.js';
@@ -29,12 +30,13 @@ export class RotateWebhookSecretHandler implements ICommandHandler<RotateWebhook
     private readonly runner: CommandRunner,
     private readonly store: WebhookStore,
     private readonly secrets: SigningSecrets,
+    private readonly clock: Clock,
   ) {}
 
   async execute({ companyId, webhookId: id, overlapSeconds, context }: RotateWebhookSecret): Promise<WithSecret> {
     const value = this.secrets.make();
     const owner = { id, companyId };
-    const now = new Date();
+    const now = this.clock.date();
     const previousUntil = new Date(now.getTime() + overlapSeconds * 1_000).toISOString();
     const outcome = await this.runner.run(companyId, context, async () => {
       const { state, version } = await this.store.current(id);

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { Webhook as Signer } from 'standardwebhooks';
-import type { EventLog } from '../../event-log/index.js';
+import type { Clock, EventLog } from '../../event-log/index.js';
 import { feedEvent } from '../../feed/event-frames.js';
 import type { SigningSecrets } from '../signing-secrets.js';
 import { signingVersions, type Webhook } from '../state.js';
@@ -26,6 +26,7 @@ export class Messages {
 
   constructor(
     private readonly log: EventLog,
+    private readonly clock: Clock,
     private readonly secrets: SigningSecrets,
     private readonly userAgent: string,
   ) {}
@@ -45,7 +46,7 @@ export class Messages {
     const body = this.bodies.get(position);
     if (!body) throw new Error(`The event at ${position} is too large to be sent.`);
     const { eventId, text } = body;
-    const now = new Date();
+    const now = this.clock.date();
     const versions = signingVersions(webhook, now.toISOString());
     const secrets = await Promise.all(versions.map((version) => this.secrets.open(webhook, version)));
     return {
