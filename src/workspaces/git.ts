@@ -25,6 +25,7 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ['core.attributesFile', '/dev/null'],
   ['core.excludesFile', '/dev/null'],
   ['core.commitGraph', 'false'],
+  ['core.splitIndex', 'false'],
   ['core.quotePath', 'false'],
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],

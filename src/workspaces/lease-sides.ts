@@ -23,7 +23,8 @@ export interface OpenLease {
   readonly side: LeaseSide;
 }
 
-interface Done<Result> {
+/** What became of a piece of work, as it is recorded and answered. */
+export interface Done<Result> {
   readonly event: LeaseEvent;
   readonly result: Result;
   /** What waits until the event is recorded. */

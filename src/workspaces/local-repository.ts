@@ -1,33 +1,29 @@
-import { constants } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
-import { LeaseholdError } from '../errors/catalogue.js';
-import { git, gitOrNull, gitTo, type GitCall } from './git.js';
+import { git, GitError, gitOrNull, gitTo, type GitCall } from './git.js';
+import { GitFolder } from './git-folder.js';
+import { headOf, refValue, type Head } from './git-head.js';
 import type { LocalTree } from './local-tree.js';
+import { mustIncludeNothing, mustStayWithin, within } from './repository-checks.js';
+import type { Spool } from './spool.js';
 import type { WorkspaceRoots } from './workspace-roots.js';
 
-/** Where a repository stands. */
-export interface Head {
-  readonly objectFormat: string;
-  /** Null: it has no commit yet. */
-  readonly commit: string | null;
-  /** Null: none is checked out. */
-  readonly branch: string | null;
-  /** The commits whose parents are missing, where it is a shallow clone. */
-  readonly shallow: readonly string[];
-}
+/** What git writes of one that has no name and no address. */
+const WRITER = 'Leasehold <leasehold>';
 
 /**
- * The repository of a workspace on the service's machine, which is not trusted. Its objects, index and refs are used through a
- * git folder of our own, so that its configuration, which may name programs to be run, is read only where refs are.
+ * The repository of a workspace on the service's machine, which is not trusted. Git works in a folder of ours alone, with a copy of the objects, the
+ * index and the head; what it makes there is put into the repository file by file, see {@link GitFolder}. Nothing of the repository's
+ * configuration, which may name programs to be run, counts.
  */
 export class LocalRepository {
   private constructor(
     private readonly tree: LocalTree,
-    private readonly gitDir: string,
-    private readonly commonDir: string,
+    private readonly gitDir: GitFolder,
+    /** The same but for a worktree's: what all worktrees share. */
+    private readonly common: GitFolder,
     /** Ours. */
     private readonly own: string,
     readonly head: Head,
@@ -35,31 +31,27 @@ export class LocalRepository {
 
   /**
    * Null when the folder is not the top of a repository.
-   * @throws LeaseholdError local_path_not_allowed when git would read something outside of the roots; GitError
+   * @throws LeaseholdError local_path_not_allowed when it leads out of the roots; GitError
    */
-  static async open(tree: LocalTree, roots: WorkspaceRoots): Promise<LocalRepository | null> {
+  static async open(tree: LocalTree, roots: WorkspaceRoots, spool: Spool): Promise<LocalRepository | null> {
     const { entry } = await tree.look('.git');
     if (entry === null || entry.type === 'other') return null;
     const dotGit = entry.type === 'file' ? await linkedFolder(tree) : join(tree.path, '.git');
-    const gitDir = await within(roots, dotGit);
-    await mustStayWithin(roots, gitDir);
-    const commonDir = await within(roots, resolve(gitDir, (await textOf(join(gitDir, 'commondir'))).trim()));
-    await mustStayWithin(roots, commonDir);
-    for (const folder of [gitDir, commonDir]) await mustIncludeNothing(folder);
-    const head = await headOf(gitDir, commonDir);
-    const own = await mkdtemp(join(tmpdir(), 'leasehold-git-'));
-    const repository = new LocalRepository(tree, gitDir, commonDir, own, head);
-    try {
-      await repository.makeOwn();
-      return repository;
-    } catch (error) {
-      await repository.close();
-      throw error;
-    }
-  }
-
-  async close(): Promise<void> {
-    await rm(this.own, { recursive: true, force: true });
+    const gitDir = new GitFolder(roots, await within(roots, dotGit));
+    await mustStayWithin(roots, gitDir.path);
+    const commonDir = resolve(gitDir.path, (await gitDir.text('commondir')).trim());
+    const common = new GitFolder(roots, await within(roots, commonDir));
+    await mustStayWithin(roots, common.path);
+    const own = spool.name();
+    await mkdir(own);
+    await common.copy('config', join(own, 'theirs'));
+    await gitDir.copy('config.worktree', join(own, 'theirs.worktree'));
+    for (const name of ['theirs', 'theirs.worktree']) await mustIncludeNothing(join(own, name));
+    const format = ['config', '--file', join(own, 'theirs'), '--get', 'extensions.objectformat'];
+    const head = { ...(await headOf(gitDir, common)), objectFormat: (await gitOrNull(format)) ?? 'sha1' };
+    const repository = new LocalRepository(tree, gitDir, common, own, head);
+    await repository.copy();
+    return repository;
   }
 
   /** What is in the workspace as git sees it: tracked, untracked and, if asked for, ignored. Some of it may be deleted. */
@@ -92,24 +84,34 @@ export class LocalRepository {
     return (await gitOrNull(['merge-base', '--is-ancestor', from, to], this.through)) !== null;
   }
 
-  /** Names a commit in the repository, so that it is kept. */
+  /** Puts the objects that were taken into the repository and names a commit of them, so that it is kept. @throws GitError */
   async keep(ref: string, commit: string): Promise<void> {
-    await git([`--git-dir=${this.gitDir}`, 'update-ref', ref, commit]);
+    await this.giveObjects();
+    if (!(await this.write(ref, commit))) throw new GitError(`${ref} is locked.`);
   }
 
   /**
    * Moves the branch and the index from one commit to another; the files are not touched.
-   * @returns false when the index has changes to the same files, or the branch has moved
+   * @returns false when the index has changes to the same files, the branch has moved, or somebody else is at it
    */
   async fastForward(branch: string, from: string, to: string): Promise<boolean> {
-    const indexed = ['read-tree', '-i', '-m', from, to];
-    const index = { env: { ...this.through.env, GIT_INDEX_FILE: join(this.gitDir, 'index') } };
-    if ((await gitOrNull(['read-tree', '-n', ...indexed.slice(1)], index)) === null) return false;
-    const move = [`--git-dir=${this.gitDir}`, 'update-ref', '-m', 'leasehold: sync-out', `refs/heads/${branch}`];
-    if ((await gitOrNull([...move, to, from])) === null) return false;
-    if ((await gitOrNull(indexed, index)) !== null) return true;
-    await git([...move, from, to]);
-    return false;
+    const index = await this.gitDir.lock('.', 'index');
+    if (index === null) return false;
+    try {
+      await this.gitDir.copy('index', join(this.own, 'index'));
+      if ((await gitOrNull(['read-tree', '-i', '-m', from, to], this.through)) === null) return false;
+      const ref = `refs/heads/${branch}`;
+      if (!(await this.write(ref, to, from))) return false;
+      await index.replace(createReadStream(join(this.own, 'index')));
+      const now = Math.floor(Date.now() / 1_000);
+      const line = `${from} ${to} ${WRITER} ${now} +0000\tleasehold: sync-out\n`;
+      // Moved it is: what cannot be noted, or only through a symlink, is not.
+      await this.common.append(`logs/${ref}`, line).catch(() => undefined);
+      await this.gitDir.append('logs/HEAD', line).catch(() => undefined);
+      return true;
+    } finally {
+      await index.close();
+    }
   }
 
   private get commit(): string {
@@ -118,24 +120,43 @@ export class LocalRepository {
   }
 
   private get through(): GitCall & { readonly env: Readonly<Record<string, string>> } {
-    return {
-      env: {
-        GIT_DIR: this.own,
-        GIT_WORK_TREE: this.tree.path,
-        GIT_INDEX_FILE: join(this.gitDir, 'index'),
-        GIT_OBJECT_DIRECTORY: join(this.commonDir, 'objects'),
-      },
-    };
+    return { env: { GIT_DIR: this.own, GIT_WORK_TREE: this.tree.path } };
   }
 
-  private async makeOwn(): Promise<void> {
+  /** @param from what it must say until now @returns false when it says something else, or somebody else is at it */
+  private async write(ref: string, to: string, from?: string): Promise<boolean> {
+    const lock = await this.common.lock('refs', ref.slice('refs/'.length));
+    if (lock === null) return false;
+    try {
+      if (from !== undefined && (await refValue(this.common, ref)) !== from) return false;
+      await lock.replace([Buffer.from(`${to}\n`)]);
+      return true;
+    } finally {
+      await lock.close();
+    }
+  }
+
+  private async giveObjects(): Promise<void> {
+    const folder = join(this.own, 'objects/pack');
+    // An index without its pack would be taken for a broken one.
+    const files = (await readdir(folder)).sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')));
+    for (const file of files) await this.common.add('objects', `pack/${file}`, createReadStream(join(folder, file)));
+  }
+
+  private async copy(): Promise<void> {
+    const { own, gitDir, common } = this;
     const { objectFormat, shallow } = this.head;
-    await git(['init', '-q', '--template=', '--bare', `--object-format=${objectFormat}`, this.own]);
-    await git(['config', 'core.bare', 'false'], { env: { GIT_DIR: this.own } });
-    const exclude = await textOf(join(this.commonDir, 'info', 'exclude'));
-    await mkdir(join(this.own, 'info'), { recursive: true });
-    await writeFile(join(this.own, 'info', 'exclude'), exclude);
-    if (shallow.length > 0) await writeFile(join(this.own, 'shallow'), `${shallow.join('\n')}\n`);
+    await git(['init', '-q', '--template=', '--bare', `--object-format=${objectFormat}`, own]);
+    await git(['config', 'core.bare', 'false'], { env: { GIT_DIR: own } });
+    const objects = join(own, 'theirs.objects');
+    await common.copyObjects(objects);
+    await mkdir(join(own, 'objects/info'), { recursive: true });
+    await writeFile(join(own, 'objects/info/alternates'), `${objects}\n`);
+    await mkdir(join(own, 'info'), { recursive: true });
+    await common.copy('info/exclude', join(own, 'info/exclude'));
+    await gitDir.copy('index', join(own, 'index'));
+    await gitDir.copySharedIndexes(own);
+    if (shallow.length > 0) await writeFile(join(own, 'shallow'), `${shallow.join('\n')}\n`);
   }
 }
 
@@ -145,63 +166,4 @@ async function linkedFolder(tree: LocalTree): Promise<string> {
   for await (const chunk of tree.content('.git')) text = (text + Buffer.from(chunk).toString('utf8')).slice(0, 8_192);
   const [, folder] = /^gitdir: (.+)\n?$/.exec(text) ?? [];
   return resolve(tree.path, folder ?? '.git');
-}
-
-async function headOf(gitDir: string, commonDir: string): Promise<Head> {
-  const at = `--git-dir=${gitDir}`;
-  const objectFormat = (await gitOrNull([at, 'rev-parse', '--show-object-format'])) ?? 'sha1';
-  const commit = await gitOrNull([at, 'rev-parse', '-q', '--verify', 'HEAD^{commit}']);
-  const branch = await gitOrNull([at, 'symbolic-ref', '-q', 'HEAD']);
-  const shallow = await textOf(join(commonDir, 'shallow'));
-  return {
-    objectFormat,
-    commit,
-    branch: branch?.startsWith('refs/heads/') ? branch.slice('refs/heads/'.length) : null,
-    shallow: shallow.split('\n').filter((line) => /^[0-9a-f]{40,64}$/.test(line)),
-  };
-}
-
-/** Nothing in a git folder may lead out of the roots: not a symlink, and not where it says that more objects are. */
-async function mustStayWithin(roots: WorkspaceRoots, folder: string, seen = new Set<string>()): Promise<void> {
-  if (seen.has(folder)) return;
-  seen.add(folder);
-  // What a symlink leads to may be a file.
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    if (entry.isFIFO()) throw refused('There is a pipe in it, which git would wait for.');
-    if (entry.isSymbolicLink()) {
-      await mustStayWithin(roots, await within(roots, join(entry.parentPath, entry.name)), seen);
-    }
-  }
-  for (const objects of [join(folder, 'objects'), folder]) {
-    const lines = await textOf(join(objects, 'info', 'alternates'));
-    for (const line of lines.split('\n').filter((text) => text !== '' && !text.startsWith('#'))) {
-      await mustStayWithin(roots, await within(roots, resolve(objects, line)), seen);
-    }
-  }
-}
-
-/** Git would read what a configuration includes, wherever it is. */
-async function mustIncludeNothing(folder: string): Promise<void> {
-  for (const name of ['config', 'config.worktree']) {
-    const asked = ['config', '--file', join(folder, name), '--no-includes', '--get-regexp', '^include(if)?\\.'];
-    if ((await gitOrNull(asked)) !== null) throw refused('Its configuration includes other files.');
-  }
-}
-
-/** Of a file that may be missing; what is no file has none. */
-async function textOf(path: string): Promise<string> {
-  // A pipe would be waited for.
-  return await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NONBLOCK }).catch(() => '');
-}
-
-async function within(roots: WorkspaceRoots, path: string): Promise<string> {
-  const real = await roots.resolved(path);
-  if (real !== null) return real;
-  // Not where to: what it says comes from files that the caller may not be allowed to read.
-  throw refused('It leads out of LEASEHOLD_WORKSPACE_ROOTS.');
-}
-
-function refused(why: string): LeaseholdError {
-  return new LeaseholdError('local_path_not_allowed', `The repository of this workspace is refused: ${why}`);
 }

@@ -95,12 +95,8 @@ export class LocalTree {
 
   /** The content of a file. @throws Error ELOOP and the like when it is none any more */
   async *content(path: string): AsyncGenerator<Uint8Array> {
-    const place = await this.place(path);
-    if (!place) throw new Error(`${path} is not there any more.`);
-    // Not to wait for a writer, should it be a pipe by now.
-    const handle = await open(place, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const handle = await this.openFile(path);
     try {
-      if (!(await handle.stat()).isFile()) throw new Error(`${path} is no file any more.`);
       for (;;) {
         const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
         if (bytesRead === 0) return;
@@ -109,6 +105,22 @@ export class LocalTree {
     } finally {
       await handle.close();
     }
+  }
+
+  /** A file, open; whoever asks closes it. @param flags of open(2) @throws Error ELOOP and the like when it is none */
+  async openFile(path: string, flags = O_RDONLY): Promise<FileHandle> {
+    const place = await this.place(path);
+    if (!place) throw new Error(`${path} is not there any more.`);
+    // Not to wait for a writer, should it be a pipe by now.
+    const handle = await open(place, flags | O_NOFOLLOW | O_NONBLOCK);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    throw new Error(`${path} is no file any more.`);
+  }
+
+  /** The folder that a path is in, open; whoever asks closes it. @param make whether it is made @throws BlockedError */
+  async folderOf(path: string, make = false): Promise<FileHandle> {
+    return await open(`${await this.folder(stepsOf(parentOf(path)), make)}/.`, O_RDONLY | O_DIRECTORY);
   }
 
   /**
@@ -216,7 +228,9 @@ export class LocalTree {
 }
 
 function stepsOf(path: string): string[] {
-  return path.split('/').filter((step) => step !== '');
+  const steps = path.split('/').filter((step) => step !== '');
+  if (steps.some((step) => step === '..')) throw new Error('No path of a tree leads out of it.');
+  return steps;
 }
 
 function parentOf(path: string): string {
@@ -248,6 +262,6 @@ function mustBeThere(error: unknown): void {
 }
 
 /** Not `instanceof Error`: Node's own errors come from another realm where tests run in a context. */
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

@@ -1,18 +1,52 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { CONFIG, type Config } from '../config/config.js';
+import { processOf } from '../drivers/sandbox/bubblewrap/processes.js';
+
+/**
+ * Where spools are: `<data>/spool/<pid>.<start of the process>/`. What processes have left there that were killed is removed at the next start;
+ * those that run on the same data folder keep theirs.
+ */
+@Injectable()
+export class Spools implements OnModuleInit {
+  private readonly folder: string;
+
+  constructor(@Inject(CONFIG) { dataDir }: Pick<Config, 'dataDir'>) {
+    this.folder = join(dataDir, 'spool');
+  }
+
+  async onModuleInit(): Promise<void> {
+    for (const name of await readdir(this.folder).catch(() => [])) {
+      const [pid = '', startedAt] = name.split('.');
+      const owner = await processOf(Number(pid));
+      if (owner === null || owner.startedAt !== startedAt)
+        await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Gives a spool that is gone afterwards. */
+  async during<Result>(work: (spool: Spool) => Promise<Result>): Promise<Result> {
+    const spool = await this.make();
+    return await work(spool).finally(() => spool.close());
+  }
+
+  /** Whoever asks for it closes it. */
+  async make(): Promise<Spool> {
+    const { pid } = process;
+    const own = join(this.folder, `${pid}.${(await processOf(pid))?.startedAt ?? ''}`);
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    return new Spool(await mkdtemp(join(own, 'sync-')));
+  }
+}
 
 /** A folder of this process's own for what is too large to be kept in memory until it is known whether it is wanted. */
 export class Spool {
   private files = 0;
 
-  private constructor(private readonly folder: string) {}
-
-  static async make(): Promise<Spool> {
-    return new Spool(await mkdtemp(join(tmpdir(), 'leasehold-sync-')));
-  }
+  constructor(private readonly folder: string) {}
 
   /** A name for a new file. */
   name(): string {

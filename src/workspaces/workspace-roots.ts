@@ -1,11 +1,15 @@
-import { realpath } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { access, realpath } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { LocalTree } from './local-tree.js';
 
 /** The folders of the service's machine that a caller may name. Where there are none, no path is allowed. */
 export class WorkspaceRoots {
-  constructor(private readonly roots: readonly string[]) {}
+  /** @param dataDir the service's own, which is never a workspace, wherever it lies */
+  constructor(
+    private readonly roots: readonly string[],
+    private readonly dataDir: string,
+  ) {}
 
   /**
    * A folder that a caller has named, open.
@@ -13,7 +17,10 @@ export class WorkspaceRoots {
    */
   async open(localPath: string): Promise<LocalTree> {
     const real = await this.resolved(localPath);
-    if (real === null) throw notAllowed(localPath);
+    if (real === null || (await this.isOwn(real))) throw notAllowed(localPath);
+    if (await isInGitFolder(real)) {
+      throw notAllowed(localPath, 'It is in a git folder: what is written there may be run by the next git command.');
+    }
     // What has become a symlink since it was looked at is not followed.
     return await LocalTree.open(real).catch(() => {
       throw notAllowed(localPath);
@@ -25,22 +32,49 @@ export class WorkspaceRoots {
     // Only Linux lets a folder be held open and names be looked up from it.
     if (process.platform !== 'linux' || !path.startsWith('/') || path.includes('\0')) return null;
     const real = await realpath(path).catch(() => null);
-    if (real === null) return null;
+    return real !== null && (await this.hold(real)) ? real : null;
+  }
+
+  /** Whether a path, which has no symlinks, is in a root. */
+  async hold(path: string): Promise<boolean> {
     for (const root of this.roots) {
       const allowed = await realpath(root).catch(() => null);
-      if (allowed !== null && isWithin(real, allowed)) return real;
+      if (allowed !== null && isWithin(path, allowed)) return true;
     }
-    return null;
+    return false;
+  }
+
+  private async isOwn(path: string): Promise<boolean> {
+    const own = await realpath(this.dataDir).catch(() => null);
+    return own !== null && (isWithin(path, own) || isWithin(own, path));
   }
 }
 
-function isWithin(path: string, folder: string): boolean {
+export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
-function notAllowed(localPath: string): LeaseholdError {
+/** Whether a path is a repository's own folder or in one, by its name or, as bare ones have any name, by what is in it. */
+async function isInGitFolder(path: string): Promise<boolean> {
+  if (path.split(sep).some((name) => name.toLowerCase() === '.git')) return true;
+  for (let folder = path; folder !== dirname(folder); folder = dirname(folder)) {
+    if (!(await isThere(join(folder, 'HEAD')))) continue;
+    if (await isThere(join(folder, 'commondir'))) return true;
+    if ((await isThere(join(folder, 'objects'))) && (await isThere(join(folder, 'refs')))) return true;
+  }
+  return false;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function notAllowed(localPath: string, why = ''): LeaseholdError {
   return new LeaseholdError(
     'local_path_not_allowed',
-    `${JSON.stringify(localPath)} is not a folder under one of LEASEHOLD_WORKSPACE_ROOTS.`,
+    why === '' ? `${JSON.stringify(localPath)} is not a folder under one of LEASEHOLD_WORKSPACE_ROOTS.` : why,
   );
 }

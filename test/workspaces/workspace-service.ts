@@ -28,8 +28,14 @@ export class WorkspaceService {
     await mkdir(roots);
     const driver = new ProcessDriver(join(home, 'leases'));
     const allowed = [roots, ...otherRoots.map((name) => join(home, name))];
-    const service = await serve({ LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify(allowed), ...settings }, [driver]);
+    const own = { LEASEHOLD_DATA_DIR: join(home, 'data'), LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify(allowed) };
+    const service = await serve({ ...own, ...settings }, [driver]);
     return new WorkspaceService(service, driver, home, roots);
+  }
+
+  /** The service's own. */
+  get dataDir(): string {
+    return join(this.home, 'data');
   }
 
   async close(): Promise<void> {

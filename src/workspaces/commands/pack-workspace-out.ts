@@ -5,7 +5,7 @@ import { CONFIG, type Config } from '../../config/config.js';
 import { EventLog } from '../../event-log/index.js';
 import { LeaseSides } from '../lease-sides.js';
 import { mustMove } from '../must-move.js';
-import { Spool } from '../spool.js';
+import { Spools, type Spool } from '../spool.js';
 import type { LeftOut } from '../sync-names.js';
 import { packOut } from '../sync-out.js';
 import { runSource, type SyncOutCounts } from './sync-workspace-out.js';
@@ -36,12 +36,13 @@ export class PackWorkspaceOutHandler implements ICommandHandler<PackWorkspaceOut
   constructor(
     private readonly sides: LeaseSides,
     private readonly log: EventLog,
+    private readonly spools: Spools,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   async execute(command: PackWorkspaceOut): Promise<PackedWorkspace> {
     const { leaseId, changesOnly, includeIgnored, context } = command;
-    const spool = await Spool.make();
+    const spool = await this.spools.make();
     try {
       let file = '';
       // An archive is not kept for a repeat: it is made of what the workspace is now.

@@ -3,9 +3,11 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import type { Readable } from 'node:stream';
 import type { CommandContext } from '../../commands/command-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
+import { FoldersInUse } from '../folders-in-use.js';
 import { LeaseSides, type OpenLease } from '../lease-sides.js';
 import { LocalRepository } from '../local-repository.js';
 import { mustMove } from '../must-move.js';
+import { Spools } from '../spool.js';
 import { syncIn, type SyncedIn, type SyncSource } from '../sync-in.js';
 import type { LeftOut } from '../sync-names.js';
 import { WorkspaceRoots } from '../workspace-roots.js';
@@ -45,9 +47,11 @@ export class SyncWorkspaceInHandler implements ICommandHandler<SyncWorkspaceIn> 
 
   constructor(
     private readonly sides: LeaseSides,
+    private readonly spools: Spools,
+    private readonly folders: FoldersInUse,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    this.roots = new WorkspaceRoots(config.workspaceRoots);
+    this.roots = new WorkspaceRoots(config.workspaceRoots, config.dataDir);
   }
 
   execute({ leaseId, wish, context }: SyncWorkspaceIn): Promise<SyncInResult & { readonly position: number }> {
@@ -66,9 +70,13 @@ export class SyncWorkspaceInHandler implements ICommandHandler<SyncWorkspaceIn> 
     if ('archive' in from) return await syncIn(side, lease.id, { kind: 'archive', stream: from.archive }, options);
     const tree = await this.roots.open(from.localPath);
     try {
-      const repository = await LocalRepository.open(tree, this.roots);
-      const source: SyncSource = { kind: 'local', tree, repository };
-      return await syncIn(side, lease.id, source, options).finally(() => repository?.close());
+      return await this.folders.during(tree.path, 'reads', () =>
+        this.spools.during(async (spool) => {
+          const repository = await LocalRepository.open(tree, this.roots, spool);
+          const source: SyncSource = { kind: 'local', tree, repository };
+          return await syncIn(side, lease.id, source, options);
+        }),
+      );
     } finally {
       await tree.close();
     }

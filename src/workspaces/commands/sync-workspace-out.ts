@@ -4,11 +4,13 @@ import type { CommandContext } from '../../commands/command-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { EventLog } from '../../event-log/index.js';
-import { LeaseSides, type OpenLease } from '../lease-sides.js';
+import { FoldersInUse } from '../folders-in-use.js';
+import { LeaseSides, type Done, type OpenLease } from '../lease-sides.js';
 import { LocalRepository } from '../local-repository.js';
+import type { LocalTree } from '../local-tree.js';
 import { mustMove } from '../must-move.js';
 import type { RunSource } from '../run-tree.js';
-import { Spool } from '../spool.js';
+import { Spools, type Spool } from '../spool.js';
 import type { Conflict, LeftOut, ReturnedCommits } from '../sync-names.js';
 import { syncOut } from '../sync-out.js';
 import { baseOf, dropOthers, readManifest } from '../workspace-base.js';
@@ -50,9 +52,11 @@ export class SyncWorkspaceOutHandler implements ICommandHandler<SyncWorkspaceOut
   constructor(
     private readonly sides: LeaseSides,
     private readonly log: EventLog,
+    private readonly spools: Spools,
+    private readonly folders: FoldersInUse,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    this.roots = new WorkspaceRoots(config.workspaceRoots);
+    this.roots = new WorkspaceRoots(config.workspaceRoots, config.dataDir);
   }
 
   execute(command: SyncWorkspaceOut): Promise<SyncOutResult & { readonly position: number }> {
@@ -60,26 +64,35 @@ export class SyncWorkspaceOutHandler implements ICommandHandler<SyncWorkspaceOut
     return this.sides.use(leaseId, context, 'workspace_sync_failed', async (open) => {
       mustMove(open.driver);
       const tree = await this.roots.open(localPath);
-      const spool = await Spool.make();
       try {
-        const source = await runSource(open, this.log, this.config, includeIgnored);
-        const repository = await LocalRepository.open(tree, this.roots);
-        const out = await syncOut(source, tree, repository, spool).finally(() => repository?.close());
-        const { conflicts, leftOut, commits, base, ...counts } = out;
-        const strategy = source.base?.strategy ?? 'archive';
-        const summary = { strategy, ...counts, conflicts: conflicts.length };
-        const recorded = { ...summary, leftOut: leftOut.length, commits, ...(base && { base }) };
-        const data = { direction: 'out' as const, summary: recorded };
-        const result = { summary, conflicts, leftOut, commits };
-        const afterwards = async (): Promise<void> => {
-          if (base) await dropOthers(open.side, leaseId, base);
-        };
-        return { event: { type: 'WorkspaceSynced', data }, result, afterwards };
+        return await this.folders.during(tree.path, 'writes', () =>
+          this.spools.during((spool) => this.sync(open, tree, spool, includeIgnored)),
+        );
       } finally {
-        await spool.close();
         await tree.close();
       }
     });
+  }
+
+  private async sync(
+    open: OpenLease,
+    tree: LocalTree,
+    spool: Spool,
+    includeIgnored: boolean | null,
+  ): Promise<Done<SyncOutResult>> {
+    const source = await runSource(open, this.log, this.config, includeIgnored);
+    const repository = await LocalRepository.open(tree, this.roots, spool);
+    const out = await syncOut(source, tree, repository, spool);
+    const { conflicts, leftOut, commits, base, ...counts } = out;
+    const strategy = source.base?.strategy ?? 'archive';
+    const summary = { strategy, ...counts, conflicts: conflicts.length };
+    const recorded = { ...summary, leftOut: leftOut.length, commits, ...(base && { base }) };
+    const data = { direction: 'out' as const, summary: recorded };
+    const result = { summary, conflicts, leftOut, commits };
+    const afterwards = async (): Promise<void> => {
+      if (base) await dropOthers(open.side, open.lease.id, base);
+    };
+    return { event: { type: 'WorkspaceSynced', data }, result, afterwards };
   }
 }
 
