@@ -1,6 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access/http/access.guard.js';
+import { BeforeAuthentication } from './access/http/before-authentication.js';
 import { Callers, OPERATOR_TOKEN } from './access/http/callers.js';
 import { ForeignRequests } from './access/http/foreign-requests.js';
 import { SUBJECT_COMPANIES, type SubjectCompanies } from './access/http/subject-companies.js';
@@ -24,6 +25,7 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
     TokenDirectory,
     Callers,
     ForeignRequests,
+    BeforeAuthentication,
     {
       provide: SUBJECT_COMPANIES,
       useFactory: subjectCompanies,

@@ -39,6 +39,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Names, without a port, that requests may be sent to besides the service's own. */
   readonly allowedHosts: readonly string[];
+  /** Open at the same time at the most; more are refused. */
+  readonly maxConnections: number;
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
   readonly keeping: Keeping;
@@ -138,6 +140,7 @@ export function readConfig(env: Settings): Config {
   const runtimeApiCandidates = list(env, 'LEASEHOLD_RUNTIME_API_CANDIDATES', problems, isHttpUrl, 'http or https URLs');
   const allowedOrigins = list(env, 'LEASEHOLD_ALLOWED_ORIGINS', problems, isOrigin, 'origins (https://name:port)');
   const allowedHosts = list(env, 'LEASEHOLD_ALLOWED_HOSTS', problems, (name) => /^[^/:\s]+$/.test(name), 'host names');
+  const maxConnections = wholeNumber(env, 'LEASEHOLD_MAX_CONNECTIONS', 5_000, problems);
   const budgets: Budgets = {
     readinessMs: milliseconds(env, 'LEASEHOLD_READINESS_BUDGET_MS', 120_000, problems),
     executionMs: milliseconds(env, 'LEASEHOLD_EXECUTION_BUDGET_MS', 3_600_000, problems),
@@ -185,6 +188,7 @@ export function readConfig(env: Settings): Config {
     plugins: (set(env['LEASEHOLD_PLUGINS']) ?? '').split(',').flatMap((name) => set(name) ?? []),
     allowedOrigins,
     allowedHosts: allowedHosts.map((name) => name.toLowerCase()),
+    maxConnections,
     budgets,
     retryDelays,
     keeping,

@@ -18,21 +18,23 @@ export function acceptArchives(server: Pick<FastifyInstance, 'addContentTypePars
       done(new LeaseholdError('unsupported_media_type', 'This route takes no such archive.'));
       return;
     }
-    const { socket } = request.raw;
     archives.set(request.raw, payload);
-    receiving.add(socket);
-    payload.once('close', () => receiving.delete(socket));
     done(null, {});
   });
 }
 
-/** Whether a socket is in the middle of an archive, which may take longer than a request otherwise may. */
+/** Whether a handler is reading an archive from a socket, which may take longer than a request otherwise may. */
 export function receivesArchive(socket: Socket): boolean {
   return receiving.has(socket);
 }
 
 /** Gives a handler the archive that its request came with, as a stream; null when it came with JSON or nothing. */
-export const Archive = createParamDecorator(
-  (_data: unknown, context: ExecutionContext) =>
-    archives.get(context.switchToHttp().getRequest<FastifyRequest>().raw) ?? null,
-);
+export const Archive = createParamDecorator((_data: unknown, context: ExecutionContext) => {
+  const { raw } = context.switchToHttp().getRequest<FastifyRequest>();
+  const archive = archives.get(raw);
+  if (!archive) return null;
+  // Not before: whoever the guards refuse has the time that every request has.
+  if (!archive.destroyed) receiving.add(raw.socket);
+  archive.once('close', () => receiving.delete(raw.socket));
+  return archive;
+});

@@ -13,14 +13,19 @@ export interface Caller {
 
 const callers = new WeakMap<object, Caller>();
 
-/** Called by the guard, before anything asks. */
+/** Called by whoever has found out, before anything asks. */
 export function setCaller(request: FastifyRequest, caller: Caller): void {
   callers.set(request.raw, caller);
 }
 
+/** Null where nobody has found out yet. */
+export function knownCallerOf(request: FastifyRequest): Caller | null {
+  return callers.get(request.raw) ?? null;
+}
+
 /** @throws Error where no guard has found out: better no answer than one on nobody's behalf. */
 export function callerOf(request: FastifyRequest): Caller {
-  const caller = callers.get(request.raw);
+  const caller = knownCallerOf(request);
   if (!caller) throw new Error('Nobody has found out who sends this request.');
   return caller;
 }

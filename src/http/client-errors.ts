@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionError } from 'fastify';
 import { receivesArchive } from './archive-body.js';
@@ -9,13 +9,30 @@ import { newRequestId } from './request-id.js';
 const LINGER_MS = 2_000;
 
 const answered = new WeakSet<Socket>();
+/** Whose answer was there before all of the request was. */
+const answeredEarly = new WeakSet<Socket>();
+
+/**
+ * Who is refused before all of the body has come may go on sending, so that a reset does not take the answer away; but not
+ * for ever. Node looks only once whether a request takes too long, and an archive may.
+ */
+export function cutWhenIncomplete(request: IncomingMessage, afterMs: number): void {
+  const { socket } = request;
+  if (request.complete || socket.destroyed) return;
+  answeredEarly.add(socket);
+  const cut = setTimeout(() => socket.destroy(), afterMs).unref();
+  request.once('close', () => {
+    clearTimeout(cut);
+    answeredEarly.delete(socket);
+  });
+}
 
 /** Answers bytes that Node could not read as a request: there is no request then, only the socket. */
 export function answerClientError(error: ConnectionError, socket: Socket): void {
   if (answered.has(socket)) return;
   // Its reader has limits of its own.
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && receivesArchive(socket)) return;
-  if (error.code === 'ECONNRESET' || !socket.writable || hasAnswerUnderWay(socket)) {
+  if (error.code === 'ECONNRESET' || !socket.writable || answeredEarly.has(socket) || hasAnswerUnderWay(socket)) {
     socket.destroy();
     return;
   }

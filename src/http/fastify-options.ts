@@ -9,13 +9,15 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
 
 const MAX_HEADER_BYTES = 16 * 1024;
 
+/** A request must arrive whole within this; an answer may take as long as it likes (server-sent events do). */
+export const REQUEST_TIMEOUT_MS = 30_000;
+
 /** For `new FastifyAdapter(…)`: limits, request ids, and problem details for what is refused before Nest sees it. */
 export function fastifyOptions() {
   return {
     bodyLimit: BODY_LIMIT_BYTES,
     genReqId: requestIdFor,
-    // A request must arrive whole within this; an answer may take as long as it likes (server-sent events do).
-    requestTimeout: 30_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     // Longer than the 60 seconds for which usual load balancers keep an idle connection, so that they close it first.
     keepAliveTimeout: 72_000,
     // The adapter answers 503 itself, in the shape of every other error.

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { LeaseholdError } from '../errors/catalogue.js';
-import { fastifyOptions } from './fastify-options.js';
+import { cutWhenIncomplete } from './client-errors.js';
+import { fastifyOptions, REQUEST_TIMEOUT_MS } from './fastify-options.js';
 import { problemOf, sendProblem } from './problem.js';
 import { requestIdFor } from './request-id.js';
 
@@ -24,6 +25,10 @@ export class HttpAdapter extends FastifyAdapter {
     this.instance.addHook('onSend', (_request, reply, payload, done) => {
       if (this.refusing) void reply.header('connection', 'close');
       done(null, payload);
+    });
+    this.instance.addHook('onResponse', (request, _reply, done) => {
+      cutWhenIncomplete(request.raw, REQUEST_TIMEOUT_MS);
+      done();
     });
   }
 

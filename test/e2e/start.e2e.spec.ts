@@ -157,6 +157,7 @@ describe('settings', () => {
       runtimeApiCandidates: [],
       allowedOrigins: [],
       allowedHosts: [],
+      maxConnections: 5_000,
       budgets: { readinessMs: 120_000, executionMs: 3_600_000, transportMs: 15_000 },
       retryDelays: {
         provisioning: [500, 2_000, 5_000, 10_000, 20_000],

@@ -2,7 +2,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LeaseholdError } from '../../errors/catalogue.js';
-import { isUuid, may, REQUIREMENT, setCaller, type Caller, type Requirement } from '../../http/index.js';
+import { isUuid, knownCallerOf, may, REQUIREMENT, setCaller, type Caller, type Requirement } from '../../http/index.js';
 import { SUBJECT_COMPANIES, type SubjectCompanies } from './subject-companies.js';
 import { Callers } from './callers.js';
 
@@ -26,7 +26,7 @@ export class AccessGuard implements CanActivate {
     const { permission, subject } = requirement;
     if (permission === null && subject === 'service') return true;
 
-    const caller = await this.callers.of(request, http.getResponse<FastifyReply>());
+    const caller = knownCallerOf(request) ?? (await this.callers.of(request, http.getResponse<FastifyReply>()));
     setCaller(request, caller);
     // First, so that a permission that is missing tells nothing about what there is.
     await this.mustSee(caller, requirement, request);
