@@ -14,6 +14,7 @@ const PARTS = {
   git: 'git',
   curl: 'curl',
   bwrap: 'bubblewrap',
+  pgbouncer: 'pgbouncer',
 };
 
 /** Asked by a package's scripts whether they may start its service. */
@@ -40,8 +41,8 @@ function missing() {
 }
 
 function find(program) {
-  // sshd is not on an ordinary user's PATH, and is started by its full path.
-  const folders = program === 'sshd' ? ['/usr/sbin'] : (process.env.PATH ?? '').split(delimiter);
+  // These are not on an ordinary user's PATH, and are started by their full path.
+  const folders = ['sshd', 'pgbouncer'].includes(program) ? ['/usr/sbin'] : (process.env.PATH ?? '').split(delimiter);
   return folders.filter(Boolean).find((folder) => isExecutable(join(folder, program)));
 }
 

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
-import type pg from 'pg';
+import type { PostgresConfig } from './postgres/index.js';
 import { AccessModule } from './access.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import type { Config } from './config/config.js';
@@ -26,7 +26,7 @@ export class AppModule {
    * @param operatorToken a token that may do everything in this process, or null
    */
   static on(
-    client: pg.ClientConfig,
+    client: PostgresConfig,
     config: Config,
     drivers: readonly RuntimeDriver[] = [],
     operatorToken: string | null = null,

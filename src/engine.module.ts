@@ -7,7 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import type pg from 'pg';
+import type { PostgresConfig } from './postgres/index.js';
 import { DataSource } from 'typeorm';
 import { CommandRunner } from './commands/command-runner.js';
 import { CONFIG, type Config } from './config/config.js';
@@ -47,7 +47,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
   ) {}
 
   /** @param drivers besides those that the service brings */
-  static on(client: pg.ClientConfig, config: Config, drivers: readonly RuntimeDriver[]): DynamicModule {
+  static on(client: PostgresConfig, config: Config, drivers: readonly RuntimeDriver[]): DynamicModule {
     const catalogue = new EventCatalogue(EVENT_DEFINITIONS);
     const logger = new Logger('Subscriptions');
     const log: SubscriptionLog = (level, message, fields) =>

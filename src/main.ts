@@ -1,10 +1,11 @@
 import 'reflect-metadata';
 import { someTokenIsLive } from './access/live-token.js';
-import type pg from 'pg';
+import type { PostgresConfig } from './postgres/index.js';
 import { AppModule } from './app.module.js';
 import { ConfigError, isLoopback, readConfig, type Config } from './config/config.js';
 import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
+import { requireUsable } from './database/usable.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const database = await connectDatabase(config, say);
   try {
-    await migrate(database.client).catch((error: unknown) => {
+    await prepare(database.client, config).catch((error: unknown) => {
       throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
     });
     await refuseToBeOpen(config, database.client);
@@ -47,6 +48,11 @@ async function main(): Promise<void> {
   }
 }
 
+async function prepare(client: PostgresConfig, { redisUrl }: Config): Promise<void> {
+  await requireUsable(client, redisUrl === null);
+  await migrate(client);
+}
+
 function welcome(url: string, data: string): string {
   return `Leasehold listens on ${url}
 Data: ${data}
@@ -60,7 +66,7 @@ Ctrl-C stops everything that was started.`;
 }
 
 /** Whom this machine's network reaches, everybody may be: the service asks for tokens, so there must be one. */
-async function refuseToBeOpen({ host, role }: Config, client: pg.ClientConfig): Promise<void> {
+async function refuseToBeOpen({ host, role }: Config, client: PostgresConfig): Promise<void> {
   if (role === 'worker' || isLoopback(host) || (await someTokenIsLive(client))) return;
   throw new ConfigError(
     `HOST is "${host}", which is not loopback, and there is no live token. ` +

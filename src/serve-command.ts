@@ -5,6 +5,7 @@ import type { Parts } from './cli/parts.js';
 import type { Config } from './config/config.js';
 import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
+import { requireUsable } from './database/usable.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
 
@@ -12,6 +13,7 @@ import { createHttpApp } from './http/index.js';
 export async function serveCommand(config: Config): ReturnType<Parts['serve']> {
   const database = await connectDatabase(config, (message) => console.error(message));
   const token = `lh_${randomBytes(32).toString('base64url')}`;
+  await requireUsable(database.client, config.redisUrl === null);
   await migrate(database.client);
   const app = await createHttpApp(AppModule.on(database.client, config, [], token), [], EVENT_DEFINITIONS);
   await app.listen(0, '127.0.0.1');

@@ -1,9 +1,9 @@
-import type pg from 'pg';
+import type { PostgresConfig } from '../postgres/index.js';
 import { createLogPool } from '../event-log/index.js';
 import { anyTokenLive } from './token-rows.js';
 
 /** Whether somebody can authenticate, before there is a service that could ask. The migrations must have been run. */
-export async function someTokenIsLive(connection: pg.ClientConfig): Promise<boolean> {
+export async function someTokenIsLive(connection: PostgresConfig): Promise<boolean> {
   const pool = createLogPool({ ...connection, max: 1 });
   try {
     return await anyTokenLive(pool);

@@ -1,22 +1,27 @@
-import type pg from 'pg';
 import { joinEmbeddedPostgres } from '../embedded/index.js';
 import type { Config } from '../config/config.js';
+import type { PostgresConfig } from '../postgres/index.js';
+import { parseDatabaseUrl } from './database-url.js';
+import { speaksTls } from './speaks-tls.js';
 
 /** The database that the service works on, and how to let go of it. */
 export interface DatabaseConnection {
-  readonly client: pg.ClientConfig;
+  readonly client: PostgresConfig;
   /** For people: where the data is. No password. */
   readonly description: string;
   leave(): Promise<void>;
 }
 
+const POSTGRES_PORT = 5432;
+
 /** The Postgres of DATABASE_URL, else the embedded one, started if need be. */
 export async function connectDatabase(config: Config, log: (message: string) => void): Promise<DatabaseConnection> {
   if (config.databaseUrl !== null) {
-    const { host, pathname } = new URL(config.databaseUrl);
+    const { client, description, prefersTls } = parseDatabaseUrl(config.databaseUrl);
+    const isPlain = prefersTls && !(await speaksTls(client.host ?? 'localhost', client.port ?? POSTGRES_PORT));
     return {
-      client: { connectionString: config.databaseUrl, application_name: 'leasehold' },
-      description: `Postgres at ${host}${pathname}`,
+      client: { ...client, ...(isPlain && { ssl: false }) },
+      description,
       leave: () => Promise.resolve(),
     };
   }

@@ -1,34 +1,30 @@
-import pg from 'pg';
 import { DataSource, MigrationExecutor, type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 import { EnvironmentRow } from '../environments/environment-row.js';
 import { LeaseRow } from '../leases/lease-row.js';
+import { createPool, PostgresClient, type PostgresConfig } from '../postgres/index.js';
 import { SecretRow } from '../secrets/secret-row.js';
 import { isMigrated } from './is-migrated.js';
 
 /** TypeORM's part: it reads the read models and runs the migrations. */
-export function dataSourceOptions(client: pg.ClientConfig): DataSourceOptions {
-  const { host, port, user, password, database, connectionString } = client;
+export function dataSourceOptions(client: PostgresConfig): DataSourceOptions {
   return {
     type: 'postgres',
-    ...(connectionString === undefined
-      ? { host, port, username: user, password: password as string, database }
-      : { url: connectionString }),
-    applicationName: 'leasehold-reads',
     entities: [EnvironmentRow, LeaseRow, SecretRow],
     migrations: MIGRATIONS,
     // The tables of the read models are made by the projections.
     synchronize: false,
     poolSize: 10,
-  } as DataSourceOptions;
+    extra: { ...client, application_name: 'leasehold-reads', Client: PostgresClient },
+  };
 }
 
 const MIGRATION_LOCK = 5_021_772;
 
 /** Brings the schema up to date. Processes that start together take turns. */
-export async function migrate(client: pg.ClientConfig): Promise<void> {
+export async function migrate(client: PostgresConfig): Promise<void> {
   // Nearly always there is nothing to do, which TypeORM would take longer to see.
-  const pool = new pg.Pool({ ...client, max: 1 }).on('error', () => undefined);
+  const pool = createPool({ ...client, max: 1 });
   if (await isMigrated(pool).finally(() => pool.end())) return;
   const dataSource = await new DataSource(dataSourceOptions(client)).initialize();
   const turn = dataSource.createQueryRunner();

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient } from '../postgres/index.js';
 import { type Cluster, USER } from './cluster.js';
 import { codeOf } from './errors.js';
 import { PORT } from './socket-folder.js';
@@ -21,7 +22,7 @@ export type Attempt =
   | { readonly kind: 'unreachable'; readonly error: unknown };
 
 export async function attemptPresence(cluster: Cluster): Promise<Attempt> {
-  const client = new pg.Client({
+  const client = new PostgresClient({
     host: cluster.socketDir,
     port: PORT,
     user: USER,
@@ -30,8 +31,6 @@ export async function attemptPresence(cluster: Cluster): Promise<Attempt> {
     application_name: 'leasehold presence',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-  // Without a listener a lost connection would end the process; its 'end' event tells the rest.
-  client.on('error', () => undefined);
   try {
     await client.connect();
     if (await asked(client, `pg_try_advisory_lock_shared(${String(PRESENCE_KEY)})`)) {

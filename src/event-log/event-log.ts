@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type pg from 'pg';
+import type { PostgresConfig } from '../postgres/index.js';
 import type { Append, Verdict } from './append.js';
 import { appendStatement, readVerdicts, type AppendRow } from './append-statement.js';
 import { Committer, DEFAULT_COMMITTER_OPTIONS, type CommitterOptions } from './committer.js';
@@ -26,12 +27,12 @@ export class EventLog {
   private readonly appendPool: pg.Pool;
   private highest = 0;
   /** For those who read the log over a connection of their own. */
-  readonly connection: pg.ClientConfig;
+  readonly connection: PostgresConfig;
 
   /** @param connection where the log's tables are; the log opens connections of its own for appending and listening. */
   constructor(
     readonly pool: pg.Pool,
-    connection: pg.ClientConfig,
+    connection: PostgresConfig,
     readonly catalogue: EventCatalogue,
     options: Partial<CommitterOptions> = {},
   ) {

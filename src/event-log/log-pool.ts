@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { createPool, type PostgresConfig } from '../postgres/index.js';
 
 const INT8 = 20;
 const TIMESTAMPTZ = 1184;
@@ -14,28 +15,27 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
-/** `2026-11-23 11:35:00.12+00`, as Postgres prints it when the time zone is UTC, to `2026-11-23T11:35:00.120Z`. */
-function isoTime(text: string): string {
-  return `${text.slice(0, 10)}T${text.slice(11, text.indexOf('+', 11)).padEnd(9, '.').padEnd(12, '0').slice(0, 12)}Z`;
-}
+/** As Postgres prints a time in UTC under the date style ISO. */
+const PRINTED = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/;
 
 /**
- * Of every connection: times are printed in UTC; a statement sees what was committed before it, which the order of
- * positions rests on, whatever the database's default is; and a plan that was made, and kept, while a table was almost
- * empty does not read all of it once it has grown.
+ * `2026-11-23 11:35:00.12+00` to `2026-11-23T11:35:00.120Z`.
+ * @throws Error for a time that is printed in another way: a wrong time must not get into the log.
  */
-const SETTINGS = ['TimeZone=UTC', 'default_transaction_isolation=read\\ committed', 'enable_seqscan=off'];
-
-/** The config of a connection that speaks the log's types, whoever opens it. */
-export function logConnection<Config extends pg.ClientConfig>(config: Config): Config {
-  return { ...config, types, options: SETTINGS.map((setting) => `-c ${setting}`).join(' ') };
+export function isoTime(text: string): string {
+  const [, date, time, fraction = ''] = PRINTED.exec(text) ?? [];
+  if (date === undefined) throw new Error(`Postgres printed a time as "${text}", which is not ISO 8601 in UTC.`);
+  return `${date}T${time}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
 }
 
-export function createLogPool(config: pg.PoolConfig): pg.Pool {
-  const pool = new pg.Pool(logConnection(config));
-  // A connection that breaks while it is idle is dropped by the pool; without a listener Node would end the process.
-  pool.on('error', () => undefined);
-  // The same while it is lent out and no query is under way; whoever has it learns of it from the next query.
-  pool.on('connect', (client) => void client.on('error', () => undefined));
-  return pool;
+/** A plan that was made, and kept, while a table was almost empty must not read all of it once it has grown. */
+const settings = { enable_seqscan: 'off' };
+
+/** The config of a connection that speaks the log's types, whoever opens it. */
+export function logConnection<Config extends PostgresConfig>(config: Config): Config {
+  return { ...config, types, settings };
+}
+
+export function createLogPool(config: PostgresConfig & pg.PoolConfig): pg.Pool {
+  return createPool(logConnection(config));
 }

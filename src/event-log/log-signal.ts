@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient, type PostgresConfig } from '../postgres/index.js';
 
 const CHANNEL = 'leasehold_log';
 export const NOTIFY_EVERY_MS = 100;
@@ -21,7 +22,7 @@ export class LogSignal {
 
   constructor(
     private readonly pool: pg.Pool,
-    private readonly connection: pg.ClientConfig,
+    private readonly connection: PostgresConfig,
   ) {}
 
   /** Calls back whenever the log may have grown, and after every (re)connect of the listening connection. */
@@ -42,7 +43,7 @@ export class LogSignal {
   /** Starts to listen to other processes; goes on trying until closed. */
   async listen(): Promise<void> {
     if (this.closed) return;
-    const client = new pg.Client(this.connection);
+    const client = new PostgresClient(this.connection);
     this.listener = client;
     const lost = (): void => {
       if (this.closed || this.listener !== client) return;

@@ -1,5 +1,4 @@
 import {
-  createPostgresBackend,
   Queue,
   Worker,
   type Job,
@@ -7,9 +6,10 @@ import {
   type PostgresConnectionOptions,
   type PostgresQueueBackend,
 } from 'bullmq';
-import type pg from 'pg';
 import type { Config } from '../config/config.js';
 import type { Lease } from '../leases/state.js';
+import type { PostgresConfig } from '../postgres/index.js';
+import { queueBackend, queueConnection } from './queue-postgres.js';
 
 /** The queue carries only the intent's id; the rest is in the log. */
 export interface EffectJob {
@@ -19,7 +19,6 @@ export interface EffectJob {
 /** Of the jobs' name and of the queue. */
 const NAME = 'effects';
 const HIGHEST_PRIORITY = 101;
-const POSTGRES_CONNECTIONS = 4;
 
 /**
  * The BullMQ queue of effects: on Redis when there is one, on BullMQ's Postgres backend in the service's own database
@@ -31,7 +30,7 @@ export class EffectQueue {
   private readonly backend: Backend;
   private readonly lockMs: number;
 
-  constructor(client: pg.ClientConfig, config: Config, onError: (error: Error) => void) {
+  constructor(client: PostgresConfig, config: Config, onError: (error: Error) => void) {
     this.backend = backendOf(client, config);
     this.lockMs = config.workerLockMs;
     this.queue = this.backend.queue(onError);
@@ -104,7 +103,7 @@ interface Backend {
   worker(process: Process, onFailure: OnFailure, settings: WorkerSettings): { close(): Promise<void> };
 }
 
-function backendOf(client: pg.ClientConfig, { redisUrl, queuePrefix: prefix }: Config): Backend {
+function backendOf(client: PostgresConfig, { redisUrl, queuePrefix: prefix }: Config): Backend {
   if (redisUrl !== null) {
     const connection = { url: redisUrl, maxRetriesPerRequest: null };
     const failFast = { url: redisUrl, enableOfflineQueue: false };
@@ -119,26 +118,15 @@ function backendOf(client: pg.ClientConfig, { redisUrl, queuePrefix: prefix }: C
           .on('failed', (_job, error) => onFailure(error)),
     };
   }
-  const connection = {
-    connectionString: connectionStringOf(client),
-    schema: 'bull',
-    migrate: true,
-    max: POSTGRES_CONNECTIONS,
-  };
+  const connection = queueConnection(client);
   return {
     queue: (onError) => {
-      const queue: PostgresQueue = new Queue(NAME, { connection }, createPostgresBackend);
+      const queue: PostgresQueue = new Queue(NAME, { connection }, queueBackend);
       return queue.on('error', onError);
     },
     worker: (process, onFailure, settings) => {
-      const worker: PostgresWorker = new Worker(NAME, process, { connection, ...settings }, createPostgresBackend);
+      const worker: PostgresWorker = new Worker(NAME, process, { connection, ...settings }, queueBackend);
       return worker.on('error', onFailure).on('failed', (_job, error) => onFailure(error));
     },
   };
-}
-
-function connectionStringOf({ connectionString, host, port, user, password, database }: pg.ClientConfig): string {
-  if (connectionString !== undefined) return connectionString;
-  const account = `${encodeURIComponent(user ?? '')}:${encodeURIComponent(String(password))}`;
-  return `postgresql://${account}@${encodeURIComponent(host ?? '')}:${String(port)}/${database ?? ''}`;
 }

@@ -1,6 +1,6 @@
 import { Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import type pg from 'pg';
+import type { PostgresConfig } from '../postgres/index.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { EnvironmentsModule } from '../environments/environments.module.js';
 import { LeaseRow } from '../leases/lease-row.js';
@@ -15,7 +15,7 @@ import { EffectWorker } from './effect-worker.js';
 export class ProvisioningModule implements OnApplicationShutdown {
   constructor(private readonly queue: EffectQueue) {}
 
-  static on(client: pg.ClientConfig): DynamicModule {
+  static on(client: PostgresConfig): DynamicModule {
     const logger = new Logger('Queue');
     const onError = (error: Error): void => logger.warn(`The queue is away: ${error.message}`);
     return {

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient, type PostgresConfig } from '../postgres/index.js';
 import { HINT_CHANNEL, readHint, type Hint } from './hints.js';
 import type { Session } from './ownership.js';
 
@@ -24,7 +25,7 @@ export class OwnerSession implements Session {
   private failing = false;
 
   constructor(
-    private readonly config: pg.ClientConfig,
+    private readonly config: PostgresConfig,
     private readonly listeners: Listeners,
   ) {}
 
@@ -59,7 +60,7 @@ export class OwnerSession implements Session {
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client({ ...this.config, keepAlive: true, application_name: 'leasehold subscriptions' });
+    const client = new PostgresClient({ ...this.config, keepAlive: true, application_name: 'leasehold subscriptions' });
     client.on('error', () => this.lost(client));
     client.on('end', () => this.lost(client));
     client.on('notification', ({ payload }) => {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
-import pg from 'pg';
+import type pg from 'pg';
+import { PostgresClient, type PostgresConfig } from '../../postgres/index.js';
 import { OUTBOX_CHANNEL } from '../outbox/filling.js';
 import { WORKER_LOCKS } from './claims.js';
 
@@ -25,7 +26,7 @@ export class WorkerSession {
   worker: number | null = null;
 
   constructor(
-    private readonly connection: pg.ClientConfig,
+    private readonly connection: PostgresConfig,
     private readonly listeners: Listeners,
   ) {}
 
@@ -43,7 +44,7 @@ export class WorkerSession {
   }
 
   private async connect(): Promise<void> {
-    const client = new pg.Client({ ...this.connection, keepAlive: true, application_name: 'leasehold webhooks' });
+    const client = new PostgresClient({ ...this.connection, keepAlive: true, application_name: 'leasehold webhooks' });
     this.client = client;
     client.on('error', () => this.lost(client)).on('end', () => this.lost(client));
     client.on('notification', () => this.listeners.hinted());

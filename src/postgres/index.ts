@@ -1,0 +1,1 @@
+export { createPool, PostgresClient, type PostgresConfig } from './postgres-client.js';
