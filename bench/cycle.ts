@@ -91,7 +91,7 @@ function cycle(commands: CommandBus): Contender {
       const context = { actor: 'bench:cycle', correlationId: newId(), idempotency: null };
       const wish = { ...ANY_LEASE, heartbeatRunId };
       const acquired = await timed('acquire', () => commands.execute(new AcquireLease(companyId, wish, context)));
-      const ending = { outcome: 'released', failureReason: null } as const;
+      const ending = { outcome: 'released', reasonCode: null, failureReason: null } as const;
       const { released } = await timed('release', () =>
         commands.execute(new ReleaseRunLeases(companyId, heartbeatRunId, ending, context)),
       );

@@ -98,7 +98,7 @@ class Tenant {
   }
 
   private async release(leaseId: string): Promise<void> {
-    const ending = { outcome: 'released', failureReason: null } as const;
+    const ending = { outcome: 'released', reasonCode: null, failureReason: null } as const;
     await this.commands.execute(new ReleaseLease(leaseId, ending, this.context));
   }
 }

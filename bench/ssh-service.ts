@@ -45,7 +45,7 @@ export async function sshService(connection: Connection, redisUrl: string | null
         return waiter.until(asked.lease, ({ status }) => status === 'active' || status === 'failed', PATIENCE_MS);
       });
       const ended = await timed('release, until cleaned', async () => {
-        const ending = { outcome: 'released', failureReason: null } as const;
+        const ending = { outcome: 'released', reasonCode: null, failureReason: null } as const;
         const asked = await commands.execute(new ReleaseLease(lease.id, ending, context()));
         return waiter.until(asked.lease, ({ status }) => status !== 'releasing', PATIENCE_MS);
       });

@@ -87,6 +87,8 @@ function sharingEvents({ reuse, rejections, takenOver }: Sharing): LeaseEvent[] 
 
 export interface ReleaseWish {
   readonly outcome: ReleaseOutcomeName;
+  /** Null: what the outcome says. */
+  readonly reasonCode: 'caller_gone' | null;
   readonly failureReason: string | null;
 }
 
@@ -119,7 +121,7 @@ export function releaseLease(
     failed: 'adapter_or_run_failure',
   } as const satisfies Record<ReleaseOutcomeName, ReasonCode>;
   const failureReason = wish.failureReason ?? (wish.outcome === 'failed' ? 'adapter_or_run_failure' : null);
-  const ending = { outcome: wish.outcome, reasonCode: reasons[wish.outcome], failureReason };
+  const ending = { outcome: wish.outcome, reasonCode: wish.reasonCode ?? reasons[wish.outcome], failureReason };
   return accepted(endingEvents(state, { ...ending, deadline: null }, cleanup));
 }
 

@@ -71,6 +71,7 @@ export const LOCAL_ONLY_ADAPTERS: readonly AdapterType[] = ['process', 'http', '
 /** Why a lease or a command has ended, or is about to. Every ending has one. */
 export const REASON_CODES = [
   'released_by_caller',
+  'caller_gone',
   'expired_by_caller',
   'adapter_or_run_failure',
   'acquire_failed',

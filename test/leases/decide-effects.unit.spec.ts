@@ -75,7 +75,7 @@ const cleaningFails =
 const release =
   (outcome: ReleaseWish['outcome'] = 'released'): Decide =>
   (state) =>
-    releaseLease(state, { outcome, failureReason: null }, { later: CLEANUP });
+    releaseLease(state, { outcome, reasonCode: null, failureReason: null }, { later: CLEANUP });
 
 const attempts = (count: number, from = 1): LeaseEvent[] =>
   Array.from({ length: count }, (_, index) => started(from + index));
@@ -333,7 +333,9 @@ describe('what a lease leaves to others', () => {
   it('is taken down with the lease that was to have it, however early that ends', () => {
     const requestedOver = [requested(), taken, asked];
     given(requestedOver)
-      .when((state) => releaseLease(state, { outcome: 'released', failureReason: null }, { later: CLEANUP }))
+      .when((state) =>
+        releaseLease(state, { outcome: 'released', reasonCode: null, failureReason: null }, { later: CLEANUP }),
+      )
       .then([endRequested(), overtaken(null), cleanupAsked]);
     given([...requestedOver, started()])
       .when(decided((state) => provisioningFailed(state, EFFECT, { ...FAILURE, inDoubt: false }, null, CLEANUP)))

@@ -146,11 +146,18 @@ describe('acquiring', () => {
 const release =
   (outcome: ReleaseWish['outcome'], cleanup: CleanupResult = 'cleaned', failureReason: string | null = null) =>
   (state: LeaseState) =>
-    releaseLease(state, { outcome, failureReason }, cleanup);
+    releaseLease(state, { outcome, reasonCode: null, failureReason }, cleanup);
 
 describe('releasing', () => {
   it('as released', () => {
     given(active()).when(release('released')).then([endRequested(), cleaned, released]);
+  });
+
+  it('because its caller has gone', () => {
+    const wish = { outcome: 'released', reasonCode: 'caller_gone', failureReason: null } as const;
+    given(active())
+      .when((state) => releaseLease(state, wish, 'cleaned'))
+      .then([endRequested({ reasonCode: 'caller_gone' }), cleaned, released]);
   });
 
   it('as expired', () => {

@@ -82,7 +82,11 @@ const acquire: fc.Arbitrary<LeaseCommand> = fc.record({
 const release: fc.Arbitrary<LeaseCommand> = fc.record({
   lease,
   kind: fc.constant('release' as const),
-  wish: fc.record({ outcome: fc.constantFrom(...RELEASE_OUTCOMES), failureReason: nullable(fc.string()) }),
+  wish: fc.record({
+    outcome: fc.constantFrom(...RELEASE_OUTCOMES),
+    reasonCode: nullable(fc.constant('caller_gone' as const)),
+    failureReason: nullable(fc.string()),
+  }),
   cleanup,
 });
 

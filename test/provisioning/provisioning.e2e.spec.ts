@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -87,6 +88,40 @@ describe.each(['postgres', 'redis'])('provisioning, with the queue on %s', (back
     // The first answer, not what has become of it.
     expect((await service.api.acquire(companyId, { environmentId }, again)).lease).toStrictEqual(lease);
     expect(await timesMade(lease.id)).toBe(1);
+  });
+
+  test.each([
+    ['without a key, and the lease is given up', null, 'released'],
+    ['with a key, and the lease is there for who comes back with it', randomUUID(), 'active'],
+  ])('a caller leaves before the lease is active: %s', async (_how, key, end) => {
+    let goOn = (): void => undefined;
+    const left = new Promise<void>((resolve) => (goOn = resolve));
+    const begun = new Promise<string>((resolve) => {
+      driver.meanwhile = async (call, leaseId) => {
+        if (call !== 'acquire') return;
+        resolve(leaseId);
+        await left;
+      };
+    });
+    const companyId = randomUUID();
+    const environmentId = await environment(companyId);
+    const caller = request(`${service.api.url}/api/companies/${companyId}/leases`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(key !== null && { 'idempotency-key': key }) },
+    });
+    const hungUp = new Promise((resolve) => caller.on('error', resolve));
+    caller.end(JSON.stringify({ environmentId }));
+    const leaseId = await begun;
+    caller.destroy(new Error('It hangs up.'));
+    await hungUp;
+    if (end === 'released') await until(leaseId, ({ status }) => status === 'releasing');
+    goOn();
+    const lease = await until(leaseId, ({ status }) => status === end);
+    expect(lease.reasonCode).toBe(end === 'released' ? 'caller_gone' : null);
+    if (key !== null) {
+      const again = await service.api.acquire(companyId, { environmentId }, { 'Idempotency-Key': key });
+      expect(again.lease.id).toBe(leaseId);
+    }
   });
 
   test.each<[FailureClass, number]>([

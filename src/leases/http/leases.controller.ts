@@ -74,7 +74,11 @@ export class LeasesController {
 
   @Post('companies/:companyId/leases')
   @Requires('leases:acquire', 'company')
-  @ApiOperation({ summary: 'Acquire a lease' })
+  @ApiOperation({
+    summary: 'Acquire a lease',
+    description:
+      'With an `Idempotency-Key` it can be asked for again after a lost answer. Without one, a caller who leaves before the answer gives the lease up (`caller_gone`).',
+  })
   @ApiRequest(AcquireLeaseBody, {
     local: {
       summary: 'This machine, for a run',
@@ -137,6 +141,8 @@ export class LeasesController {
       ),
     );
     const acquired = await awaitActive(this.waiter, asked, waitSeconds, gone);
+    // Nobody has its id, and without a key nobody can ask again: it would be held for good.
+    if (gone.aborted && context.idempotency === null) await this.giveUp(acquired.lease.id, context);
     void reply.header('Location', `/api/environment-leases/${acquired.lease.id}`);
     if (acquired.lease.status !== 'active') void reply.status(202);
     return answered(acquired, caller, reply);
@@ -281,10 +287,15 @@ export class LeasesController {
       position,
     };
   }
+
+  private async giveUp(leaseId: string, context: CommandContext): Promise<void> {
+    const wish = { outcome: 'released', reasonCode: 'caller_gone', failureReason: null } as const;
+    await this.commands.execute(new ReleaseLease(leaseId, wish, { ...context, actor: 'system:callers' }));
+  }
 }
 
 function wishOf(body: ReleaseBody): ReleaseWish {
-  return { outcome: body.status ?? 'released', failureReason: body.failureReason ?? null };
+  return { outcome: body.status ?? 'released', reasonCode: null, failureReason: body.failureReason ?? null };
 }
 
 /** A cursor is the fence of the last lease that was given; callers need not know. */
