@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, link, lstat, mkdir, realpath, unlink } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, realpath, unlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { GitError } from './git.js';
@@ -36,11 +36,17 @@ export class GitFolder {
     return (await this.at(name, read)) ?? '';
   }
 
-  /** Copies a file to a place of ours, where there is one. */
+  /** Copies a file to a place of ours, where there is one. Its time goes with it: git takes what is younger than an index for changed. */
   async copy(name: string, to: string): Promise<void> {
     await this.at(name, async (tree, file) => {
       const handle = await tree.openFile(file);
-      await copyFile(`/proc/self/fd/${String(handle.fd)}`, to, COPYFILE_FICLONE).finally(() => handle.close());
+      try {
+        const { atime, mtime } = await handle.stat();
+        await copyFile(`/proc/self/fd/${String(handle.fd)}`, to, COPYFILE_FICLONE);
+        await utimes(to, atime, mtime);
+      } finally {
+        await handle.close();
+      }
     });
   }
 

@@ -11,6 +11,8 @@ export interface GitCall {
   /** Besides what every call gets. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What it reads, in bytes as {@link gitBytes} gives them. */
+  readonly input?: string;
 }
 
 /** What a repository holds may be anything that git waits for. */
@@ -61,6 +63,15 @@ const ENV: Readonly<Record<string, string>> = {
 
 /** What a git command prints. @throws GitError */
 export async function git(args: readonly string[], call: GitCall = {}): Promise<string> {
+  return (await outputOf(args, call)).toString('utf8');
+}
+
+/** The same, a character for each byte: names in a repository need not be UTF-8. @throws GitError */
+export async function gitBytes(args: readonly string[], call: GitCall = {}): Promise<string> {
+  return (await outputOf(args, call)).toString('latin1');
+}
+
+async function outputOf(args: readonly string[], call: GitCall): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   await run(args, call, async (output) => {
@@ -70,7 +81,7 @@ export async function git(args: readonly string[], call: GitCall = {}): Promise<
       chunks.push(chunk);
     }
   });
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** The same where the answer may be no. */
@@ -90,16 +101,18 @@ export async function gitTo(target: Writable, args: readonly string[], call: Git
 
 async function run(
   args: readonly string[],
-  { env, cwd }: GitCall,
+  { env, cwd, input }: GitCall,
   read: (output: Readable) => Promise<void>,
 ): Promise<void> {
   const child = spawn('git', args, {
     env: { PATH: process.env['PATH'] ?? '', ...ENV, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
     ...(cwd !== undefined && { cwd }),
   });
+  // What ends before it has read all says why itself.
+  child.stdin.on('error', () => undefined).end(input ?? '', 'latin1');
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)));
   const ended = new Promise<number | null>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { git, GitError, gitOrNull, gitTo, type GitCall } from './git.js';
@@ -7,11 +7,23 @@ import { GitFolder } from './git-folder.js';
 import { headOf, refValue, type Head } from './git-head.js';
 import type { LocalTree } from './local-tree.js';
 import { mustIncludeNothing, mustStayWithin, within } from './repository-checks.js';
+import { readSettings, settingsText, type RepositorySettings } from './repository-settings.js';
 import type { Spool } from './spool.js';
+import { TrackedFiles } from './tracked-files.js';
 import type { WorkspaceRoots } from './workspace-roots.js';
 
 /** What git writes of one that has no name and no address. */
 const WRITER = 'Leasehold <leasehold>';
+
+/** Beside the settings, they decide what git sees. */
+export const INFO_FILES = ['exclude', 'attributes', 'sparse-checkout'] as const;
+export type InfoFile = (typeof INFO_FILES)[number];
+
+/** Not in folders that are ignored as a whole, where they decide nothing. */
+const IGNORED_RULES = [
+  ...['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory', '--'],
+  ...[':(glob)**/.gitattributes', ':(glob)**/.gitignore'],
+];
 
 /**
  * The repository of a workspace on the service's machine, which is not trusted. Git works in a folder of ours alone, with a copy of the objects, the
@@ -27,6 +39,7 @@ export class LocalRepository {
     /** Ours. */
     private readonly own: string,
     readonly head: Head,
+    readonly settings: RepositorySettings,
   ) {}
 
   /**
@@ -49,7 +62,8 @@ export class LocalRepository {
     for (const name of ['theirs', 'theirs.worktree']) await mustIncludeNothing(join(own, name));
     const format = ['config', '--file', join(own, 'theirs'), '--get', 'extensions.objectformat'];
     const head = { ...(await headOf(gitDir, common)), objectFormat: (await gitOrNull(format)) ?? 'sha1' };
-    const repository = new LocalRepository(tree, gitDir, common, own, head);
+    const settings = await readSettings(join(own, 'theirs'), join(own, 'theirs.worktree'));
+    const repository = new LocalRepository(tree, gitDir, common, own, head, settings);
     await repository.copy();
     return repository;
   }
@@ -59,7 +73,20 @@ export class LocalRepository {
     const call = { ...this.through, cwd: this.tree.path };
     const which = ignoredToo ? [] : ['--exclude-standard'];
     const listed = await git(['ls-files', '-z', '--cached', '--others', ...which], call);
-    return [...new Set(listed.split('\0'))].filter((path) => path !== '');
+    // What says how files are to be taken counts here, even where git ignores it itself.
+    const rules = ignoredToo ? '' : await git([...IGNORED_RULES], call);
+    return [...new Set([...listed.split('\0'), ...rules.split('\0').filter((path) => !path.endsWith('/'))])].filter(
+      (path) => path !== '',
+    );
+  }
+
+  get tracked(): TrackedFiles {
+    return new TrackedFiles({ ...this.through, cwd: this.tree.path }, join(this.own, 'spare-index'));
+  }
+
+  /** A file that git has in `info/`, in bytes; empty where there is none. */
+  async info(name: InfoFile): Promise<Buffer> {
+    return await readFile(join(this.own, 'info', name)).catch(() => Buffer.alloc(0));
   }
 
   /** Writes a bundle with the history that leads to the head, as refs/leasehold/head. */
@@ -148,15 +175,20 @@ export class LocalRepository {
     const { objectFormat, shallow } = this.head;
     await git(['init', '-q', '--template=', '--bare', `--object-format=${objectFormat}`, own]);
     await git(['config', 'core.bare', 'false'], { env: { GIT_DIR: own } });
+    await appendFile(join(own, 'config'), settingsText(this.settings));
     const objects = join(own, 'theirs.objects');
     await common.copyObjects(objects);
     await mkdir(join(own, 'objects/info'), { recursive: true });
     await writeFile(join(own, 'objects/info/alternates'), `${objects}\n`);
     await mkdir(join(own, 'info'), { recursive: true });
-    await common.copy('info/exclude', join(own, 'info/exclude'));
+    for (const name of INFO_FILES) {
+      const from = name === 'sparse-checkout' ? gitDir : common;
+      await from.copy(`info/${name}`, join(own, 'info', name));
+    }
     await gitDir.copy('index', join(own, 'index'));
     await gitDir.copySharedIndexes(own);
     if (shallow.length > 0) await writeFile(join(own, 'shallow'), `${shallow.join('\n')}\n`);
+    if (this.head.commit !== null) await gitOrNull(['update-ref', '--no-deref', 'HEAD', this.head.commit], this.through);
   }
 }
 

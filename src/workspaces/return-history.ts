@@ -1,5 +1,6 @@
 import { GitError } from './git.js';
 import type { LeaseSide } from './lease-side.js';
+import { touchesLeftOut } from './left-out-paths.js';
 import type { LocalRepository } from './local-repository.js';
 import { READ_HEAD, SEND_HISTORY } from './remote-scripts.js';
 import type { Spool } from './spool.js';
@@ -47,6 +48,7 @@ export async function settleHistory(
   if (base.head === null || head.commit !== base.head) return kept('head_moved');
   if (branch === null || branch !== base.branch || head.branch !== branch) return kept('other_branch');
   if (!(await repository.leadsTo(base.head, commit))) return kept('not_a_descendant');
+  if (await touchesLeftOut(repository, base.head, commit)) return kept('left_out_path');
   const moved = await repository.fastForward(branch, base.head, commit);
   return moved ? { outcome: 'fast_forwarded', commit, ref, reason: null } : kept('index_in_the_way');
 }

@@ -8,7 +8,8 @@ import type { LeaseSide } from './lease-side.js';
 import { localEntries } from './local-entries.js';
 import type { LocalRepository } from './local-repository.js';
 import type { LocalTree } from './local-tree.js';
-import { PREPARE, RECEIVE_HISTORY, RECEIVE_NO_HISTORY, SETTLE_INDEX, UNPACK } from './remote-scripts.js';
+import { PREPARE, RECEIVE_HISTORY, RECEIVE_NO_HISTORY, UNPACK } from './remote-scripts.js';
+import { sendSettings, settleIndex } from './settle-index.js';
 import type { LeftOut } from './sync-names.js';
 import { keepManifest, type WorkspaceBase } from './workspace-base.js';
 import { parentsOf } from './workspace-path.js';
@@ -45,7 +46,10 @@ export async function syncIn(
 ): Promise<SyncedIn> {
   const repository = source.kind === 'local' ? source.repository : null;
   await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
-  if (repository) await sendHistory(side, leaseId, repository);
+  if (repository) {
+    await sendHistory(side, leaseId, repository);
+    await sendSettings(side, leaseId, repository);
+  }
   const leftOut: LeftOut[] = [];
   const leave = (path: string, why: string): void => void leftOut.push({ path, why });
   const entries =
@@ -53,7 +57,7 @@ export async function syncIn(
       ? archiveEntries(source.stream, { maxBytes })
       : localEntries(source.tree, repository && (await repository.paths(includeIgnored)), leave);
   const sent = await sendEntries(side, leaseId, entries, maxBytes);
-  if (repository) await side.run(SETTLE_INDEX, [leaseId]);
+  if (repository) await settleIndex(side, leaseId, repository, new Set(sent.keys()), leave);
   else addFolders(sent);
   const counted = [...sent.values()];
   return {

@@ -21,6 +21,8 @@ export const KEPT_REASONS = [
   'head_moved',
   'other_branch',
   'not_a_descendant',
+  /** They change what is not in the lease, or what git cannot compare there: submodules, a sparse checkout’s rest, files with a filter. */
+  'left_out_path',
   'index_in_the_way',
 ] as const;
 export type KeptReason = (typeof KEPT_REASONS)[number];

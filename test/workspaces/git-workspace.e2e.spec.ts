@@ -199,7 +199,7 @@ describe('a git workspace', () => {
       'echo more >> README.md; git commit -qam run; mkdir -p .git/hooks; echo evil > .git/hooks/pre-commit',
     );
     const { commits } = await service.post(id, 'sync-out', { localPath: folder });
-    expect(commits).toMatchObject({ outcome: 'fast_forwarded' });
+    expect(commits).toMatchObject({ outcome: 'kept', reason: 'left_out_path' });
     await expect(readFile(witness)).rejects.toThrow('ENOENT');
     await expect(readFile(join(folder, '.git/hooks/pre-commit'))).rejects.toThrow('ENOENT');
   });
