@@ -188,7 +188,8 @@ export class LocalRepository {
     await gitDir.copy('index', join(own, 'index'));
     await gitDir.copySharedIndexes(own);
     if (shallow.length > 0) await writeFile(join(own, 'shallow'), `${shallow.join('\n')}\n`);
-    if (this.head.commit !== null) await gitOrNull(['update-ref', '--no-deref', 'HEAD', this.head.commit], this.through);
+    if (this.head.commit !== null)
+      await gitOrNull(['update-ref', '--no-deref', 'HEAD', this.head.commit], this.through);
   }
 }
 
