@@ -5,7 +5,9 @@ import { ConfigError } from './config/config.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { LeaseholdError } from './errors/catalogue.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
+import { startClean } from './process-start.js';
 
+startClean();
 const program = programOf({
   definitions: EVENT_DEFINITIONS,
   // Loaded by those that need it: it takes longer than most commands.

@@ -9,6 +9,7 @@ import { requireUsable } from './database/usable.js';
 import { EmbeddedPostgresError } from './embedded/index.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
+import { keepPrivate, startClean } from './process-start.js';
 import { readKeyFile } from './secrets/key-file.js';
 
 /** Also when it comes while the service is still starting: what has been started by then is stopped. A second one kills. */
@@ -19,7 +20,9 @@ const stopRequested = new Promise<void>((resolve) => {
 const say = (message: string): void => console.log(message);
 
 async function main(): Promise<void> {
+  startClean();
   const config = readConfig(process.env);
+  await keepPrivate(config.dataDir);
   const database = await connectDatabase(config, say);
   try {
     await prepare(database.client, config).catch((error: unknown) => {

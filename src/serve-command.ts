@@ -8,9 +8,11 @@ import { migrate } from './database/data-source.js';
 import { requireUsable } from './database/usable.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
+import { keepPrivate } from './process-start.js';
 
 /** The service for one command alone. */
 export async function serveCommand(config: Config): ReturnType<Parts['serve']> {
+  await keepPrivate(config.dataDir);
   const database = await connectDatabase(config, (message) => console.error(message));
   const token = `lh_${randomBytes(32).toString('base64url')}`;
   await requireUsable(database.client, config.redisUrl === null);

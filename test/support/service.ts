@@ -181,16 +181,20 @@ export class ServiceHome {
     return new ServiceHome(root);
   }
 
-  /** Starts a process; whether it comes to listen is another question. */
-  spawn(settings: Readonly<Record<string, string>> = {}): ServiceProcess {
+  /**
+   * Starts a process; whether it comes to listen is another question.
+   * @param launcher words that start it in their own way, before its own
+   */
+  spawn(settings: Readonly<Record<string, string>> = {}, launcher: readonly string[] = []): ServiceProcess {
     const env = { ...bareEnvironment(), PORT: '0', LEASEHOLD_DATA_DIR: this.dataDir, ...settings };
-    const service = new ServiceProcess(spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const [file, ...args] = [...launcher, process.execPath, MAIN];
+    const service = new ServiceProcess(spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
     this.processes.push(service);
     return service;
   }
 
-  start(settings: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
-    return this.spawn(settings).listening();
+  start(settings: Readonly<Record<string, string>> = {}, launcher: readonly string[] = []): Promise<ServiceProcess> {
+    return this.spawn(settings, launcher).listening();
   }
 
   /** The pid of the embedded Postgres, as its own file says; null when there is none. */
