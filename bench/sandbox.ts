@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { EffectRequest, HeldLease } from '../src/drivers/runtime-driver.js';
+import { validateBubblewrapConfig } from '../src/drivers/sandbox/bubblewrap/bubblewrap-config.js';
 import { BubblewrapDriver } from '../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
 import { newId } from '../src/ids/new-id.js';
 import {
@@ -84,8 +85,8 @@ function report(results: readonly Rounds[], { postgres, levels }: Reuse, json: b
 
 const NEVER = new AbortController().signal;
 
-function request(driver: BubblewrapDriver): EffectRequest {
-  const verdict = driver.validateConfig({ provider: 'bubblewrap' });
+function request(): EffectRequest {
+  const verdict = validateBubblewrapConfig({ provider: 'bubblewrap' });
   if (verdict.kind === 'invalid') throw new Error(JSON.stringify(verdict.errors));
   return {
     ...{ companyId: newId(), leaseId: newId(), effectId: newId(), environmentId: newId(), heartbeatRunId: null },
@@ -94,7 +95,7 @@ function request(driver: BubblewrapDriver): EffectRequest {
 }
 
 async function acquire(driver: BubblewrapDriver): Promise<HeldLease> {
-  const effect = request(driver);
+  const effect = request();
   return { ...effect, ...(await driver.acquire(effect)) };
 }
 

@@ -9,6 +9,7 @@ import {
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { PostgresConfig } from './postgres/index.js';
 import { DataSource } from 'typeorm';
+import { anyTokenMade } from './access/token-rows.js';
 import { CommandRunner } from './commands/command-runner.js';
 import { CONFIG, type Config } from './config/config.js';
 import { dataSourceOptions } from './database/data-source.js';
@@ -19,11 +20,12 @@ import { SECRET_READER, type SecretReader } from './drivers/secret-reader.js';
 import { SshDriver } from './drivers/ssh/ssh-driver.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
 import { BubblewrapDriver } from './drivers/sandbox/bubblewrap/bubblewrap-driver.js';
+import type { SandboxSettings } from './drivers/sandbox/bubblewrap/sandbox-settings.js';
 import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { Clock, createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
-import { packageVersion } from './http/package-version.js';
+import { packageFolder, packageVersion } from './http/package-version.js';
 import { newId } from './ids/new-id.js';
 import { leaseProjection } from './leases/lease-projection.js';
 import { Projections } from './projections/index.js';
@@ -77,18 +79,18 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
         },
         {
           provide: DriverRegistry,
-          useFactory: async (secrets: SecretReader) =>
+          useFactory: async (secrets: SecretReader, eventLog: EventLog) =>
             new DriverRegistry(
               requireDistinct([
                 new LocalDriver(config.localExecute),
                 new FakeSandboxDriver(),
-                new BubblewrapDriver(config.dataDir),
+                new BubblewrapDriver(config.dataDir, sandboxSettings(config, eventLog)),
                 new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
                 ...(await pluginDrivers(config, secrets)),
                 ...drivers,
               ]),
             ),
-          inject: [SECRET_READER],
+          inject: [SECRET_READER, EventLog],
         },
         CommandRunner,
         ReadModelGate,
@@ -124,6 +126,14 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
     await this.log.close();
     await this.log.pool.end();
   }
+}
+
+function sandboxSettings({ workspaceRoots, sandboxMost }: Config, { pool }: EventLog): SandboxSettings {
+  return {
+    hidden: [packageFolder(), ...workspaceRoots],
+    most: sandboxMost,
+    someTokenMade: () => anyTokenMade(pool),
+  };
 }
 
 function pluginDrivers({ plugins, budgets }: Config, secrets: SecretReader): Promise<readonly RuntimeDriver[]> {

@@ -29,6 +29,8 @@ export interface Config {
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
   readonly workspaceRoots: readonly string[];
+  /** What a sandbox on the service's own machine may use at the most, whatever its environment asks for. */
+  readonly sandboxMost: { readonly memoryMb: number; readonly diskMb: number; readonly processes: number };
   /** Bytes that a workspace may have when it is moved. */
   readonly syncLimitBytes: number;
   /** URLs of this service to be tried from a host, in their order. */
@@ -163,6 +165,11 @@ export function readConfig(env: Settings): Config {
     pauseAfter: wholeNumber(env, 'LEASEHOLD_WEBHOOK_PAUSE_AFTER', 20, problems),
     timeoutMs: milliseconds(env, 'LEASEHOLD_WEBHOOK_TIMEOUT_MS', 10_000, problems),
   };
+  const sandboxMost = {
+    memoryMb: wholeNumber(env, 'LEASEHOLD_SANDBOX_MAX_MEMORY_MB', 1_048_576, problems),
+    diskMb: wholeNumber(env, 'LEASEHOLD_SANDBOX_MAX_DISK_MB', 1_048_576, problems),
+    processes: wholeNumber(env, 'LEASEHOLD_SANDBOX_MAX_PROCESSES', 32_768, problems),
+  };
   const syncLimitBytes = set(env['LEASEHOLD_SYNC_LIMIT_BYTES']) ?? String(10 * 1024 ** 3);
   refuse(!/^[1-9]\d{0,14}$/.test(syncLimitBytes), 'LEASEHOLD_SYNC_LIMIT_BYTES must be a number of bytes.');
   const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
@@ -183,6 +190,7 @@ export function readConfig(env: Settings): Config {
     sealEveryMs,
     localExecute: localExecute === 'true',
     workspaceRoots,
+    sandboxMost,
     syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,
     plugins: (set(env['LEASEHOLD_PLUGINS']) ?? '').split(',').flatMap((name) => set(name) ?? []),

@@ -13,6 +13,8 @@ export const DRIVER_REASONS = [
   'disk_full',
   'tool_missing',
   'isolation_unavailable',
+  'network_refused',
+  'sandbox_elsewhere',
   'limit_exceeded',
   'runtime_api_unreachable',
   'secret_unavailable',

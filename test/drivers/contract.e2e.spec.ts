@@ -62,7 +62,7 @@ const DRIVERS: readonly DriverCase[] = [
       };
     },
     config: {},
-    otherConfig: { memoryMb: 256, network: true },
+    otherConfig: { memoryMb: 256, processes: 99 },
     cleanupStatus: 'success',
     expectLease(lease, environment) {
       expect(lease.provider).toBe('bubblewrap');

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { testServer } from '../../support/database.js';
-import { SandboxesUnderTest, type Lease } from './sandbox-under-test.js';
+import { leaseOf, SandboxesUnderTest, type Lease } from './sandbox-under-test.js';
 
 const run = promisify(execFile);
 const SECRET = 'planted-secret-of-the-host-7f3a';
@@ -190,6 +190,58 @@ describe.each([
       bash -c 'cat <(echo bash)'`;
     const { stdout, stderr } = await sandboxes.sh(lease, script, { timeoutMs: 60_000 });
     expect([stdout, stderr]).toEqual(['message\ngcc\nnode\npython3\nnpm\nbash\n', '']);
+  });
+
+  test('of the service’s own folders nothing is to be seen, wherever they are', async () => {
+    // Stands for a service that is installed, or keeps its data, in /usr: by its own path and by another one.
+    const [one, other] = ['/usr/share/perl', '/usr/share/bash-completion'];
+    const link = join(sandboxes.dataDir, 'link');
+    await symlink(other, link);
+    const hidden = [one, link, join(sandboxes.dataDir, 'never-made'), '/'];
+    const careful = await SandboxesUnderTest.start({ perl }, { hidden });
+    try {
+      const mine = await careful.acquire();
+      const found = await careful.sh(mine, `ls -A ${one} ${other}; touch ${one}/file || echo refused`);
+      expect(found.stdout).toBe(`${other}:\n\n${one}:\nrefused\n`);
+      await careful.driver.release(mine);
+    } finally {
+      await careful.stop();
+    }
+    const exposed = SandboxesUnderTest.driverOn(sandboxes.dataDir, { perl }, { hidden: ['/usr'] });
+    expect(await exposed.probe({ ...lease.effect, environmentId: 'unsaved' })).toMatchObject({
+      ok: false,
+      details: { reasonCode: 'isolation_unavailable' },
+      summary: expect.stringMatching(/\/usr, which holds files of the service’s own/),
+    });
+  });
+
+  test('the machine’s network is to be had only once a token was made: before, a command in it would be the operator', async () => {
+    let made = false;
+    const someTokenMade = (): Promise<boolean> => Promise.resolve(made);
+    const open = await SandboxesUnderTest.start({ perl }, { someTokenMade });
+    try {
+      const REFUSED = { reasonCode: 'network_refused', message: expect.stringMatching(/tokens create/) };
+      const { driver } = open;
+      expect(await driver.validateConfig({ provider: 'bubblewrap', network: true })).toMatchObject({
+        kind: 'invalid',
+        errors: [{ field: 'network' }],
+      });
+      expect(await driver.validateConfig({ provider: 'bubblewrap' })).toMatchObject({ kind: 'valid' });
+      const request = open.request({ network: true });
+      await expect(driver.acquire(request)).rejects.toMatchObject(REFUSED);
+      expect(await driver.probe({ ...request, environmentId: 'unsaved' })).toMatchObject({
+        ok: false,
+        details: { reasonCode: 'network_refused' },
+      });
+      made = true;
+      expect(await driver.validateConfig({ provider: 'bubblewrap', network: true })).toMatchObject({ kind: 'valid' });
+      const mine = leaseOf(request, await driver.acquire(request));
+      made = false;
+      await expect(open.sh(mine, 'true')).rejects.toMatchObject(REFUSED);
+      await driver.release(mine);
+    } finally {
+      await open.stop();
+    }
   });
 
   test('what it did not bring it cannot change', async () => {

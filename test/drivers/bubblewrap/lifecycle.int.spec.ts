@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { BubblewrapDriver } from '../../../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
 import { markOf } from '../../../src/drivers/sandbox/bubblewrap/running-sandbox.js';
+import { ALONE } from '../../../src/drivers/sandbox/bubblewrap/sandbox-settings.js';
 import { findTools } from '../../../src/drivers/sandbox/bubblewrap/sandbox-tools.js';
 import type { ResumeRequest } from '../../../src/drivers/runtime-driver.js';
 import { grown } from '../../support/soak.js';
@@ -220,7 +221,7 @@ describe('where it cannot be had', () => {
   }
 
   test('without bwrap, capabilities and probe say how to get it', async () => {
-    const driver = new BubblewrapDriver(sandboxes.dataDir, findTools('/nonexistent'));
+    const driver = new BubblewrapDriver(sandboxes.dataDir, ALONE, findTools('/nonexistent'));
     const how = /apt-get install bubblewrap.*dnf install bubblewrap.*pacman -S bubblewrap/;
     expect(driver.unavailable).toMatch(how);
     expect(driver.capabilities.supportsRunExecution).toBe(false);
@@ -237,7 +238,7 @@ describe('where it cannot be had', () => {
       const tools = findTools(process.env['PATH'] ?? '');
       if ('missing' in tools) throw new Error(tools.missing);
       await expectUnavailable(
-        new BubblewrapDriver(sandboxes.dataDir, { ...tools, bwrap, asRoot: null }),
+        new BubblewrapDriver(sandboxes.dataDir, ALONE, { ...tools, bwrap, asRoot: null }),
         reasonCode,
         how,
       );
@@ -254,8 +255,8 @@ describe('where it cannot be had', () => {
   });
 });
 
-test('a config has its limits within bounds and nothing that is not known', () => {
-  const verdict = sandboxes.driver.validateConfig({
+test('a config has its limits within bounds and nothing that is not known', async () => {
+  const verdict = await sandboxes.driver.validateConfig({
     ...{ provider: 'fake', memoryMb: 1, processes: 2.5, cpuSeconds: 0, diskMb: '5', timeoutMs: -1, outputBytes: null },
     ...{ network: 'yes', image: 'debian' },
   });
@@ -263,4 +264,20 @@ test('a config has its limits within bounds and nothing that is not known', () =
     ...['cpuSeconds', 'diskMb', 'image', 'memoryMb', 'network', 'outputBytes', 'processes', 'provider'],
     'timeoutMs',
   ]);
+});
+
+test('the operator says what a sandbox may use at the most, also of those whose environment asked for more before', async () => {
+  const most = { memoryMb: 64, diskMb: 16, processes: 32 };
+  const driver = SandboxesUnderTest.driverOn(sandboxes.dataDir, {}, { most });
+  expect(await driver.validateConfig({ provider: 'bubblewrap' })).toMatchObject({ kind: 'valid', config: most });
+  const more = { provider: 'bubblewrap', memoryMb: 65, diskMb: 17, processes: 33 };
+  const verdict = await driver.validateConfig(more);
+  expect(verdict.kind === 'invalid' && verdict.errors.map(({ field }) => field).sort()).toEqual(
+    Object.keys(most).sort(),
+  );
+  const request = sandboxes.request({ memoryMb: 4_096 });
+  const acquisition = await driver.acquire(request);
+  expect(acquisition.metadata).toMatchObject(most);
+  made.push(leaseOf(request, acquisition));
+  await driver.close();
 });

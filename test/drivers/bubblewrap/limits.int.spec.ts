@@ -64,6 +64,16 @@ describe.each([
     await expectAsEver();
   });
 
+  test('nor is memory of the kernel’s: in sockets, or in files without a byte', async () => {
+    const sockets =
+      'use Socket; for (1 .. 6) { next if fork; for (1 .. 450) { socketpair(my $a, my $b, 1, 1, 0); push @kept, $a, $b } sleep 60 } sleep 60';
+    await expect(sandboxes.sh(lease, `perl -e '${sockets}'`)).rejects.toMatchObject(LIMIT_EXCEEDED);
+    const files = 'for (1 .. 400_000) { open my $file, ">", "/tmp/$_" or sleep 60 } sleep 60';
+    await expect(sandboxes.sh(lease, `perl -e '${files}'`)).rejects.toMatchObject(LIMIT_EXCEEDED);
+    expect((await sandboxes.sh(lease, 'ulimit -n; ulimit -Hn')).stdout).toBe('1024\n4096\n');
+    await expectAsEver();
+  });
+
   test('10 GB of disk are not to be had, in one file or in many, and what is there can be removed', async () => {
     const { bavail, bsize } = await statfs(sandboxes.dataDir);
     // The kernel ends it at the largest file it may write, or the watch, if it looks before that.

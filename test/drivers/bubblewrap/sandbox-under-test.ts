@@ -13,7 +13,9 @@ import type {
   HeldLease,
 } from '../../../src/drivers/runtime-driver.js';
 import { BubblewrapDriver } from '../../../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
+import { validateBubblewrapConfig } from '../../../src/drivers/sandbox/bubblewrap/bubblewrap-config.js';
 import { markOf } from '../../../src/drivers/sandbox/bubblewrap/running-sandbox.js';
+import { ALONE, type SandboxSettings } from '../../../src/drivers/sandbox/bubblewrap/sandbox-settings.js';
 import { findTools, type SandboxTools } from '../../../src/drivers/sandbox/bubblewrap/sandbox-tools.js';
 import { newId } from '../../../src/ids/new-id.js';
 
@@ -38,9 +40,12 @@ export class SandboxesUnderTest {
   ) {}
 
   /** @param tools other ones than the machine has */
-  static async start(tools: Partial<SandboxTools> = {}): Promise<SandboxesUnderTest> {
+  static async start(
+    tools: Partial<SandboxTools> = {},
+    settings: Partial<SandboxSettings> = {},
+  ): Promise<SandboxesUnderTest> {
     const dataDir = await mkdtemp(join(tmpdir(), 'leasehold-test-bwrap-'));
-    return new SandboxesUnderTest(dataDir, SandboxesUnderTest.driverOn(dataDir, tools));
+    return new SandboxesUnderTest(dataDir, SandboxesUnderTest.driverOn(dataDir, tools, settings));
   }
 
   /** Looks at the sandboxes of a service that has a data folder of its own. */
@@ -48,9 +53,17 @@ export class SandboxesUnderTest {
     return new SandboxesUnderTest(dataDir, SandboxesUnderTest.driverOn(dataDir));
   }
 
-  static driverOn(dataDir: string, tools: Partial<SandboxTools> = {}): BubblewrapDriver {
+  static driverOn(
+    dataDir: string,
+    tools: Partial<SandboxTools> = {},
+    settings: Partial<SandboxSettings> = {},
+  ): BubblewrapDriver {
     const found = findTools(process.env['PATH'] ?? '');
-    return new BubblewrapDriver(dataDir, 'missing' in found ? found : { ...found, ...tools });
+    return new BubblewrapDriver(
+      dataDir,
+      { ...ALONE, ...settings },
+      'missing' in found ? found : { ...found, ...tools },
+    );
   }
 
   /**
@@ -86,7 +99,7 @@ export class SandboxesUnderTest {
   }
 
   request(change: object = {}): EffectRequest {
-    const verdict = this.driver.validateConfig({ provider: 'bubblewrap', ...change });
+    const verdict = validateBubblewrapConfig({ provider: 'bubblewrap', ...change });
     if (verdict.kind === 'invalid') throw new Error(JSON.stringify(verdict.errors));
     this.fence += 1;
     return {

@@ -36,6 +36,15 @@ const LIMITS: Readonly<Record<keyof SandboxLimits, readonly [unset: number, leas
   diskMb: [2_048, 1, 1_048_576],
 };
 
+/** What the operator allows at the most, whatever an environment asks for. */
+export type SandboxMost = Pick<SandboxLimits, 'memoryMb' | 'diskMb' | 'processes'>;
+
+export const MOST: SandboxMost = {
+  memoryMb: LIMITS.memoryMb[2],
+  diskMb: LIMITS.diskMb[2],
+  processes: LIMITS.processes[2],
+};
+
 const LIMIT_NAMES = Object.keys(LIMITS) as (keyof SandboxLimits)[];
 
 const DEFAULTS: BubblewrapConfig = {
@@ -45,8 +54,19 @@ const DEFAULTS: BubblewrapConfig = {
   ...(Object.fromEntries(LIMIT_NAMES.map((name) => [name, LIMITS[name][0]])) as Record<keyof SandboxLimits, number>),
 };
 
-export function validateBubblewrapConfig(given: JsonObject): ConfigVerdict {
-  const config: JsonObject = { ...DEFAULTS, ...given };
+/** What was asked for before the operator allowed less. */
+export function limited<Config extends SandboxMost>(config: Config, most: SandboxMost): Config {
+  const { memoryMb, diskMb, processes } = config;
+  return {
+    ...config,
+    memoryMb: Math.min(memoryMb, most.memoryMb),
+    diskMb: Math.min(diskMb, most.diskMb),
+    processes: Math.min(processes, most.processes),
+  };
+}
+
+export function validateBubblewrapConfig(given: JsonObject, allowed: SandboxMost = MOST): ConfigVerdict {
+  const config: JsonObject = { ...limited(DEFAULTS, allowed), ...given };
   const errors: FieldError[] = Object.keys(given)
     .filter((key) => !Object.hasOwn(DEFAULTS, key))
     .map((key) => ({ field: key, message: `${key} is not a setting of the bubblewrap provider` }));
@@ -57,7 +77,8 @@ export function validateBubblewrapConfig(given: JsonObject): ConfigVerdict {
     if (typeof config[flag] !== 'boolean') errors.push({ field: flag, message: `${flag} must be true or false` });
   }
   for (const name of LIMIT_NAMES) {
-    const [, least, most] = LIMITS[name];
+    const [, least] = LIMITS[name];
+    const most = name in allowed ? allowed[name as keyof SandboxMost] : LIMITS[name][2];
     const value = config[name];
     if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
       errors.push({ field: name, message: `${name} must be a whole number from ${least} to ${most}` });

@@ -15,15 +15,20 @@ import type {
   ReleaseRequest,
   ResumeRequest,
 } from '../../runtime-driver.js';
-import { validateBubblewrapConfig, type BubblewrapConfig } from './bubblewrap-config.js';
+import { limited, validateBubblewrapConfig, type BubblewrapConfig } from './bubblewrap-config.js';
 import { ENVIRONMENT, WORKSPACE } from './sandbox-arguments.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import { SandboxFolders, type Holder } from './sandbox-folders.js';
 import { SandboxRunner } from './sandbox-runner.js';
+import { ALONE, type SandboxSettings } from './sandbox-settings.js';
 import { findTools } from './sandbox-tools.js';
 
 /** What is kept with a lease: which sandbox, and what it may use. */
 type Teardown = JsonObject & { readonly name: string; readonly config: BubblewrapConfig };
+
+const NETWORK_REFUSED =
+  'network can be true only once a token was made: until then, whatever reaches the service on loopback is its operator. ' +
+  'Make one: npm run leasehold -- tokens create --name … --all-companies --permission admin';
 
 /** Sandboxes on the service's own machine: see docs/decisions/0013-bubblewrap.md. */
 export class BubblewrapDriver implements QueuedDriver {
@@ -39,10 +44,14 @@ export class BubblewrapDriver implements QueuedDriver {
   private readonly runner: SandboxRunner | null;
 
   /** @param tools what the machine has to make sandboxes with, or what is missing of it */
-  constructor(dataDir: string, tools = findTools(process.env['PATH'] ?? '')) {
+  constructor(
+    dataDir: string,
+    private readonly settings: SandboxSettings = ALONE,
+    tools = findTools(process.env['PATH'] ?? ''),
+  ) {
     this.unavailable = 'missing' in tools ? tools.missing : null;
     this.folders = new SandboxFolders(dataDir, !('missing' in tools) && tools.asRoot !== null);
-    this.runner = 'missing' in tools ? null : new SandboxRunner(tools, this.folders, dataDir);
+    this.runner = 'missing' in tools ? null : new SandboxRunner(tools, this.folders, dataDir, settings.hidden);
     this.capabilities = {
       supportsRunExecution: this.runner !== null,
       supportsSavedProbe: true,
@@ -51,8 +60,11 @@ export class BubblewrapDriver implements QueuedDriver {
     };
   }
 
-  validateConfig(config: JsonObject): ConfigVerdict {
-    return validateBubblewrapConfig(config);
+  async validateConfig(config: JsonObject): Promise<ConfigVerdict> {
+    const verdict = validateBubblewrapConfig(config, this.settings.most);
+    if (verdict.kind === 'invalid' || verdict.config['network'] !== true) return verdict;
+    if (await this.settings.someTokenMade()) return verdict;
+    return { kind: 'invalid', errors: [{ field: 'network', message: NETWORK_REFUSED }] };
   }
 
   async probe({ config }: ProbeRequest): Promise<ProbeResult> {
@@ -66,7 +78,7 @@ export class BubblewrapDriver implements QueuedDriver {
       return { ok, driver: this.driver, summary, details: { provider, ...limits, reasonCode, steps } };
     };
     try {
-      const { holdsCommands } = await this.ready();
+      const { holdsCommands } = await this.ready(config as JsonObject & BubblewrapConfig);
       const way = holdsCommands
         ? 'a sandbox that is held for its lease'
         : 'a sandbox for each, as there is no /usr/bin/perl';
@@ -78,10 +90,10 @@ export class BubblewrapDriver implements QueuedDriver {
   }
 
   async acquire({ effectId, leaseId, fence, config }: EffectRequest): Promise<Acquisition> {
-    await this.ready();
+    await this.ready(config as JsonObject & BubblewrapConfig);
     const made = await this.folders.make(effectId, { fence, leaseId, effectId });
     if (!made) throw staleFence();
-    return acquisition(effectId, config as JsonObject & BubblewrapConfig);
+    return this.acquisition(effectId, config);
   }
 
   async find({ effectId, leaseId, fence, config }: EffectRequest): Promise<Acquisition | null> {
@@ -89,7 +101,7 @@ export class BubblewrapDriver implements QueuedDriver {
     if (name === null) return null;
     // What was cut off while it was made is made whole.
     if (name === effectId) await this.folders.make(name, { fence, leaseId, effectId });
-    return acquisition(name, config as JsonObject & BubblewrapConfig);
+    return this.acquisition(name, config);
   }
 
   async release({ leaseId, fence, teardown }: ReleaseRequest): Promise<ReleaseOutcome> {
@@ -115,7 +127,7 @@ export class BubblewrapDriver implements QueuedDriver {
   }
 
   async resume({ effectId, leaseId, fence, config, from }: ResumeRequest): Promise<Acquisition | null> {
-    await this.ready();
+    await this.ready(config as JsonObject & BubblewrapConfig);
     const { name } = from.teardown as Teardown;
     const mine: Holder = { state: 'lease', fence, leaseId, effectId };
     const holder = await this.folders.holder(name);
@@ -125,13 +137,14 @@ export class BubblewrapDriver implements QueuedDriver {
       if (!(await this.folders.change(name, holder, mine))) return null;
       await this.folders.endProcesses(name);
     }
-    return acquisition(name, config as JsonObject & BubblewrapConfig);
+    return this.acquisition(name, config);
   }
 
   async execute(request: ExecuteRequest): Promise<ExecutionResult> {
     const { leaseId, fence, teardown } = request.lease;
-    const { name, config } = teardown as Teardown;
-    const runner = await this.ready();
+    const { name, config: asked } = teardown as Teardown;
+    const config = limited(asked, this.settings.most);
+    const runner = await this.ready(config);
     const isHolder = async (): Promise<void> => {
       const holder = await this.folders.holder(name);
       if (holder?.state !== 'lease' || !isHeldBy(holder, { leaseId, fence })) throw staleFence();
@@ -161,9 +174,21 @@ export class BubblewrapDriver implements QueuedDriver {
     await this.runner?.close();
   }
 
-  /** @throws DriverError tool_missing, isolation_unavailable */
-  private async ready(): Promise<SandboxRunner> {
+  private acquisition(name: string, asked: JsonObject): Acquisition {
+    const config = limited(asked as JsonObject & BubblewrapConfig, this.settings.most);
+    return {
+      providerLeaseId: `sandbox://bubblewrap/${name}`,
+      metadata: { ...metadataOf(config), remoteCwd: WORKSPACE },
+      teardown: { name, config },
+    };
+  }
+
+  /** @throws DriverError tool_missing, isolation_unavailable, network_refused */
+  private async ready({ network }: BubblewrapConfig): Promise<SandboxRunner> {
     if (!this.runner) throw new DriverError('config', 'tool_missing', this.unavailable ?? '', false);
+    if (network && !(await this.settings.someTokenMade())) {
+      throw new DriverError('config', 'network_refused', NETWORK_REFUSED, false);
+    }
     await this.runner.tryOut();
     return this.runner;
   }
@@ -171,14 +196,6 @@ export class BubblewrapDriver implements QueuedDriver {
 
 function isHeldBy(holder: Holder, { leaseId, fence }: { readonly leaseId: string; readonly fence: number }): boolean {
   return holder.leaseId === leaseId && holder.fence === fence;
-}
-
-function acquisition(name: string, config: JsonObject & BubblewrapConfig): Acquisition {
-  return {
-    providerLeaseId: `sandbox://bubblewrap/${name}`,
-    metadata: { ...metadataOf(config), remoteCwd: WORKSPACE },
-    teardown: { name, config },
-  };
 }
 
 /** There are no images: what is in a sandbox is the machine's own /usr. */

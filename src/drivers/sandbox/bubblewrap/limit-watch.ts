@@ -16,6 +16,11 @@ const DISK_SHARE = 0.2;
 const MIB = 1024 ** 2;
 const KIB = 1024;
 const PAGE_BYTES = 4_096;
+/** What the kernel takes for a file in memory, whatever is in it, and may take for what is on its way in a socket. */
+const FILE_BYTES = 1_024;
+const SOCKET_BYTES = 64 * KIB;
+/** What programs commonly have. */
+const SOCKETS_FREE = 512;
 
 /**
  * Looks, while something runs in a sandbox, at what the kernel's limits do not bound: the memory of all its processes together with
@@ -36,7 +41,7 @@ export class LimitWatch {
   constructor(
     private readonly init: ProcessId,
     private readonly files: string,
-    private readonly limits: SandboxLimits,
+    private readonly limits: SandboxLimits & { readonly network: boolean },
     private readonly over: (why: DriverError) => void,
   ) {}
 
@@ -124,12 +129,20 @@ export class LimitWatch {
       // One that has ended meanwhile has none.
       ...folders.map((folder) => measure(folder).catch(() => 0)),
       ...['tmp', 'dev/shm'].map(async (folder) => {
-        const { blocks, bfree, bsize } = await statfs(join(root, folder));
-        return (blocks - bfree) * bsize;
+        const { blocks, bfree, bsize, files, ffree } = await statfs(join(root, folder));
+        return (blocks - bfree) * bsize + (files - ffree) * FILE_BYTES;
       }),
+      this.limits.network ? 0 : socketBytes(this.init),
     ]);
     return sizes.reduce((sum, bytes) => sum + bytes, 0);
   }
+}
+
+/** Of a network namespace of its own. */
+async function socketBytes({ pid }: ProcessId): Promise<number> {
+  const counts = await readFile(`/proc/${pid}/net/sockstat`, 'utf8');
+  const used = Number(/^sockets: used (\d+)$/m.exec(counts)?.[1] ?? 0);
+  return Math.max(0, used - SOCKETS_FREE) * SOCKET_BYTES;
 }
 
 async function resident(folder: string): Promise<number> {

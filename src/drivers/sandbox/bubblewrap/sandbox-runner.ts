@@ -15,7 +15,7 @@ import {
   unavailable,
   type RunningSandbox,
 } from './running-sandbox.js';
-import { limitArguments, namespaceArguments, sandboxArguments } from './sandbox-arguments.js';
+import { foldersToHide, limitArguments, namespaceArguments, sandboxArguments } from './sandbox-arguments.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import type { SandboxFolders } from './sandbox-folders.js';
 import type { SandboxTools } from './sandbox-tools.js';
@@ -27,13 +27,16 @@ export class SandboxRunner {
   private readonly supervisor: readonly string[] | null;
   private works = false;
   private readonly mark: string;
+  private readonly hidden: readonly string[];
   private readonly orphansEnded: Promise<void>;
 
   constructor(
     private readonly tools: SandboxTools,
     private readonly folders: SandboxFolders,
     dataDir: string,
+    hidden: readonly string[],
   ) {
+    this.hidden = [dataDir, ...hidden];
     this.mark = markOf(dataDir);
     this.orphansEnded = endOrphans(this.mark).catch(() => undefined);
     const calls = SYSTEM_CALLS[process.arch];
@@ -48,7 +51,7 @@ export class SandboxRunner {
   /** Makes a sandbox and ends it, until that has worked once. @throws DriverError tool_missing, isolation_unavailable */
   async tryOut(): Promise<void> {
     if (this.works) return;
-    const args = [...namespaceArguments(false), '--size', '4096', '--tmpfs', '/tmp'];
+    const args = [...namespaceArguments(false, foldersToHide(this.hidden)), '--size', '4096', '--tmpfs', '/tmp'];
     const { child } = await startSandbox(this.tools, this.mark, '/usr', args, TRIAL);
     const closed = once(child, 'close');
     child.stdin.end(TOLD);
@@ -109,7 +112,7 @@ export class SandboxRunner {
     const files = this.folders.files(name);
     const args = [
       ...options,
-      ...sandboxArguments(config, placeOf(files, this.tools)),
+      ...sandboxArguments(config, placeOf(files, this.tools), foldersToHide(this.hidden)),
       ...Object.entries(env).flatMap(([key, value]) => ['--setenv', key, value]),
     ];
     let sandbox: RunningSandbox | null = null;
