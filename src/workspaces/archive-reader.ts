@@ -2,19 +2,22 @@ import type { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { LeaseholdError } from '../errors/catalogue.js';
 import type { ArchiveItem } from './archive-writer.js';
-import { isOwn, parentsOf, workspacePath } from './workspace-path.js';
+import { compressionOf } from './compression.js';
+import { sparseName, unknownRecord } from './pax-records.js';
+import { PathTree } from './path-tree.js';
+import { isOwn, MAX_PATH_BYTES, workspacePath } from './workspace-path.js';
 
-export const MAX_ENTRIES = 500_000;
-/** Why an entry is left out that would be beyond a symlink or a file. */
-export const BEYOND = 'it goes through something that is no folder';
-const MAX_TARGET_BYTES = 4_096;
 const BLOCK_BYTES = 512;
+/** The oldest format (v7) has no name to be known by; what is no archive at all is seen by its checksums. */
+const READING = { highWaterMark: 16 * 1024, allowUnknownFormat: true };
+/** Of a name that is refused, as it is told of. */
+const SHOWN_CHARACTERS = 256;
 
 export interface ArchiveLimits {
   /** Bytes of the archive. */
   readonly maxBytes: number;
-  /** Name of an entry that must be there: without it, some of the archive is missing. */
-  readonly mark?: string;
+  /** An entry that must be there, and who reads it: without it, some of the archive is missing. */
+  readonly mark?: { readonly name: string; readonly read: (content: AsyncIterable<Uint8Array>) => Promise<void> };
   /** Told of each entry that is left out; where it is absent, such an entry ends the reading. */
   readonly leftOut?: (name: string, why: string) => void;
 }
@@ -31,11 +34,20 @@ export async function* archiveEntries(
   source: Readable,
   { maxBytes, mark, leftOut }: ArchiveLimits,
 ): AsyncGenerator<ArchiveEntry> {
-  const archive = extract();
+  const archive = extract(READING);
   let bytes = 0;
+  let head = Buffer.alloc(0);
   let tail = Buffer.alloc(0);
   const count = (chunk: Buffer): void => {
     bytes += chunk.length;
+    if (head.length < BLOCK_BYTES) {
+      head = Buffer.concat([head, chunk.subarray(0, BLOCK_BYTES)]);
+      const compression = compressionOf(head);
+      if (compression !== null) {
+        const why = `It is compressed (${compression}): send the tar archive itself.`;
+        archive.destroy(new LeaseholdError('invalid_archive', why));
+      }
+    }
     tail = Buffer.concat([tail, chunk.subarray(-BLOCK_BYTES)]).subarray(-BLOCK_BYTES);
     if (bytes > maxBytes)
       archive.destroy(new LeaseholdError('archive_too_large', `It has more than ${maxBytes} bytes.`));
@@ -46,16 +58,24 @@ export async function* archiveEntries(
   source.on('data', count).on('error', cutOff).on('close', cutOff);
   source.pipe(archive);
   if (source.destroyed) cutOff();
-  const places = new Places();
+  const places = new PathTree();
   let marked = mark === undefined;
   try {
     for await (const entry of archive) {
-      marked ||= entry.header.name === mark;
-      const found = entryOf(entry, places);
+      const isMark = mark !== undefined && entry.header.name === mark.name;
+      const found = entryOf(entry, places, isMark);
       if (typeof found === 'string') {
-        if (!leftOut)
-          throw new LeaseholdError('invalid_archive', `${JSON.stringify(entry.header.name)} is refused: ${found}.`);
-        leftOut(entry.header.name, found);
+        const name = sparseName(entry.header) ?? entry.header.name;
+        if (!leftOut) {
+          const shown = JSON.stringify(name.slice(0, SHOWN_CHARACTERS));
+          throw new LeaseholdError('invalid_archive', `${shown} is refused: ${found}.`);
+        }
+        const kept = workspacePath(name) === null ? name.slice(0, SHOWN_CHARACTERS) : name;
+        places.count(kept);
+        leftOut(kept, found);
+      } else if (isMark && found?.item.type === 'file') {
+        await mark.read(found.item.content);
+        marked = true;
       } else if (found !== null) yield found;
       // What nobody reads is in the way of the next one.
       entry.resume();
@@ -89,12 +109,14 @@ function asProblem(error: unknown): LeaseholdError {
 
 type TarEntry = AsyncIterable<unknown> & { readonly header: Header };
 
-/** An entry, or why it is not one that may be; null for what does not travel. */
-function entryOf(entry: TarEntry, places: Places): ArchiveEntry | string | null {
+/** An entry, or why it is not one that may be; null for what does not travel. @throws LeaseholdError */
+function entryOf(entry: TarEntry, places: PathTree, isMark: boolean): ArchiveEntry | string | null {
   const { name, type, size, linkname, mode: bits, mtime: modified } = entry.header;
+  const unknown = unknownRecord(entry.header);
+  if (unknown !== null) return `its extended header has ${unknown}, which is not known here`;
   const path = workspacePath(name);
-  if (path === null) return 'its name leads out of the workspace, or is no proper name';
-  if (path === '' || isOwn(path)) return null;
+  if (path === null) return 'its name leads out of the workspace, is too long or too deep, or is no proper name';
+  if (path === '' || (isOwn(path) && !isMark)) return null;
   const mode = bits & 0o777;
   switch (type) {
     case 'directory':
@@ -104,10 +126,10 @@ function entryOf(entry: TarEntry, places: Places): ArchiveEntry | string | null 
       return places.leaf(path) ?? { path, item: { type: 'file', mode, size, modified, content: contentOf(entry) } };
     case 'symlink': {
       if (!isTarget(linkname)) return 'it is a symlink without a proper target';
-      return places.leaf(path) ?? { path, item: { type: 'symlink', target: linkname } };
+      return places.leaf(path, linkname) ?? { path, item: { type: 'symlink', target: linkname } };
     }
     case 'link':
-      return 'it is a hard link';
+      return 'it is a hard link (`tar --hard-dereference` sends what it is instead)';
     case 'fifo':
     case 'block-device':
     case 'character-device':
@@ -119,37 +141,5 @@ function entryOf(entry: TarEntry, places: Places): ArchiveEntry | string | null 
 }
 
 function isTarget(target: string): boolean {
-  return target !== '' && !/[\0\uFFFD]/.test(target) && Buffer.byteLength(target) <= MAX_TARGET_BYTES;
-}
-
-/** What an archive has put where: nothing may come after it that goes through it or takes its place. */
-class Places {
-  private readonly leaves = new Set<string>();
-  private readonly folders = new Set<string>();
-
-  /** Null, or why nothing may be there. */
-  folder(path: string): string | null {
-    if (this.leaves.has(path)) return 'something else has the same name';
-    const why = this.into(path);
-    if (why === null) this.folders.add(path);
-    return why;
-  }
-
-  leaf(path: string): string | null {
-    if (this.leaves.has(path) || this.folders.has(path)) return 'something else has the same name';
-    const why = this.into(path);
-    if (why === null) this.leaves.add(path);
-    return why;
-  }
-
-  /** @throws LeaseholdError archive_too_large */
-  private into(path: string): string | null {
-    if (this.leaves.size + this.folders.size >= MAX_ENTRIES) {
-      throw new LeaseholdError('archive_too_large', `It has more than ${MAX_ENTRIES} entries.`);
-    }
-    const parents = parentsOf(path);
-    if (parents.some((parent) => this.leaves.has(parent))) return BEYOND;
-    for (const parent of parents) this.folders.add(parent);
-    return null;
-  }
+  return target !== '' && !/[\0\uFFFD]/.test(target) && Buffer.byteLength(target) <= MAX_PATH_BYTES;
 }

@@ -1,5 +1,6 @@
 import type { ArchiveEntry } from './archive-reader.js';
 import type { LocalTree } from './local-tree.js';
+import { PathTree } from './path-tree.js';
 import { isGitInternal, isOwn, workspacePath } from './workspace-path.js';
 
 type Leave = (path: string, why: string) => void;
@@ -7,22 +8,28 @@ type Leave = (path: string, why: string) => void;
 /**
  * What of a folder travels, in the order of its paths; the content of a file is to be read before the next is asked for.
  * @param paths those that git names; null: all
+ * @throws LeaseholdError archive_too_large
  */
 export async function* localEntries(
   tree: LocalTree,
   paths: readonly string[] | null,
   leave: Leave,
 ): AsyncGenerator<ArchiveEntry> {
+  const places = new PathTree();
   for await (const path of paths ? inOrder(paths) : walk(tree, '', leave)) {
     if (isOwn(path)) continue;
     if (workspacePath(path) === null || isGitInternal(path)) {
+      places.count(path);
       leave(path, 'its name cannot travel');
       continue;
     }
     const { entry, modified } = await tree.look(path);
     // Deleted, or beyond a symlink.
     if (entry === null) continue;
-    if (entry.type === 'other') leave(path, 'it is no file, folder or symlink');
+    const isFolder = entry.type === 'directory' && paths === null;
+    const why = isFolder ? places.folder(path) : places.leaf(path, entry.type === 'symlink' ? entry.target : '');
+    if (why !== null) leave(path, why);
+    else if (entry.type === 'other') leave(path, 'it is no file, folder or symlink');
     else if (entry.type === 'symlink') yield { path, item: entry };
     else if (entry.type === 'file') {
       const { mode, size } = entry;
@@ -45,6 +52,8 @@ async function* walk(tree: LocalTree, folder: string, leave: Leave): AsyncGenera
       continue;
     }
     yield path;
+    // What is deeper than that cannot travel either.
+    if (workspacePath(path) === null) continue;
     const { entry } = await tree.look(path);
     if (entry?.type === 'directory') yield* walk(tree, path, leave);
   }

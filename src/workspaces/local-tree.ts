@@ -14,6 +14,7 @@ import {
   type FileHandle,
 } from 'node:fs/promises';
 import type { Entry } from './decide.js';
+import { parentOf } from './workspace-path.js';
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -231,10 +232,6 @@ function stepsOf(path: string): string[] {
   const steps = path.split('/').filter((step) => step !== '');
   if (steps.some((step) => step === '..')) throw new Error('No path of a tree leads out of it.');
   return steps;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(path.lastIndexOf('/'), 0));
 }
 
 async function statsOf(place: string): Promise<BigIntStats | null> {

@@ -6,17 +6,27 @@ export type Manifest = ReadonlyMap<string, Entry>;
 
 type Line = readonly [path: string, type: Entry['type'], ...rest: readonly (string | number)[]];
 
-/** As it is kept on the lease's side. The same manifest is always the same text. */
-export function manifestText(manifest: Manifest): string {
-  const lines = [...manifest]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, entry]) => JSON.stringify(lineOf(path, entry)));
-  return `{"version":1,"entries":[\n${lines.join(',\n')}\n]}\n`;
+const CHUNK_CHARACTERS = 64 * 1024;
+
+/** As it is kept on the lease's side, piece by piece, for all of it may be large. The same manifest is always the same text. */
+export function* manifestText(manifest: Manifest): Generator<string> {
+  let text = '{"version":1,"entries":[\n';
+  let between = '';
+  for (const [path, entry] of [...manifest].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    text += between + JSON.stringify(lineOf(path, entry));
+    between = ',\n';
+    if (text.length < CHUNK_CHARACTERS) continue;
+    yield text;
+    text = '';
+  }
+  yield `${text}\n]}\n`;
 }
 
 /** Names a manifest by what it says: the log has it, so that a manifest that was changed on the lease's side is noticed. */
-export function manifestDigest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+export function manifestDigest(text: Iterable<string>): string {
+  const hash = createHash('sha256');
+  for (const piece of text) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /** @param text that has the digest of one that was written here */

@@ -112,11 +112,12 @@ for file in "$D"/*; do [ "$file" = "$D/$2" ] || rm -rf "$file"; done
 
 /**
  * An archive of the workspace. $2 \`git\` for what git does not ignore, \`git-all\` for that too, else \`all\`. Input: paths that are in it in any case where
- * they exist, each ended by a NUL. The last entry is always the mark END, which says that none is missing.
+ * they exist, each ended by a NUL. The last entry is always the mark END: a list of all that is there, by which is seen
+ * whether any of it is missing or was misread.
  */
 export const PACK = `${COMMON}
 need tar find xargs sort
-mkdir -p "$D" && : > "$D/end" || exit
+mkdir -p "$D" || exit
 HOW=$2
 if [ "$HOW" != all ]; then
   need git
@@ -133,7 +134,7 @@ LC_ALL=C xargs -0 sh -c 'for f; do
   f=\${f%/}
   case $f in ./.leasehold|./.leasehold/*) continue ;; esac
   if [ -e "$f" ] || [ -L "$f" ]; then printf "%s\\0" "$f"; fi
-done' sh < "$D/found" > "$D/there" && LC_ALL=C sort -zu "$D/there" > "$D/list" || exit
+done' sh < "$D/found" > "$D/there" && LC_ALL=C sort -zu "$D/there" > "$D/end" && cp "$D/end" "$D/list" || exit
 printf '%s\\0' "./$D/end" >> "$D/list"
 DEREFERENCE=
 case $(tar --version 2>/dev/null) in *GNU*) DEREFERENCE=--hard-dereference ;; esac

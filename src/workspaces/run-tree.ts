@@ -1,14 +1,15 @@
 import { Readable } from 'node:stream';
-import { archiveEntries, BEYOND, type ArchiveEntry } from './archive-reader.js';
+import { archiveEntries, type ArchiveEntry } from './archive-reader.js';
 import { sameEntry, type Entry } from './decide.js';
 import { Digest } from './digest.js';
 import type { LeaseSide } from './lease-side.js';
 import type { Manifest } from './manifest.js';
+import { BEYOND } from './path-tree.js';
 import { endMark, PACK } from './remote-scripts.js';
 import type { Spool } from './spool.js';
 import type { LeftOut } from './sync-names.js';
 import type { WorkspaceBase } from './workspace-base.js';
-import { parentsOf, workspacePath } from './workspace-path.js';
+import { MAX_PATH_BYTES, parentOf, workspacePath } from './workspace-path.js';
 
 /** Contents up to this are compared in memory. */
 const SMALL_BYTES = 1024 * 1024;
@@ -42,20 +43,34 @@ export async function visitRun(
   visit: (entry: ArchiveEntry) => Promise<void>,
 ): Promise<LeftOut[]> {
   const leftOut: LeftOut[] = [];
+  // What has come is no longer missing, whatever it has come as.
+  const missing = new Set(manifest.keys());
   const git = base?.strategy === 'git';
   const which = git ? (includeIgnored ? 'git-all' : 'git') : 'all';
   const limits = {
     maxBytes: maxBytes + tarOverhead(manifest),
-    mark: endMark(leaseId),
+    mark: {
+      name: endMark(leaseId),
+      read: async (list: AsyncIterable<Uint8Array>): Promise<void> => {
+        for await (const name of namesIn(list)) {
+          const path = workspacePath(name);
+          if (path === null || !missing.has(path)) continue;
+          leftOut.push({ path, why: 'it is there, but not in the archive that was made of it' });
+        }
+      },
+    },
     leftOut: (name: string, why: string): void => {
+      const path = workspacePath(name) ?? name;
+      missing.delete(path);
       // Where a symlink has come in the place of a folder, what was in the folder is gone.
-      if (why !== BEYOND) leftOut.push({ path: workspacePath(name) ?? name, why });
+      if (why !== BEYOND) leftOut.push({ path, why });
     },
   };
   // Whatever has become of what was sent, even if git ignores it by now.
   const sent = git ? Readable.from(namesOf(manifest)) : Readable.from([]);
   await side.receive(PACK, [leaseId, which], sent, async (output) => {
     for await (const entry of archiveEntries(output, limits)) {
+      missing.delete(entry.path);
       // Git knows no folders; they come and go with what is in them.
       if (!git || entry.item.type !== 'directory') await visit(entry);
     }
@@ -103,8 +118,26 @@ async function* oneChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
 
 function* namesOf(manifest: Manifest): Generator<Buffer> {
   const names = new Set<string>();
-  for (const path of manifest.keys()) for (const name of [...parentsOf(path), path]) names.add(name);
+  for (const path of manifest.keys()) {
+    // Where one is there, those around it are too.
+    for (let name = path; name !== '' && !names.has(name); name = parentOf(name)) names.add(name);
+  }
   for (const name of names) yield Buffer.from(`./${name}\0`);
+}
+
+/** Names that are each ended by a NUL. */
+async function* namesIn(list: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of list) {
+    let begin = 0;
+    const bytes = Buffer.concat([rest, chunk]);
+    for (let end = bytes.indexOf(0); end !== -1; end = bytes.indexOf(0, begin)) {
+      yield bytes.toString('utf8', begin, end);
+      begin = end + 1;
+    }
+    // What is longer is no path, and its end is of no interest.
+    rest = bytes.subarray(begin, begin + 2 * MAX_PATH_BYTES);
+  }
 }
 
 /** Headers and padding, which are not what the limit is about. */

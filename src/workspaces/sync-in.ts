@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { LeaseholdError } from '../errors/catalogue.js';
-import { archiveEntries, MAX_ENTRIES, type ArchiveEntry } from './archive-reader.js';
+import { archiveEntries, type ArchiveEntry } from './archive-reader.js';
 import { ArchiveWriter } from './archive-writer.js';
 import type { Entry } from './decide.js';
 import { Digest } from './digest.js';
@@ -12,7 +12,7 @@ import { PREPARE, RECEIVE_HISTORY, RECEIVE_NO_HISTORY, UNPACK } from './remote-s
 import { sendSettings, settleIndex } from './settle-index.js';
 import type { LeftOut } from './sync-names.js';
 import { keepManifest, type WorkspaceBase } from './workspace-base.js';
-import { parentsOf } from './workspace-path.js';
+import { parentOf } from './workspace-path.js';
 
 export type SyncSource =
   | { readonly kind: 'local'; readonly tree: LocalTree; readonly repository: LocalRepository | null }
@@ -96,8 +96,6 @@ async function sendEntries(
     for await (const entry of entries) {
       if (entry.item.type === 'file') bytes += entry.item.size;
       if (bytes > maxBytes) throw new LeaseholdError('archive_too_large', `It has more than ${maxBytes} bytes.`);
-      if (sent.size >= MAX_ENTRIES)
-        throw new LeaseholdError('archive_too_large', `It has more than ${MAX_ENTRIES} entries.`);
       sent.set(entry.path, await send(archive, entry));
     }
     await archive.finish();
@@ -119,8 +117,9 @@ async function send(archive: ArchiveWriter, { path, item }: ArchiveEntry): Promi
 /** An archive need not name the folders that its files are in. */
 function addFolders(manifest: Map<string, Entry>): void {
   for (const path of [...manifest.keys()]) {
-    for (const parent of parentsOf(path)) {
-      if (!manifest.has(parent)) manifest.set(parent, { type: 'directory', mode: 0o755 });
+    // Where one is there, those around it are or will be.
+    for (let folder = parentOf(path); folder !== '' && !manifest.has(folder); folder = parentOf(folder)) {
+      manifest.set(folder, { type: 'directory', mode: 0o755 });
     }
   }
 }

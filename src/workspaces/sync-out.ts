@@ -78,12 +78,12 @@ async function packAll(source: RunSource, archive: ArchiveWriter, file: string):
     entries.set(path, { type: 'file', mode: item.mode, size: digest.size, sha256: digest.hex() });
   });
   await archive.finish();
-  return { file, ...counted(changesOf(source, entries), bytesOf([...entries.values()])), leftOut };
+  return { file, ...counted(changesOf(source, entries, leftOut), bytesOf([...entries.values()])), leftOut };
 }
 
 async function packChanges(source: RunSource, spool: Spool, archive: ArchiveWriter, file: string): Promise<PackedOut> {
   const { entries, contents, times, leftOut } = await receiveRun(source, spool);
-  const changes = changesOf(source, entries);
+  const changes = changesOf(source, entries, leftOut);
   const sent: Entry[] = [];
   for (const path of [...changes.added, ...changes.changed].sort()) {
     const entry = entries.get(path);
@@ -105,13 +105,14 @@ interface Changes {
   readonly deleted: readonly string[];
 }
 
-function changesOf({ manifest }: RunSource, run: ReadonlyMap<string, Entry>): Changes {
+function changesOf({ manifest }: RunSource, run: ReadonlyMap<string, Entry>, leftOut: readonly LeftOut[]): Changes {
+  const unknown = new Set(leftOut.map(({ path }) => path));
   const before = [...manifest.keys()];
   const differs = (path: string): boolean => !sameEntry(manifest.get(path) ?? null, run.get(path) ?? null);
   return {
     added: [...run.keys()].filter((path) => !manifest.has(path)).sort(),
     changed: before.filter((path) => run.has(path) && differs(path)).sort(),
-    deleted: before.filter((path) => !run.has(path)).sort(),
+    deleted: before.filter((path) => !run.has(path) && !unknown.has(path)).sort(),
   };
 }
 

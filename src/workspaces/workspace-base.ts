@@ -1,6 +1,7 @@
 import type { EventLog } from '../event-log/index.js';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { leaseStream } from '../leases/events.js';
+import { writeTo } from './flow.js';
 import type { LeaseSide } from './lease-side.js';
 import { manifestDigest, manifestText, parseManifest, type Manifest } from './manifest.js';
 import { DROP_MANIFESTS, KEEP_MANIFEST, READ_MANIFEST } from './remote-scripts.js';
@@ -33,16 +34,17 @@ export async function baseOf(log: EventLog, leaseId: string): Promise<WorkspaceB
 
 /** Keeps a manifest on the lease's side, beside the one that counts. @returns its digest */
 export async function keepManifest(side: LeaseSide, leaseId: string, manifest: Manifest): Promise<string> {
-  const text = manifestText(manifest);
-  const digest = manifestDigest(text);
-  await side.run(KEEP_MANIFEST, [leaseId, digest], text);
+  const digest = manifestDigest(manifestText(manifest));
+  await side.send(KEEP_MANIFEST, [leaseId, digest], async (input) => {
+    for (const piece of manifestText(manifest)) await writeTo(input, Buffer.from(piece));
+  });
   return digest;
 }
 
 /** @throws LeaseholdError workspace_changed when it is not there, or not as it was written; DriverError */
 export async function readManifest(side: LeaseSide, leaseId: string, base: WorkspaceBase): Promise<Manifest> {
   const text = await side.text(READ_MANIFEST, [leaseId, base.manifest], { limit: MAX_MANIFEST_BYTES });
-  if (manifestDigest(text) === base.manifest) return parseManifest(text);
+  if (manifestDigest([text]) === base.manifest) return parseManifest(text);
   throw new LeaseholdError('workspace_changed', 'The record of what was sent is not as it was written.');
 }
 
