@@ -1,4 +1,5 @@
-// What the tests run that npm cannot bring: a real sshd, a real Redis and the tools of a workspace. Found where they are
+// What the tests run that npm cannot bring: a real sshd, a real Redis, the tools of a workspace, and
+// login shells and tools that hosts elsewhere have. Found where they are
 // there; installed where that is allowed (root on Debian and its kin); otherwise the command that would is named.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +16,11 @@ const PARTS = {
   curl: 'curl',
   bwrap: 'bubblewrap',
   pgbouncer: 'pgbouncer',
+  fish: 'fish',
+  zsh: 'zsh',
+  tcsh: 'tcsh',
+  busybox: 'busybox',
+  bsdtar: 'libarchive-tools',
 };
 
 /** Asked by a package's scripts whether they may start its service. */

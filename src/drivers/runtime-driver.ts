@@ -86,9 +86,9 @@ export interface ExecuteRequest {
 }
 
 export interface ExecutionResult {
-  /** Null when a signal ended it. */
+  /** Null when a signal ended it and the driver knows that. */
   readonly exitCode: number | null;
-  /** Such as `SIGKILL`. */
+  /** Such as `SIGKILL`. Beside an exit code from 129 on it is a guess: a shell says no more of a signal than such a code. */
   readonly signal: string | null;
   readonly timedOut: boolean;
 }

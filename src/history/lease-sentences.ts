@@ -53,7 +53,7 @@ const SENTENCES: Sentences = {
   CleanupFailed: ({ detail }) => `What it held could not be taken back${orNothing(detail)}.`,
   ExecutionStarted: ({ command, timeoutMs }) => `The command ${command} was started, for at most ${timeoutMs} ms.`,
   ExecutionFinished: ({ exitCode, signal, timedOut, durationMs }) =>
-    `The command ended after ${durationMs} ms, ${timedOut ? 'out of time' : signal === null ? `with exit code ${exitCode}` : `by ${signal}`}.`,
+    `The command ended after ${durationMs} ms, ${timedOut ? 'out of time' : endOf(exitCode, signal)}.`,
   ExecutionFailed: ({ reasonCode, failureReason }) =>
     `The command could not be run to its end, ${reasonCode}${orNothing(failureReason)}.`,
   WorkspaceRealized: () => 'Its workspace was made ready.',
@@ -71,4 +71,10 @@ const SENTENCES: Sentences = {
 export function leaseSentence({ type, data }: Recorded<LeaseEvent>): string {
   const sentence = SENTENCES[type] as (data: unknown) => string;
   return sentence(data);
+}
+
+/** With both, the signal is a guess from the code. */
+function endOf(exitCode: number | null, signal: string | null): string {
+  if (exitCode === null) return `by ${signal ?? 'a signal'}`;
+  return `with exit code ${exitCode}${signal === null ? '' : ` (probably ${signal})`}`;
 }

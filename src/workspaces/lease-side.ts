@@ -160,8 +160,10 @@ async function textOf(output: Readable, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let left = limit;
   for await (const chunk of output as AsyncIterable<Buffer>) {
-    chunks.push(chunk.subarray(0, Math.max(left, 0)));
-    left -= chunk.length;
+    const part = chunk.subarray(0, left);
+    // A copy: a part of a chunk would keep the whole of it.
+    if (part.length > 0) chunks.push(Buffer.from(part));
+    left -= part.length;
   }
   return Buffer.concat(chunks).toString('utf8');
 }

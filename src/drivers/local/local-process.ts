@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream';
 import { DriverError } from '../driver-error.js';
+import { lingerAfterExit } from '../linger.js';
 import type { ExecuteRequest, ExecutionResult } from '../runtime-driver.js';
 import type { OrphanWatch } from './orphan-watch.js';
 
@@ -45,6 +46,11 @@ export async function runLocally(request: ExecuteRequest, watch: OrphanWatch): P
   if (stdin) pipeline(stdin, child.stdin, () => undefined);
   else child.stdin.end();
   child.stdin.on('error', () => undefined);
+  let stopLingering = (): void => undefined;
+  child.once('exit', () => {
+    const { stdout: out, stderr: err } = child;
+    stopLingering = lingerAfterExit([out, err], () => [out, err].forEach((stream) => stream.destroy()));
+  });
   try {
     const [code, by] = (await once(child, 'close')) as [number | null, string | null];
     signal.throwIfAborted();
@@ -54,6 +60,7 @@ export async function runLocally(request: ExecuteRequest, watch: OrphanWatch): P
     throw new DriverError('config', 'driver_failed', `${command} cannot be run: ${(error as Error).message}`, false);
   } finally {
     clearTimeout(timer);
+    stopLingering();
     signal.removeEventListener('abort', end);
     // The program has ended; a child of it that did not heed SIGTERM has not.
     if (ending.timedOut || signal.aborted) kill('SIGKILL');

@@ -2,6 +2,7 @@ import { finished } from 'node:stream/promises';
 import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../driver-error.js';
 import type { ExecuteRequest, ExecutionResult, JsonObject } from '../runtime-driver.js';
+import { signalNamed } from '../signal-name.js';
 import { isObject } from './config-form.js';
 
 /** Bytes of a command's input, which is one text in one message. */
@@ -69,7 +70,7 @@ export class CommandOutput {
     }
     await this.rest('stdout', stdout);
     await this.rest('stderr', stderr);
-    return { exitCode: exitCode as number | null, signal, timedOut };
+    return { exitCode: exitCode as number | null, signal: signal === null ? null : signalNamed(signal), timedOut };
   }
 
   private async rest(stream: 'stdout' | 'stderr', whole: string): Promise<void> {

@@ -6,7 +6,7 @@ import { COMMON } from './remote-scripts.js';
  */
 export const END_COMMAND = `${COMMON}
 [ -d "$D/run" ] || { echo ended; exit 0; }
-lock || exit 75
+must_lock
 [ -f "$D/run/$3" ] || printf 'never 0' > "$D/run/$3"
 unlock
 end_session "$D/run/$3"
@@ -15,8 +15,8 @@ echo ended
 
 /**
  * Runs a command for a lease that is live. $3 executionId, $4 fence, $5 seconds after which it is over for sure, $6 length of the header
- * on the standard input, which sets cwd, the words of the environment and the command by `set --`; 0 where the header is one line that a
- * shell reads unharmed, which saves a process. The rest of the input is the command's.
+ * on the standard input (see command-header.ts); 0 where the header is one line that a shell reads unharmed, which saves a process.
+ * The rest of the input is the command's; it comes once the host has said that the command has started.
  * The first line on the standard error after the mark is \`started\`, or \`failed=<reason> <text>\`; then the output is the command's alone.
  *
  * The command has a session of its own, so that it is ended with all its children; a watch ends it when the connection is gone.
@@ -40,10 +40,11 @@ SIGNALS=; [ -e "$D/signals" ] && SIGNALS=--default-signal=INT,QUIT
 exec 3<&0
 eval "$HEADER"
 # A program takes only so many words, and a shell says so too late: when the command counts as begun.
-[ "$LENGTH" -lt 65536 ] || env true "$@" 2>/dev/null || fail driver_failed 'The arguments and values are longer than the host takes.'
+[ "$LENGTH" -lt 65536 ] || ( eval "$GIVEN"; exec env true "$@" ) 2>/dev/null || fail driver_failed 'The arguments and values are longer than the host takes.'
 printf '%s\\n' "$MARK"
 say started
-if command -v setsid >/dev/null 2>&1; then setsid "$@" <&3 3<&- 9>&- & else set -m; "$@" <&3 3<&- 9>&- & fi
+if command -v setsid >/dev/null 2>&1; then SETSID=setsid; else SETSID=; set -m; fi
+( unset PWD OLDPWD SHLVL; eval "$GIVEN"; exec $SETSID "$@" ) <&3 3<&- 9>&- &
 PID=$!
 started "$PID"
 printf '%s %s' "$PID" "$STARTED" > "$D/run/$ID"

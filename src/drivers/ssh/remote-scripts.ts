@@ -28,6 +28,7 @@ lock() {
     trap 'rmdir "$L/lock.d" 2>/dev/null' EXIT
   fi
 }
+must_lock() { lock || { echo 'The lock in .leasehold cannot be had.' >&2; exit 75; }; }
 unlock() {
   if command -v flock >/dev/null 2>&1; then exec 9>&-; else rmdir "$L/lock.d" 2>/dev/null; trap - EXIT; fi
 }
@@ -121,7 +122,7 @@ printf 'ok=%s\\n' "$URL"
 /** Looks for what $3 effectId has made. Prints `found=<URL or nothing>` or `none`. */
 export const FIND = `${COMMON}
 [ -d "$D" ] || { echo none; exit 0; }
-lock || exit 75
+must_lock
 kept "$D/effect"
 if [ "$KEPT" = "$3" ]; then kept "$D/url"; printf 'found=%s\\n' "$KEPT"; else echo none; fi
 `;
@@ -132,7 +133,7 @@ if [ "$KEPT" = "$3" ]; then kept "$D/url"; printf 'found=%s\\n' "$KEPT"; else ec
  */
 export const RELEASE = `${COMMON}
 [ -d "$L" ] || { echo nothing; exit 0; }
-lock || exit 75
+must_lock
 result=nothing
 if [ -d "$D" ]; then mv "$D" "$E" && result=cleaned || exit 74
 else mkdir -p "$E" || exit 74
@@ -149,7 +150,7 @@ export const PROBE = `${COMMON}
 P=$W
 if [ ! -e "$P" ]; then
   while [ ! -e "$P" ] && [ "$P" != / ] && [ -n "$P" ]; do P=\${P%/*}; done
-  [ -w "\${P:-/}" ] && echo 'workspace=will be made' || echo 'workspace=cannot be made'
+  [ -d "\${P:-/}" ] && [ -w "\${P:-/}" ] && echo 'workspace=will be made' || echo 'workspace=cannot be made'
 elif [ ! -d "$P" ]; then echo 'workspace=is not a folder'
 elif said=$( { : > "$P/.leasehold-probe.$$"; } 2>&1); then rm -f "$P/.leasehold-probe.$$"; echo 'workspace=writable'
 else echo 'workspace=is not writable'

@@ -18,6 +18,7 @@ import type {
   ReleaseRequest,
 } from '../runtime-driver.js';
 import type { SecretReader } from '../secret-reader.js';
+import { guessedSignal } from '../signal-name.js';
 import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
 import { END_COMMAND } from './remote-execute.js';
@@ -111,7 +112,8 @@ export class SshDriver implements QueuedDriver {
     try {
       return await this.pool.use(endpoint, async (connection) => {
         const exit = await runCommand(connection, executionId, { workspace, cwd: cwd ?? workspace }, request, signal);
-        return shellExit(exit);
+        const { code, signal: by } = exit;
+        return { exitCode: code, signal: code === null ? by : guessedSignal(code), timedOut: false };
       });
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -173,23 +175,3 @@ function acquisition(config: JsonObject & SshConfig, url: string): Acquisition {
     teardown: { ...config, privateKey: null, runtimeApiUrl },
   };
 }
-
-/** A shell tells of a signal by 128 and its number; a command that itself ends with such a code cannot be told from it. */
-function shellExit({ code, signal }: { code: number | null; signal: string | null }): ExecutionResult {
-  const name = code === null ? signal : (SIGNALS[code - 128] ?? null);
-  return { exitCode: name === null ? code : null, signal: name, timedOut: false };
-}
-
-const SIGNALS: Record<number, string> = {
-  1: 'SIGHUP',
-  2: 'SIGINT',
-  3: 'SIGQUIT',
-  4: 'SIGILL',
-  6: 'SIGABRT',
-  8: 'SIGFPE',
-  9: 'SIGKILL',
-  11: 'SIGSEGV',
-  13: 'SIGPIPE',
-  14: 'SIGALRM',
-  15: 'SIGTERM',
-};

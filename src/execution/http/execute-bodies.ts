@@ -47,7 +47,13 @@ export class ExecuteBody {
 export class ExecutionAnswer {
   @ApiProperty({ type: 'string', format: 'uuid' }) executionId!: string;
   @ApiProperty({ type: 'integer', nullable: true }) exitCode!: number | null;
-  @ApiProperty({ type: 'string', nullable: true, description: 'Such as SIGKILL.' }) signal!: string | null;
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description:
+      'Such as SIGKILL. Beside an exit code from 129 on it is a guess: on SSH hosts a shell reports a signal as 128 plus its number.',
+  })
+  signal!: string | null;
   @ApiProperty() timedOut!: boolean;
   @ApiProperty() stdout!: string;
   @ApiProperty() stderr!: string;

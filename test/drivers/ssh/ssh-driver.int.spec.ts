@@ -121,9 +121,15 @@ describe('a host over SSH', () => {
       stderr: Buffer.from('no\n'),
     });
     expect(await execute(lease, { command: 'sh', args: ['-c', 'kill -9 $$'] })).toMatchObject({
-      exitCode: null,
+      exitCode: 137,
       signal: 'SIGKILL',
     });
+    // A program may end with such a code by itself, and nobody can tell: the code stays, the signal is a guess.
+    const guesses = { 128: null, 129: 'SIGHUP', 130: 'SIGINT', 143: 'SIGTERM', 144: null, 255: null };
+    for (const [code, signal] of Object.entries(guesses)) {
+      const ran = await execute(lease, { command: 'sh', args: ['-c', `exit ${code}`] });
+      expect(ran).toMatchObject({ exitCode: Number(code), signal, timedOut: false });
+    }
     expect(await execute(lease, { command: 'no-such-program' })).toMatchObject({ exitCode: 127 });
     await driver.release(lease);
   });
@@ -150,7 +156,7 @@ describe('a host over SSH', () => {
     const left = execute(lease, { command: 'sleep', args: [mark] });
     await begun(mark);
     await driver.release(lease);
-    expect(await left).toMatchObject({ exitCode: null });
+    expect(await left).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
     expect(await sleeping(mark)).toEqual([]);
   });
 
@@ -218,6 +224,12 @@ describe('a host over SSH', () => {
         durationMs: expect.any(Number) as unknown as number,
       })),
     );
+    for (const remoteWorkspacePath of ['/etc/passwd/x', '/etc/passwd/x/y']) {
+      expect(await driver.probe({ ...asked, config: { ...config, remoteWorkspacePath } })).toMatchObject({
+        ok: false,
+        details: { reasonCode: 'workspace_not_writable' },
+      });
+    }
     expect(await driver.probe({ ...asked, config: { ...config, knownHosts: null } })).toMatchObject({
       ok: false,
       details: { reasonCode: 'host_key_mismatch' },

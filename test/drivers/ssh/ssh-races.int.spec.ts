@@ -124,6 +124,18 @@ describe('on a host, where things happen at the same time', () => {
     expect(await runsOf(lease)).toEqual([]);
   });
 
+  test('a child that goes on printing does not keep a command that has ended', async () => {
+    const lease = await host.acquire();
+    const after = async (printing: string): Promise<void> => {
+      const script = `(while :; do ${printing}; done) & echo started; exit 3`;
+      const ran = await host.execute(lease, { command: 'sh', args: ['-c', script], timeoutMs: 60_000 });
+      expect(ran).toMatchObject({ exitCode: 3, signal: null, timedOut: false });
+      expect(ran.stdout.toString()).toContain('started\n');
+    };
+    await Promise.all(['echo log; sleep 0.3', 'echo log >&2; sleep 0.1', 'head -c 100000 /dev/zero'].map(after));
+    await host.driver.release(lease);
+  });
+
   test('more words than a program can take are refused with a reason, and nothing is begun', async () => {
     const lease = await host.acquire();
     for (const args of [['x'.repeat(200_000)], Array<string>(30).fill('x'.repeat(100_000))]) {

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream';
 import type { DriverError } from '../../driver-error.js';
 import type { ExecutionResult } from '../../runtime-driver.js';
+import { guessedSignal, OF_THIS_MACHINE } from '../../signal-name.js';
 import type { BubblewrapConfig } from './bubblewrap-config.js';
 import { CommandOutput } from './command-output.js';
 import { LimitWatch } from './limit-watch.js';
 import { endSandbox, type RunningSandbox } from './running-sandbox.js';
 import type { SandboxCommand } from './sandbox-command.js';
-import { signalName } from './signal-name.js';
 
 /** A shell's read takes no more of its input than the line. Without one, nobody is there any more who wants the command. */
 const WHEN_TOLD = 'read -r told && [ "$told" = go ] || exit 126';
@@ -23,7 +23,7 @@ export function freshCommand({ cwd, argv }: SandboxCommand): string[] {
 
 /**
  * Follows the one command that a sandbox was made for. What is left of it at its end goes with the sandbox.
- * A command that itself ends with 128 and more cannot be told from one that a signal has ended: bwrap says no more.
+ * Of one that a signal has ended bwrap says 128 and the signal's number.
  * @throws DriverError limit_exceeded; what the signal was aborted with
  */
 export async function followFresh(
@@ -65,8 +65,7 @@ export async function followFresh(
     signal.throwIfAborted();
     const { timedOut, why } = ending;
     if (why) throw why;
-    if (code === null || code <= 128) return { exitCode: code, signal: by, timedOut };
-    return { exitCode: null, signal: signalName(code - 128), timedOut };
+    return { exitCode: code, signal: code === null ? by : guessedSignal(code, OF_THIS_MACHINE), timedOut };
   } finally {
     clearTimeout(timer);
     watch.stop();

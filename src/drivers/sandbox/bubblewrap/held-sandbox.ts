@@ -9,7 +9,7 @@ import { Grants } from './grants.js';
 import { LimitWatch } from './limit-watch.js';
 import { endSandbox, type RunningSandbox } from './running-sandbox.js';
 import type { SandboxCommand } from './sandbox-command.js';
-import { signalName } from './signal-name.js';
+import { signalName } from '../../signal-name.js';
 import { frame, FrameReader, startData, type Frame } from './supervisor-frames.js';
 
 /** After it was asked to end a command, the supervisor has this long: more than its own grace. */
