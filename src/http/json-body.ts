@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { LeaseholdError } from '../errors/catalogue.js';
+import { scanJson } from './json-scan.js';
+import { validationFailed } from './validation-failed.js';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -36,6 +38,14 @@ function parseJson(body: Buffer, method: string): unknown {
   } catch {
     throw new LeaseholdError('malformed_json', 'The body is not encoded as UTF-8.');
   }
+  const { excess, lossy } = scanJson(text);
+  if (excess) throw validationFailed([excess]);
+  const parsed = parse(text);
+  if (lossy.length > 0) throw validationFailed(lossy);
+  return parsed;
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

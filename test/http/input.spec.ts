@@ -90,8 +90,8 @@ describe('input', () => {
 
   test('a number that is too large for a double is refused', async () => {
     expect(await fieldsOf('{"name":"a","config":{"x":1e999,"y":-1e999}}')).toEqual({
-      'config.x': 'must be a number that a double can hold',
-      'config.y': 'must be a number that a double can hold',
+      'config.x': 'must be a number that a double can hold as it is written; send it as a string',
+      'config.y': 'must be a number that a double can hold as it is written; send it as a string',
     });
   });
 
