@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -190,6 +190,28 @@ describe.each([
       bash -c 'cat <(echo bash)'`;
     const { stdout, stderr } = await sandboxes.sh(lease, script, { timeoutMs: 60_000 });
     expect([stdout, stderr]).toEqual(['message\ngcc\nnode\npython3\nnpm\nbash\n', '']);
+  });
+
+  test('what the kernel counts by user, one sandbox cannot use up for another', async () => {
+    const isRoot = process.geteuid?.() === 0;
+    const users = await Promise.all(
+      [lease, other].map(async ({ effect: { effectId } }) => {
+        const { uid } = await stat(join(sandboxes.dataDir, 'sandboxes', effectId, 'files', 'workspace'));
+        return uid;
+      }),
+    );
+    if (isRoot) expect(Math.min(...users)).toBeGreaterThan(60_600);
+    // An ordinary user has no others to make sandboxes as.
+    expect(new Set(users).size).toBe(isRoot ? 2 : 1);
+    const number = process.arch === 'arm64' ? '26, 0' : '253';
+    const over = new AbortController();
+    const script = `perl -e '1 while syscall(${number}) >= 0; $| = 1; print "all\\n"; sleep 60' > all`;
+    const greedy = sandboxes.sh(lease, script, { signal: over.signal }).catch(() => undefined);
+    while ((await sandboxes.sh(lease, 'cat all')).stdout === '');
+    const ran = await sandboxes.sh(other, `perl -e 'print syscall(${number}) >= 0 ? "one" : "none"'`);
+    over.abort(new Error('Enough.'));
+    await greedy;
+    expect(ran.stdout).toBe(isRoot ? 'one' : 'none');
   });
 
   test('of the service’s own folders nothing is to be seen, wherever they are', async () => {

@@ -77,10 +77,11 @@ export class SandboxesUnderTest {
     if (left.length > 0) throw new Error(`The sandboxes have left ${left.join(', ')}.`);
   }
 
-  /** Processes and mounts of sandboxes, and their folders, in the data folder. */
+  /** Processes and mounts of sandboxes, and their folders and users, in the data folder. */
   async leftovers(): Promise<string[]> {
     const folders = await readdir(join(this.dataDir, 'sandboxes')).catch(() => []);
-    return [...(await this.processes()), ...folders.filter((name) => name !== '.gone')];
+    const users = await readdir(join(this.dataDir, 'sandboxes', '.users')).catch(() => []);
+    return [...(await this.processes()), ...users, ...folders.filter((name) => !name.startsWith('.'))];
   }
 
   /** What still runs with a folder of the sandboxes mounted, the machine's own mounts included. */

@@ -6,7 +6,6 @@ import { text } from 'node:stream/consumers';
 import { DriverError } from '../../driver-error.js';
 import { failureText } from '../../failure-text.js';
 import { endProcess, processOf, type ProcessId } from './processes.js';
-import { SANDBOX_UID } from './sandbox-folders.js';
 import { systemCallFilter } from './system-calls.js';
 import type { SandboxTools } from './sandbox-tools.js';
 
@@ -19,7 +18,8 @@ const ROOTS_PLACE = '/tmp';
  * the lease's folders are bound where it may: in a mount namespace that goes with the sandbox.
  */
 const AS_ROOT = `mount --bind -- "$1" ${ROOTS_PLACE} && shift &&
-exec setpriv --reuid=${SANDBOX_UID} --regid=${SANDBOX_UID} --clear-groups --inh-caps=-all -- env -i "$@"`;
+uid=$1 && shift &&
+exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --inh-caps=-all -- env -i "$@"`;
 
 /** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells; its filter. */
 const STDIO = Array.from({ length: 6 }, () => 'pipe' as const);
@@ -35,6 +35,13 @@ export interface RunningSandbox {
   readonly processes: readonly ProcessId[];
 }
 
+export interface SandboxPlace {
+  /** The folder that the arguments name by {@link placeOf}. */
+  readonly files: string;
+  /** Where root makes it: as whom. */
+  readonly uid: number;
+}
+
 /** Where the folder `files` is for bwrap. */
 export function placeOf(files: string, { asRoot }: SandboxTools): string {
   return asRoot ? ROOTS_PLACE : files;
@@ -43,20 +50,32 @@ export function placeOf(files: string, { asRoot }: SandboxTools): string {
 /**
  * Starts bwrap. It dies with this process; a command that is not to begin without it waits for its input.
  * @param mark see {@link markOf}
- * @param files the folder that its arguments name by {@link placeOf}
  * @throws DriverError isolation_unavailable, tool_missing
  */
 export async function startSandbox(
   tools: SandboxTools,
   mark: string,
-  files: string,
+  { files, uid }: SandboxPlace,
   args: readonly string[],
   command: readonly string[],
 ): Promise<RunningSandbox> {
   const { bwrap, asRoot } = tools;
   const words = [bwrap, ...mainArguments(mark), '--', ...command];
   const [file = '', ...rest] = asRoot
-    ? [asRoot.unshare, '--mount', '--propagation', 'private', '--', asRoot.sh, '-c', AS_ROOT, 'sh', files, ...words]
+    ? [
+        asRoot.unshare,
+        '--mount',
+        '--propagation',
+        'private',
+        '--',
+        asRoot.sh,
+        '-c',
+        AS_ROOT,
+        'sh',
+        files,
+        String(uid),
+        ...words,
+      ]
     : words;
   // Nothing of the service's environment: what the first process was given can be read inside.
   const child = spawn(file, rest, { env: {}, stdio: STDIO }) as unknown as RunningSandbox['child'];

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { endProcess, type ProcessId } from './processes.js';
+import { isSandboxUser, SandboxUsers } from './sandbox-users.js';
 
 const run = promisify(execFile);
 
@@ -15,9 +16,6 @@ export interface Holder {
 }
 
 type Owner = Omit<Holder, 'state'>;
-
-/** A number that no account has: systemd's list of ranges leaves it free. */
-export const SANDBOX_UID = 60_600;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const RECORD = /^(lease|left|ended)\.(\d+)\.([0-9a-f-]{36})\.([0-9a-f-]{36})$/;
@@ -34,17 +32,19 @@ const ACCOUNTS = {
  * The sandboxes' folders, `<data>/sandboxes/<name>`:
  *   lease.<fence>.<leaseId>.<effectId>   the record of who holds it; an empty file, for its name is what is compared and set
  *   process.<pid>.<start>                what runs round it, whichever process of the service has started it
- *   files/{workspace,home,etc}           all of it that can be seen from inside
+ *   files/{workspace,home,etc}           all of it that can be seen from inside; the first two are its own user's
  * Processes of the service on one data folder change a record by renaming it: of two who would, one finds it gone.
  */
 export class SandboxFolders {
   private readonly root: string;
+  private readonly users: SandboxUsers;
 
   constructor(
     dataDir: string,
     private readonly asRoot: boolean,
   ) {
     this.root = join(dataDir, 'sandboxes');
+    this.users = new SandboxUsers(join(this.root, '.users'));
   }
 
   path(name: string): string {
@@ -60,9 +60,10 @@ export class SandboxFolders {
   async make(name: string, owner: Owner): Promise<boolean> {
     const files = this.files(name);
     await mkdir(join(this.root, '.gone'), { recursive: true, mode: 0o700 });
-    for (const folder of ['workspace', 'home']) {
-      await mkdir(join(files, folder), { recursive: true });
-      if (this.asRoot) await chown(join(files, folder), SANDBOX_UID, SANDBOX_UID);
+    for (const folder of ['workspace', 'home']) await mkdir(join(files, folder), { recursive: true });
+    if (this.asRoot) {
+      const uid = (await this.user(name)) ?? (await this.users.take(name));
+      for (const folder of ['home', 'workspace']) await chown(join(files, folder), uid, uid);
     }
     await mkdir(join(files, 'etc'), { recursive: true });
     for (const [file, text] of Object.entries(ACCOUNTS)) {
@@ -79,6 +80,12 @@ export class SandboxFolders {
       return false;
     }
     return holder === null || (holder.state === 'lease' && holder.leaseId === owner.leaseId);
+  }
+
+  /** Whose a sandbox of root's is; null until it was given to somebody. */
+  async user(name: string): Promise<number | null> {
+    const { uid } = await stat(join(this.files(name), 'workspace'));
+    return isSandboxUser(uid) ? uid : null;
   }
 
   async holder(name: string): Promise<Holder | null> {
@@ -151,6 +158,7 @@ export class SandboxFolders {
   /** Takes all of it away. What is in it may be deeper than a path is long, and closed to its own owner. */
   async remove(name: string): Promise<void> {
     await this.endProcesses(name);
+    await this.users.giveBack(name);
     const path = this.path(name);
     if (!(await exists(path))) return;
     await run('chmod', ['-R', 'u+rwX', '--', this.files(name)]).catch(() => undefined);

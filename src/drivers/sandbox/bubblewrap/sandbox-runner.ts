@@ -19,6 +19,7 @@ import { foldersToHide, limitArguments, namespaceArguments, sandboxArguments } f
 import type { SandboxCommand } from './sandbox-command.js';
 import type { SandboxFolders } from './sandbox-folders.js';
 import type { SandboxTools } from './sandbox-tools.js';
+import { SHARED_UID } from './sandbox-users.js';
 import { SUPERVISOR, SYSTEM_CALLS } from './supervisor-program.js';
 
 /** Runs commands in sandboxes: in held ones where a supervisor can run, else each in one of its own. */
@@ -52,7 +53,7 @@ export class SandboxRunner {
   async tryOut(): Promise<void> {
     if (this.works) return;
     const args = [...namespaceArguments(false, foldersToHide(this.hidden)), '--size', '4096', '--tmpfs', '/tmp'];
-    const { child } = await startSandbox(this.tools, this.mark, '/usr', args, TRIAL);
+    const { child } = await startSandbox(this.tools, this.mark, { files: '/usr', uid: SHARED_UID }, args, TRIAL);
     const closed = once(child, 'close');
     child.stdin.end(TOLD);
     const [said] = await Promise.all([text(child.stderr), text(child.stdout), closed]);
@@ -117,7 +118,8 @@ export class SandboxRunner {
     ];
     let sandbox: RunningSandbox | null = null;
     try {
-      sandbox = await startSandbox(this.tools, this.mark, files, args, words);
+      const uid = (await this.folders.user(name)) ?? SHARED_UID;
+      sandbox = await startSandbox(this.tools, this.mark, { files, uid }, args, words);
       // Told first, looked at then: who takes the sandbox away looks for its processes after he has changed its holder.
       await this.folders.noteProcesses(name, sandbox.processes);
       await isHolder();
