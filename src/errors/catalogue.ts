@@ -104,7 +104,12 @@ export const ERRORS = {
   workspace_not_empty: {
     status: 409,
     title: 'There are files in the workspace that this lease has not put there.',
-    remedy: 'Send `replace: true` to have them removed.',
+    remedy: 'Send `replace: true` to have them removed. While other leases use the folder that is refused.',
+  },
+  workspace_in_use: {
+    status: 409,
+    title: 'Other active leases use the folder.',
+    remedy: 'Release them first, or use an environment with another `remoteWorkspacePath`.',
   },
   workspace_changed: {
     status: 409,

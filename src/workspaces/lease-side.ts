@@ -143,6 +143,9 @@ function failureOf({ exitCode, signal, timedOut }: ExecutionResult, said: string
       'There are files in the workspace that this lease has not put there.',
     );
   }
+  if (exitCode === EXITS.inUse) {
+    return new LeaseholdError('workspace_in_use', 'Other leases that use the folder are active, so its files stay.');
+  }
   if (exitCode === EXITS.noManifest) {
     return new LeaseholdError('workspace_changed', 'The record of what was sent is not there any more.');
   }

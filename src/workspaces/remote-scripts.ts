@@ -1,3 +1,5 @@
+import { UNABLE_TOOLS } from '../drivers/unable-tools.js';
+
 /*
  * What runs on the lease's side, in POSIX sh, in the workspace's folder. Each script gets its values as arguments, so that no
  * value is ever read as a program. What Leasehold keeps there is in .leasehold/sync:
@@ -6,7 +8,7 @@
  */
 
 /** Exit codes of these scripts, apart from those of the tools. */
-export const EXITS = { toolMissing: 90, notEmpty: 91, noManifest: 92 } as const;
+export const EXITS = { toolMissing: 90, notEmpty: 91, noManifest: 92, inUse: 93 } as const;
 
 /** In every script: $1 leaseId. */
 const COMMON = `
@@ -22,6 +24,22 @@ need() {
 own_git() { git -c safe.directory='*' -c gc.auto=0 -c maintenance.auto=false -c protocol.allow=never -c protocol.file.allow=always "$@"; }
 `;
 
+/**
+ * tar, whichever it is. GNU's is told to write every file in full. bsdtar is told not to look for holes, by a format that has none, and
+ * to take names for UTF-8. No other can be told to write hard links as files; so PACK gives it one of them at a time.
+ */
+const TAR = `
+FORMAT=
+case $(tar --version 2>/dev/null) in
+*GNU*) FORMAT=--hard-dereference ;;
+*bsdtar*)
+  FORMAT=--format=gnutar
+  COPYFILE_DISABLE=1; export COPYFILE_DISABLE
+  case $(locale -a 2>/dev/null) in *C.UTF-8* | *C.utf8* | '') UTF8=C.UTF-8 ;; *) UTF8=en_US.UTF-8 ;; esac ;;
+esac
+own_tar() { LC_ALL=\${UTF8:-$LC_ALL} tar "$@"; }
+`;
+
 /** Makes $1, the workspace, and says where it is. Not in the workspace: it may not be there yet. */
 export const MAKE_FOLDER = 'mkdir -p -- "$1" && cd -- "$1" && pwd -P';
 
@@ -31,10 +49,22 @@ export const WHERE = 'pwd -P';
  * Empties the workspace for what is to come. $2 whether it may be emptied of what this lease has not put there,
  * $3 the tools that will be needed.
  */
-export const PREPARE = `${COMMON}
+export const PREPARE = `${COMMON}${UNABLE_TOOLS}
 need tar find $3
-[ "$2" = true ] || [ "$(cat $S/owner 2>/dev/null)" = "$LEASE" ] ||
-  [ -z "$(find . -mindepth 1 -maxdepth 1 ! -name .leasehold | head -n 1)" ] || exit ${EXITS.notEmpty}
+# What could never come back is not sent.
+UNABLE=$(unable_tools)
+[ -z "$UNABLE" ] || { echo "The lease's side cannot pack a workspace. These tools are missing or lack an option:" $UNABLE >&2; exit ${EXITS.toolMissing}; }
+# On a host that leases share the files may be another's, who is at work on them.
+in_use() {
+  for other in .leasehold/leases/*/; do
+    [ "$other" = ".leasehold/leases/$LEASE/" ] || [ ! -d "$other" ] || return 0
+  done
+  return 1
+}
+[ "$(cat $S/owner 2>/dev/null)" = "$LEASE" ] || [ -z "$(find . -mindepth 1 -maxdepth 1 ! -name .leasehold | head -n 1)" ] || {
+  [ "$2" = true ] || exit ${EXITS.notEmpty}
+  ! in_use || exit ${EXITS.inUse}
+}
 # What other leases have sent is no more: none of them may take what comes now for its own.
 rm -rf $S && mkdir -p "$D" && printf '*\\n' > .leasehold/.gitignore && printf %s "$LEASE" > $S/owner || exit
 find . -mindepth 1 -path ./.leasehold -prune -o -type d -exec chmod u+rwx {} + &&
@@ -42,8 +72,8 @@ find . -mindepth 1 -maxdepth 1 ! -name .leasehold -exec rm -rf -- {} +
 `;
 
 /** Unpacks the archive on the standard input. */
-export const UNPACK = `${COMMON}
-tar -xpof - || exit
+export const UNPACK = `${COMMON}${TAR}
+own_tar -xpof - || exit
 cat >/dev/null
 `;
 
@@ -115,7 +145,7 @@ for file in "$D"/*; do [ "$file" = "$D/$2" ] || rm -rf "$file"; done
  * they exist, each ended by a NUL. The last entry is always the mark END: a list of all that is there, by which is seen
  * whether any of it is missing or was misread.
  */
-export const PACK = `${COMMON}
+export const PACK = `${COMMON}${TAR}
 need tar find xargs sort
 mkdir -p "$D" || exit
 HOW=$2
@@ -135,12 +165,18 @@ LC_ALL=C xargs -0 sh -c 'for f; do
   case $f in ./.leasehold|./.leasehold/*) continue ;; esac
   if [ -e "$f" ] || [ -L "$f" ]; then printf "%s\\0" "$f"; fi
 done' sh < "$D/found" > "$D/there" && LC_ALL=C sort -zu "$D/there" > "$D/end" && cp "$D/end" "$D/list" || exit
-printf '%s\\0' "./$D/end" >> "$D/list"
-DEREFERENCE=
-case $(tar --version 2>/dev/null) in *GNU*) DEREFERENCE=--hard-dereference ;; esac
-tar --null --no-recursion $DEREFERENCE -cf - -T "$D/list"
+case $FORMAT in
+*dereference) printf '%s\\0' "./$D/end" >> "$D/list"; tar --null --no-recursion $FORMAT -cf - -T "$D/list" ;;
+*)
+  # One archive after the other, as one: a command line takes only so many names.
+  xargs -0 -r sh -c 'find "$@" -prune -type f -links +1 -print0' sh < "$D/list" > "$D/linked" &&
+  xargs -0 -r sh -c 'find "$@" -prune ! \\( -type f -links +1 \\) -print0' sh < "$D/list" > "$D/plain" &&
+  LC_ALL=\${UTF8:-$LC_ALL} xargs -0 -r tar --no-recursion $FORMAT -cf - < "$D/plain" &&
+  LC_ALL=\${UTF8:-$LC_ALL} xargs -0 -r -n 1 tar --no-recursion $FORMAT -cf - < "$D/linked" &&
+  own_tar --no-recursion $FORMAT -cf - "./$D/end" ;;
+esac
 CODE=$?
-rm -f "$D/found" "$D/there" "$D/list" "$D/end"
+rm -f "$D/found" "$D/there" "$D/list" "$D/linked" "$D/plain" "$D/end"
 exit $CODE
 `;
 

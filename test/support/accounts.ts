@@ -20,15 +20,21 @@ export interface AccountOptions {
   readonly starts?: string;
   /** All tools that it has: BusyBox's alone, or Debian's with bsdtar as `tar`. */
   readonly tools?: 'busybox' | 'bsdtar';
+  /** One of these tools that takes no options. */
+  readonly unable?: string;
 }
 
 /** sshd runs this in place of the account's own shell, so that nothing of the machine has to be changed for it. */
-export async function account({ shell = 'sh', starts = '', tools }: AccountOptions): Promise<Account> {
+export async function account({ shell = 'sh', starts = '', tools, unable }: AccountOptions): Promise<Account> {
   const folder = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-account-`));
   const enter = join(folder, 'enter');
   const bin = join(folder, 'bin');
   if (tools === 'busybox') await busybox(bin);
   if (tools === 'bsdtar') await bsdtar(bin);
+  if (unable !== undefined) {
+    await rm(join(bin, unable));
+    await writeFile(join(bin, unable), '#!/bin/sh\n[ $# -eq 0 ]\n', { mode: 0o755 });
+  }
   const path = tools ? `PATH='${bin}'; export PATH\n` : '';
   const script = `#!/bin/sh\n${starts}\n${path}exec ${shell} -c "$SSH_ORIGINAL_COMMAND"\n`;
   await writeFile(enter, script, { mode: 0o755 });

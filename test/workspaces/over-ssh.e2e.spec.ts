@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { LeaseJson } from '../../src/leases/lease-json.js';
+import { account } from '../support/accounts.js';
 import { withoutTools } from '../support/faulty-workspace.js';
 import { serve, type Service } from '../support/service.js';
 import { startSshd, type SshdOptions, type TestSshd } from '../support/sshd.js';
@@ -130,13 +131,18 @@ describe('a workspace on a host that is reached over SSH', () => {
   });
 
   test('of a lease is not taken for that of another which has come in its place', async () => {
-    const { lease: first, another } = await hosts.lease();
+    const { lease: first, remote, another } = await hosts.lease();
     const second = await another();
     const [mine, theirs] = [await hosts.project(), await hosts.project()];
     await hosts.post(first, 'sync-in', { localPath: mine });
     const refused = await hosts.post<object>(second, 'sync-in', { localPath: theirs }, 409);
     expect(refused).toMatchObject({ code: 'workspace_not_empty' });
-    await hosts.post(second, 'sync-in', { localPath: theirs, replace: true });
+    const inUse = await hosts.post<object>(second, 'sync-in', { localPath: theirs, replace: true }, 409);
+    expect(inUse).toMatchObject({ code: 'workspace_in_use' });
+    expect(await readFile(join(remote, 'README.md'), 'utf8')).toBe(await readFile(join(mine, 'README.md'), 'utf8'));
+    // Its own run has removed all: now another may fill the folder.
+    await hosts.post(first, 'execute', { command: 'sh', args: ['-c', 'rm -rf ..?* .[!.l]* *'] });
+    await hosts.post(second, 'sync-in', { localPath: theirs });
     await hosts.post(second, 'execute', { command: 'sh', args: ['-c', 'echo theirs > README.md'] });
 
     const before = await contentOf(mine);
@@ -148,6 +154,56 @@ describe('a workspace on a host that is reached over SSH', () => {
     expect(whole).toMatchObject({ 'README.md': '644 theirs\n' });
     await hosts.post(second, 'sync-out', { localPath: theirs });
     expect(await readFile(join(theirs, 'README.md'), 'utf8')).toBe('theirs\n');
+
+    // Once the other has ended, its files may be replaced.
+    await hosts.service.api.release(second.id);
+    await hosts.post(first, 'sync-in', { localPath: mine, replace: true });
+  });
+
+  test.each(['busybox', 'bsdtar'] as const)(
+    'goes out and comes back whole where the tools are those of %s',
+    async (tools) => {
+      const { config, ...made } = await account({ tools });
+      try {
+        const { lease, remote } = await hosts.lease({ config });
+        const folder = join(hosts.roots, randomUUID());
+        await mkdir(join(folder, 'deep', 'er'), { recursive: true });
+        const long = `${'n'.repeat(180)}-ünï`;
+        for (const name of ['data.db', 'deep/er/file', 'ünï 😀', 'two\nlines', '-n', long])
+          await writeFile(join(folder, name), name);
+        const before = await contentOf(folder);
+        await hosts.post(lease, 'sync-in', { localPath: folder });
+        expect(await contentOf(remote)).toEqual(before);
+        const run =
+          'truncate -s 3M data.db; printf END >> data.db; ln deep/er/file hard; echo x >> "ünï 😀"; rm ./-n; mkdir new; ln -s data.db link';
+        expect(await hosts.post<object>(lease, 'execute', { command: 'sh', args: ['-ec', run] })).toMatchObject({
+          exitCode: 0,
+        });
+        const back = await hosts.post<object>(lease, 'sync-out', { localPath: folder });
+        expect(back).toMatchObject({ conflicts: [], leftOut: [] });
+        expect(await contentOf(folder)).toEqual(await contentOf(remote));
+        expect((await readFile(join(folder, 'data.db'))).length).toBe(3 * 1024 * 1024 + 3);
+        expect(await readFile(join(folder, 'hard'), 'utf8')).toBe('deep/er/file');
+      } finally {
+        await made.remove();
+      }
+    },
+  );
+
+  test('is refused before anything is sent where a tool could not bring it back', async () => {
+    const { config, ...made } = await account({ tools: 'busybox', unable: 'sort' });
+    try {
+      const { lease, remote } = await hosts.lease({ config });
+      const folder = await hosts.project();
+      const problem = await hosts.post<object>(lease, 'sync-in', { localPath: join(folder, 'bin') }, 502);
+      expect(problem).toMatchObject({
+        reasonCode: 'tool_missing',
+        detail: expect.stringContaining('sort') as unknown as string,
+      });
+      expect(await readdir(remote)).toEqual(['.leasehold']);
+    } finally {
+      await made.remove();
+    }
   });
 
   test('is refused where the host has no git, with its own code, and nothing of it stays', async () => {

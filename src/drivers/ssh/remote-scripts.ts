@@ -1,3 +1,5 @@
+import { UNABLE_TOOLS } from '../unable-tools.js';
+
 /*
  * What runs on the host, in POSIX sh, with nothing but what every host has; `flock`, `setsid`, `ps`, `curl` and `wget` are used
  * where they are there. Each script gets its values as arguments, so that no value is ever read as a program.
@@ -145,8 +147,8 @@ find "$L/ended" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/nul
 echo $result
 `;
 
-/** Looks at a host without leaving anything there. Prints `workspace=writable|absent|…` and `missing=<tools that it has not>`. */
-export const PROBE = `${COMMON}
+/** Looks at a host without leaving anything there. Prints `workspace=writable|absent|…` and `missing=<tools that it has not, or that cannot do what is asked of them>`. */
+export const PROBE = `${COMMON}${UNABLE_TOOLS}
 P=$W
 if [ ! -e "$P" ]; then
   while [ ! -e "$P" ] && [ "$P" != / ] && [ -n "$P" ]; do P=\${P%/*}; done
@@ -156,6 +158,7 @@ elif said=$( { : > "$P/.leasehold-probe.$$"; } 2>&1); then rm -f "$P/.leasehold-
 else echo 'workspace=is not writable'
 fi
 missing=
-for tool in flock setsid ps git tar curl; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
+for tool in flock setsid ps git curl; do command -v $tool >/dev/null 2>&1 || missing="$missing $tool"; done
+for tool in $(unable_tools); do missing="$missing $tool"; done
 echo "missing=$missing"
 `;

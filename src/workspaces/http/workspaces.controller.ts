@@ -103,7 +103,7 @@ export class WorkspacesController {
   })
   @ApiRequest(SyncInBody, { folder: { summary: 'A folder', value: { localPath: '/srv/work/project' } } })
   @ApiAnswer({ status: 200, description: 'It is there.', type: SyncInAnswer, example: SYNCED_IN_EXAMPLE })
-  @ApiProblems('workspace_not_empty', 'invalid_archive', ...OF_ANY_SYNC)
+  @ApiProblems('workspace_not_empty', 'workspace_in_use', 'invalid_archive', ...OF_ANY_SYNC)
   async syncIn(
     @UuidParam('leaseId') leaseId: string,
     @Body() body: SyncInBody,
