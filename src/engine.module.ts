@@ -136,8 +136,11 @@ function sandboxSettings({ workspaceRoots, sandboxMost }: Config, { pool }: Even
   };
 }
 
-function pluginDrivers({ plugins, budgets }: Config, secrets: SecretReader): Promise<readonly RuntimeDriver[]> {
+function pluginDrivers(
+  { plugins, budgets, pluginSettlingMs: settlingMs }: Config,
+  secrets: SecretReader,
+): Promise<readonly RuntimeDriver[]> {
   const logger = new Logger('Plugins');
   const info = { instanceId: newId(), hostVersion: packageVersion() };
-  return loadPlugins(plugins, { secrets, budgets, info, write: (line) => logger.warn(line) });
+  return loadPlugins(plugins, { secrets, budgets, settlingMs, info, write: (line) => logger.warn(line) });
 }

@@ -46,6 +46,8 @@ export interface Config {
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
   readonly keeping: Keeping;
+  /** A plugin's provider shows a sandbox at the latest this long after its creation, in milliseconds. */
+  readonly pluginSettlingMs: number;
   readonly webhooks: WebhookSettings;
   /** A worker that is gone loses its jobs to another one after this, in milliseconds. */
   readonly workerLockMs: number;
@@ -157,6 +159,7 @@ export function readConfig(env: Settings): Config {
     reusableSeconds: wholeNumber(env, 'LEASEHOLD_REUSABLE_SECONDS', 3_600, problems),
     max: wholeNumber(env, 'LEASEHOLD_KEPT_MAX', 5, problems),
   };
+  const pluginSettlingMs = milliseconds(env, 'LEASEHOLD_PLUGIN_SETTLING_MS', 300_000, problems);
   const privateAddresses = set(env['LEASEHOLD_WEBHOOK_PRIVATE_ADDRESSES']) ?? 'false';
   refuse(!isYesOrNo(privateAddresses), 'LEASEHOLD_WEBHOOK_PRIVATE_ADDRESSES must be true or false.');
   const webhooks: WebhookSettings = {
@@ -200,6 +203,7 @@ export function readConfig(env: Settings): Config {
     budgets,
     retryDelays,
     keeping,
+    pluginSettlingMs,
     webhooks,
     workerLockMs,
     workerConcurrency: Number(workerConcurrency),

@@ -185,6 +185,15 @@ export interface QueuedDriver extends AnyDriver {
   acquire(request: EffectRequest): Promise<Acquisition>;
   /** What exists under this effect id, or null. Asked before anything is made after a doubt. @throws DriverError */
   find(request: EffectRequest): Promise<Acquisition | null>;
+  /**
+   * Of a provider whose lists show a thing only some time after it was made: until then it does not count that `find` has
+   * found nothing.
+   */
+  readonly settling?: {
+    readonly ms: number;
+    /** All that exists under this effect id. @throws DriverError */
+    findAll(request: EffectRequest): Promise<readonly Acquisition[]>;
+  };
   /** Takes all of it down. Taking back what is gone already is no error. @throws DriverError */
   release(lease: ReleaseRequest): Promise<ReleaseOutcome>;
   /**

@@ -38,6 +38,9 @@ const SENTENCES: Sentences = {
     `It takes over the sandbox${called(providerLeaseId)} that the lease ${leaseId} left.`,
   LeaseActivated: ({ providerLeaseId }) =>
     `The driver gave${called(providerLeaseId) || ' the environment'}, and the lease is active.`,
+  DoubtOpened: ({ until }) => `An earlier attempt may have created a sandbox. Leasehold looks for it until ${until}.`,
+  LeftoverDestroyed: ({ providerLeaseId }) => `Destroyed ${providerLeaseId}, which an earlier attempt had created.`,
+  DoubtSettled: () => 'Nothing is left of earlier attempts.',
   LeaseReleaseRequested: ({ outcome, reasonCode, failureReason, deadline }) =>
     deadline === null
       ? `Its end was asked for as ${outcome}, ${reasonCode}${orNothing(failureReason)}.`

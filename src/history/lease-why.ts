@@ -91,11 +91,12 @@ function blockerOf({ effect, cleanupStatus, cleanupWrittenOff, lastFailure, exec
 }
 
 function timersOf(lease: Lease): (Timer | null)[] {
-  const { effect, kept } = lease;
+  const { effect, kept, doubt } = lease;
   const deadline = lease.status === 'active' ? deadlineOf(lease.terms, lease.grant, runsCommands(lease)) : null;
   return [
     deadline && { name: deadline.reasonCode, at: deadline.at },
     effect?.dueAt ? { name: `${effect.kind}_retry`, at: effect.dueAt } : null,
     kept && { name: 'keeping_time_elapsed', at: kept.until },
+    doubt && { name: 'doubt_settled', at: doubt.until },
   ];
 }

@@ -57,12 +57,16 @@ export function beginAttempt(state: LeaseState, effectId: string, cleanupId: str
   return [overtaken, ...takenBack(lease, effect.attempts > 0 || lease.inDoubt, cleanupId)];
 }
 
-/** The driver has made it; it is the holder's, unless the end was asked for meanwhile: then it is taken down again. */
+/**
+ * The driver has made it; it is the holder's, unless the end was asked for meanwhile: then it is taken down again.
+ * @param settled when (ISO 8601) the provider shows whatever was made until now; null: it does so at once
+ */
 export function provisioned(
   state: LeaseState,
   effectId: string,
   { providerLeaseId, metadata, teardown }: Acquisition,
   cleanupId: string,
+  settled: string | null,
 ): Facts {
   const pending = pendingEffect(state, effectId);
   const grant = { providerLeaseId, metadata, teardown };
@@ -70,9 +74,11 @@ export function provisioned(
     return [
       { type: 'ProvisioningOvertaken', data: { effectId, grant } },
       { type: 'CleanupRequested', data: { effectId: cleanupId } },
+      ...doubtIn(pending.lease, settled),
     ];
   }
-  if (pending) return [{ type: 'LeaseActivated', data: { effectId, ...grant } }];
+  // The doubt first: who waits for the lease to be active sees it.
+  if (pending) return [...doubtIn(pending.lease, settled), { type: 'LeaseActivated', data: { effectId, ...grant } }];
   // A worker that was given up for dead comes back after the lease was cleaned up: what it made is taken back once more.
   const late = state !== null && state.endedAt !== null && state.effect === null && state.grant === null;
   return late ? [{ type: 'CleanupRequested', data: { effectId: cleanupId } }] : [];
@@ -107,11 +113,32 @@ export function provisioningFailed(
   ];
 }
 
-/** What the lease held is gone; the end that waited for it is here. */
-export function cleanedUp(state: LeaseState, effectId: string): Facts {
+/** What the lease held is gone; the end that waited for it is here. @param settled as of `provisioned` */
+export function cleanedUp(state: LeaseState, effectId: string, settled: string | null): Facts {
   const pending = pendingEffect(state, effectId);
   if (pending === null) return [];
-  return [{ type: 'CleanupSucceeded', data: {} }, ...endOf(pending.lease)];
+  const { lease } = pending;
+  return [{ type: 'CleanupSucceeded', data: {} }, ...doubtIn(lease, settled), ...endOf(lease)];
+}
+
+/** What a lost attempt may have made is looked for until the provider shows it. */
+function doubtIn({ provisioningId: effectId, mayHaveMade, doubt }: Lease, settled: string | null): LeaseEvent[] {
+  if (settled === null || effectId === null || !mayHaveMade || doubt !== null) return [];
+  return [{ type: 'DoubtOpened', data: { effectId, until: settled } }];
+}
+
+/**
+ * What came of looking for what lost attempts have made.
+ * @param destroyed what has appeared, and is taken down @param now ISO 8601
+ */
+export function lookedForLeftovers(state: LeaseState, destroyed: readonly string[], now: string): Facts {
+  if (state === null || state.doubt === null) return [];
+  const { effectId, until, destroyed: before } = state.doubt;
+  const anew = destroyed.filter((providerLeaseId) => !before.includes(providerLeaseId));
+  return [
+    ...anew.map((providerLeaseId): LeaseEvent => ({ type: 'LeftoverDestroyed', data: { effectId, providerLeaseId } })),
+    ...(until <= now ? [{ type: 'DoubtSettled', data: { effectId } } as const] : []),
+  ];
 }
 
 /** What the lease held is left for others. */

@@ -128,6 +128,21 @@ export const LeaseActivated = defineEvent(
   }),
 );
 
+/**
+ * An attempt may have made something that the log does not know and its provider does not show yet: until then it is looked
+ * for, and what appears besides the lease's own is taken down.
+ */
+export const DoubtOpened = defineEvent('DoubtOpened', Type.Object({ effectId: Uuid, until: Time }));
+
+/** What a lost attempt had made has appeared, and was taken down. */
+export const LeftoverDestroyed = defineEvent(
+  'LeftoverDestroyed',
+  Type.Object({ effectId: Uuid, providerLeaseId: Type.String() }),
+);
+
+/** The provider shows by now whatever was made, and nothing is left of lost attempts. */
+export const DoubtSettled = defineEvent('DoubtSettled', Type.Object({ effectId: Uuid }));
+
 /** The end was asked for, or a deadline has passed; `deadline` is the one that was seen to have passed. */
 export const LeaseReleaseRequested = defineEvent(
   'LeaseReleaseRequested',
@@ -222,6 +237,9 @@ export const LEASE_EVENTS = [
   ReuseRejected,
   SandboxTakenOver,
   LeaseActivated,
+  DoubtOpened,
+  LeftoverDestroyed,
+  DoubtSettled,
   LeaseReleaseRequested,
   CleanupRequested,
   CleanupStarted,

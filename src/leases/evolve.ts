@@ -19,6 +19,8 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
       provisioningId: null,
       lastFailure: null,
       inDoubt: false,
+      mayHaveMade: false,
+      doubt: null,
       cleanupStatus: null,
       cleanupWrittenOff: false,
       workspaceRealization: null,
@@ -63,23 +65,40 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
     case 'SandboxTakenOver':
       // Until it is known to be this lease's, there is something to be taken back that the driver may not find.
       return { ...lease, takenOver: event.data, inDoubt: true };
-    case 'ProvisioningStarted':
-      return { ...notActiveYet(lease, event), status: 'provisioning', effect: begun(lease, event) };
+    case 'ProvisioningStarted': {
+      const { mayHaveMade } = withLostAttempt(lease);
+      return { ...notActiveYet(lease, event), status: 'provisioning', effect: begun(lease, event), mayHaveMade };
+    }
     case 'ProvisioningAttemptFailed': {
       const { inDoubt, retryAt } = event.data;
       // A release that came meanwhile has asked for the end: the failure does not change that.
       const failed = { ...lease, lastFailure: failureOf(event.data), inDoubt: lease.inDoubt || inDoubt };
-      return { ...failed, effect: failedEffect(lease, event, retryAt) };
+      const mayHaveMade = lease.mayHaveMade || inDoubt;
+      return { ...failed, mayHaveMade, effect: failedEffect(lease, event, retryAt) };
     }
     case 'ProvisioningOvertaken': {
       if (lease.status !== 'releasing') throw brokenHistory(event);
-      return { ...lease, effect: null, grant: event.data.grant && grantOf(event.data.grant, event.recordedAt) };
+      const { grant } = event.data;
+      const known = grant === null ? withLostAttempt(lease) : lease;
+      return { ...known, effect: null, grant: grant && grantOf(grant, event.recordedAt) };
     }
     case 'LeaseActivated': {
       const { providerLeaseId, metadata, teardown } = event.data;
       const grant = grantOf({ providerLeaseId, metadata, teardown }, event.recordedAt);
       return { ...notActiveYet(lease, event), status: 'active', effect: null, lastFailure: null, grant };
     }
+    case 'DoubtOpened':
+      return {
+        ...lease,
+        doubt: { ...event.data, destroyed: [], correlationId: event.correlationId, requestedBy: event.id },
+      };
+    case 'LeftoverDestroyed': {
+      const { doubt } = lease;
+      if (doubt === null) throw brokenHistory(event);
+      return { ...lease, doubt: { ...doubt, destroyed: [...doubt.destroyed, event.data.providerLeaseId] } };
+    }
+    case 'DoubtSettled':
+      return { ...lease, doubt: null };
     case 'LeaseReleaseRequested': {
       if (lease.status === 'releasing' || lease.endedAt !== null) throw brokenHistory(event);
       const { outcome, reasonCode, failureReason } = event.data;
@@ -163,6 +182,11 @@ function begun(lease: Lease, event: Started): LeaseEffect {
 function failedEffect(lease: Lease, event: AttemptFailed, retryAt: string | null): LeaseEffect | null {
   if (lease.effect?.effectId !== event.data.effectId) throw brokenHistory(event);
   return retryAt === null ? null : { ...lease.effect, underWay: false, lost: 0, dueAt: retryAt };
+}
+
+/** An attempt under way that is followed by another, or by none, has no end that the log knows of. */
+function withLostAttempt<L extends Lease>(lease: L): L {
+  return lease.effect?.underWay ? { ...lease, mayHaveMade: true } : lease;
 }
 
 function failureOf({ failureClass, reasonCode, failureReason }: EffectFailure): EffectFailure {

@@ -15,6 +15,8 @@ export interface EffectRecord {
   readonly recorded: boolean;
 }
 
+type Request = Pick<LeaseEffect, 'correlationId' | 'requestedBy'>;
+
 /** The worker's way back to the log. */
 @Injectable()
 export class LeaseEffects {
@@ -32,14 +34,14 @@ export class LeaseEffects {
 
   /**
    * Records what is decided on the newest state of the lease; it is decided again when the lease has changed meanwhile.
-   * @param effect whose request the events belong to
+   * @param request that the events belong to
    */
   async record(
     { id: leaseId, companyId }: Lease,
-    effect: LeaseEffect,
+    request: Request,
     decide: (state: LeaseState) => readonly LeaseEvent[],
   ): Promise<EffectRecord> {
-    const outcome = await this.runner.run(companyId, contextOf(effect), async () => {
+    const outcome = await this.runner.run(companyId, contextOf(request), async () => {
       const before = await this.leases.current(leaseId);
       const events = decide(before.state);
       const writes = events.length > 0 ? [this.leases.write(this.runner, leaseId, before, events)] : [];
@@ -69,7 +71,7 @@ export class LeaseEffects {
 }
 
 /** What a worker records belongs to the request that the effect came from. */
-function contextOf({ correlationId, requestedBy }: LeaseEffect): CommandContext {
+function contextOf({ correlationId, requestedBy }: Request): CommandContext {
   return {
     actor: 'system:provisioning',
     correlationId: correlationId ?? newId(),

@@ -29,6 +29,8 @@ export interface LeaseJson {
   readonly reasonCode: ReasonCode | null;
   /** Of the last attempt to provision it or to take it back, while that has not succeeded. */
   readonly lastFailure: EffectFailure | null;
+  /** Until when (ISO 8601) something that a lost attempt has made may still appear at the provider; null: nothing. */
+  readonly inDoubtUntil: string | null;
   /** Until when (ISO 8601) what it held is kept after its end, for another lease or to be looked into. */
   readonly keptUntil: string | null;
   /** The ended lease whose sandbox it has, and those whose sandboxes were not used, with what was not the same. */
@@ -71,6 +73,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     fence: lease.fence,
     reasonCode: ending?.reasonCode ?? null,
     lastFailure: lease.lastFailure,
+    inDoubtUntil: lease.doubt?.until ?? null,
     keptUntil: lease.kept?.until ?? null,
     reusedLeaseId: lease.takenOver?.leaseId ?? null,
     // Named one by one: jsonb gives them in an order of its own, and a read as of then is to be the same to the byte.

@@ -28,6 +28,7 @@ export const leaseProjection: Projection<LeaseRow> = {
       status,
       expiresAt,
       effectId: lease.effect?.effectId ?? null,
+      inDoubt: lease.doubt !== null,
       fence,
       lease,
     };

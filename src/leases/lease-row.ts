@@ -10,6 +10,7 @@ import type { Lease } from './state.js';
 @Index(['heartbeatRunId', 'fence'])
 @Index(['expiresAt'], { where: 'expires_at IS NOT NULL' })
 @Index(['fence'], { where: 'effect_id IS NOT NULL' })
+@Index(['fence'], { where: 'in_doubt' })
 export class LeaseRow {
   @PrimaryColumn('uuid')
   id!: string;
@@ -39,6 +40,10 @@ export class LeaseRow {
   /** Of the effect that is asked for and not settled: it is what a queue that has lost it is filled from. */
   @Column('uuid', { name: 'effect_id', nullable: true })
   effectId!: string | null;
+
+  /** Whether what a lost attempt has made is still looked for. */
+  @Column('boolean', { name: 'in_doubt' })
+  inDoubt!: boolean;
 
   /** Lists are in its order, newest first: it is unique and never changes. */
   @Column('bigint', { transformer: safeInteger })

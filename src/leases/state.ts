@@ -98,6 +98,17 @@ export interface Kept {
   readonly until: string;
 }
 
+/** What lost attempts of an effect have made may appear until then (ISO 8601). */
+export interface Doubt {
+  readonly effectId: string;
+  readonly until: string;
+  /** What has appeared and is taken down. */
+  readonly destroyed: readonly string[];
+  /** As those of an effect. */
+  readonly correlationId: string | null;
+  readonly requestedBy: string;
+}
+
 export type NotYetActive = 'requested' | 'queued' | 'provisioning';
 
 /** With null where a phase has nothing: a field that is added to a copy costs thirty times one that is set. */
@@ -136,8 +147,12 @@ export type Lease = {
   /** Effect id of its provisioning; null where the driver acquires at once. */
   readonly provisioningId: string | null;
   readonly lastFailure: EffectFailure | null;
-  /** Whether a failed attempt may have made something. */
+  /** Whether there may be something to be taken back that the log does not know. */
   readonly inDoubt: boolean;
+  /** Whether an attempt at provisioning that failed or was lost may have made something. */
+  readonly mayHaveMade: boolean;
+  /** Until when what it made may still appear; null: nothing is in doubt. */
+  readonly doubt: Doubt | null;
   readonly cleanupStatus: CleanupStatus | null;
   readonly cleanupWrittenOff: boolean;
   /** The seed's record of the workspace, once it is realized. */
@@ -163,7 +178,7 @@ export const initialLease: LeaseState = null;
 /** Whether something of the lease may still have to be taken back: until then its capacity is taken. */
 export function isSettled(lease: Lease): boolean {
   if (lease.endedAt === null) return false;
-  const { cleanupStatus, cleanupWrittenOff, kept } = lease;
-  if (kept !== null) return false;
+  const { cleanupStatus, cleanupWrittenOff, kept, doubt } = lease;
+  if (kept !== null || doubt !== null) return false;
   return cleanupStatus === null || cleanupStatus === 'success' || cleanupWrittenOff;
 }

@@ -17,6 +17,7 @@ import {
   provisioned,
   provisioningFailed,
 } from '../leases/decide-effects.js';
+import { secondsAfter } from '../leases/deadline.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { LeaseEffects, type EffectRecord } from '../leases/lease-effects.js';
 import { heldBy } from '../leases/held-lease.js';
@@ -25,6 +26,7 @@ import { LeaseWaiter } from '../leases/lease-waiter.js';
 import { retryAt } from '../leases/retry-policy.js';
 import { isReusable } from '../leases/reuse.js';
 import type { EffectFailure, JsonObject, Kept, Lease, LeaseEffect, LeaseState } from '../leases/state.js';
+import { effectRequest } from './effect-request.js';
 import { withinBudget } from './within-budget.js';
 
 /** What came of asking a driver. */
@@ -88,7 +90,7 @@ export class EffectAttempt {
       .catch(() => undefined);
     const answer = await this.asked(released.signal, async (signal) => {
       const driver = this.driverOf(lease);
-      const request = requestOf(lease, effectId, config, signal);
+      const request = effectRequest(lease, effectId, config, signal);
       const made = effect.attempts > 0 ? await found(driver, request) : null;
       return made ?? (await takenOverOrMade(lease, driver, request));
     }).finally(() => over.abort());
@@ -100,7 +102,7 @@ export class EffectAttempt {
     }
     const { given } = answer;
     if (given !== null) {
-      return this.settle(lease, effect, (state) => provisioned(state, effectId, given, newId()));
+      return this.settle(lease, effect, (state) => provisioned(state, effectId, given, newId(), this.settledAt(lease)));
     }
     // It is taken down by the lease that left it.
     await this.effects.recordFailedTakeover(lease.id, effect);
@@ -121,7 +123,7 @@ export class EffectAttempt {
     }
     const { given: kept } = answer;
     return this.settle(lease, effect, (state) =>
-      kept ? leftBehind(state, effectId, kept) : cleanedUp(state, effectId),
+      kept ? leftBehind(state, effectId, kept) : cleanedUp(state, effectId, this.settledAt(lease)),
     );
   }
 
@@ -153,6 +155,13 @@ export class EffectAttempt {
     }
     await driver.release({ ...held, signal });
     return null;
+  }
+
+  /** When the provider shows whatever was made until now (ISO 8601); null: at once. */
+  private settledAt(lease: Lease): string | null {
+    const driver = this.driverOf(lease);
+    const settling = driver.acquiring === 'queued' ? driver.settling : undefined;
+    return settling ? secondsAfter(this.clock.now(), settling.ms / 1_000) : null;
   }
 
   private driverOf({ terms }: Lease): RuntimeDriver {
@@ -188,12 +197,6 @@ export class EffectAttempt {
   }
 }
 
-function requestOf(lease: Lease, effectId: string, config: JsonObject, signal: AbortSignal): EffectRequest {
-  const { id: leaseId, companyId, fence } = lease;
-  const { environmentId, heartbeatRunId } = lease.terms;
-  return { companyId, leaseId, effectId, environmentId, heartbeatRunId, config, fence, signal };
-}
-
 async function found(driver: RuntimeDriver, request: EffectRequest): Promise<Acquisition | null> {
   return driver.acquiring === 'queued' ? driver.find(request) : null;
 }
@@ -217,7 +220,7 @@ async function heldInDoubt(
 ): Promise<HeldLease | null> {
   const { id: leaseId, companyId, fence, provisioningId, takenOver } = lease;
   if (provisioningId === null) return null;
-  const grant = await found(driver, requestOf(lease, provisioningId, config, signal));
+  const grant = await found(driver, effectRequest(lease, provisioningId, config, signal));
   if (grant === null) return takenOver && { companyId, ...takenOver };
   const { providerLeaseId, teardown } = grant;
   return { companyId, leaseId, fence, providerLeaseId, teardown };

@@ -9,6 +9,7 @@ import { EffectAttempt } from './effect-attempt.js';
 import { EffectQueue } from './effect-queue.js';
 import { EffectOffer, EffectSweep } from './effect-sweep.js';
 import { EffectWorker } from './effect-worker.js';
+import { LeftoverWatch } from './leftover-watch.js';
 
 /** The effects of leases: from the intent in the log over the queue to the driver, and back. */
 @Module({})
@@ -31,6 +32,7 @@ export class ProvisioningModule implements OnApplicationShutdown {
         EffectOffer,
         EffectSweep,
         EffectWorker,
+        LeftoverWatch,
       ],
     };
   }

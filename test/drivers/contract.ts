@@ -29,7 +29,7 @@ export const LEASE_FIELDS = [
   ...['id', 'companyId', 'environmentId', 'executionWorkspaceId', 'issueId', 'heartbeatRunId', 'status', 'leasePolicy'],
   ...['provider', 'providerLeaseId', 'acquiredAt', 'lastUsedAt', 'expiresAt', 'releasedAt', 'failureReason'],
   ...['cleanupStatus', 'metadata', 'createdAt', 'updatedAt'],
-  ...['agentId', 'fence', 'reasonCode', 'lastFailure', 'keptUntil', 'reusedLeaseId', 'reuseRejected'],
+  ...['agentId', 'fence', 'reasonCode', 'lastFailure', 'inDoubtUntil', 'keptUntil', 'reusedLeaseId', 'reuseRejected'],
   ...['version', 'position'],
 ].sort();
 

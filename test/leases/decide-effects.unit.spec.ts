@@ -7,6 +7,7 @@ import {
   cleanupFailed,
   discarded,
   leftBehind,
+  lookedForLeftovers,
   provisioned,
   provisioningFailed,
   retryCleanup,
@@ -62,12 +63,12 @@ const begin =
   (effectId = EFFECT): Decide =>
   (state) =>
     accepted(beginAttempt(state, effectId, CLEANUP));
-const made: Decide = (state) => accepted(provisioned(state, EFFECT, ACQUISITION, CLEANUP));
+const made: Decide = (state) => accepted(provisioned(state, EFFECT, ACQUISITION, CLEANUP, null));
 const failing =
   (inDoubt: boolean, retryAt: string | null): Decide =>
   (state) =>
     accepted(provisioningFailed(state, EFFECT, { ...FAILURE, inDoubt }, retryAt, CLEANUP));
-const gone: Decide = (state) => accepted(cleanedUp(state, CLEANUP));
+const gone: Decide = (state) => accepted(cleanedUp(state, CLEANUP, null));
 const cleaningFails =
   (retryAt: string | null): Decide =>
   (state) =>
@@ -131,6 +132,61 @@ describe('an effect that ends the processes that attempt it', () => {
         },
         cleanupAsked,
       ]);
+  });
+});
+
+describe('what a lost attempt may have made, where the provider shows it late', () => {
+  const until = at(300);
+  const madeLate: Decide = (state) => accepted(provisioned(state, EFFECT, ACQUISITION, CLEANUP, until));
+  const goneLate: Decide = (state) => accepted(cleanedUp(state, CLEANUP, until));
+  const looked =
+    (destroyed: string[], now: string): Decide =>
+    (state) =>
+      accepted(lookedForLeftovers(state, destroyed, now));
+  const doubted: LeaseEvent = { type: 'DoubtOpened', data: { effectId: EFFECT, until } };
+  const settled: LeaseEvent = { type: 'DoubtSettled', data: { effectId: EFFECT } };
+  const destroyed = (providerLeaseId: string): LeaseEvent => ({
+    type: 'LeftoverDestroyed',
+    data: { effectId: EFFECT, providerLeaseId },
+  });
+
+  it.each<[string, LeaseEvent[], boolean]>([
+    ['no attempt before', provisioning, false],
+    [
+      'one that failed before anything could be made',
+      [...queued, started(), attemptFailed(false, at(9)), started(2)],
+      false,
+    ],
+    ['one that failed in doubt', [...queued, started(), attemptFailed(true, at(9)), started(2)], true],
+    ['one without an end', [...provisioning, started(2)], true],
+  ])('is looked for after %s: %#', (_name, events, isInDoubt) => {
+    given(events)
+      .when(madeLate)
+      .then(isInDoubt ? [doubted, activated] : [activated]);
+  });
+
+  it('is looked for after a cleanup that has found nothing', () => {
+    const events = [...queued, started(), attemptFailed(true, null), cleanupAsked, failed, cleanupStarted()];
+    const { state } = given(events).when(goneLate).then([cleaned, doubted]);
+    expect(state && isSettled(state)).toBe(false);
+  });
+
+  it('is looked for after a release that came while an attempt was lost', () => {
+    given([...provisioning, endRequested(), overtaken(null), cleanupAsked, cleanupStarted()])
+      .when(goneLate)
+      .then([cleaned, doubted, released]);
+  });
+
+  it('is taken down when it appears, once, and no longer looked for when the provider has settled', () => {
+    const { state } = given([...provisioning, started(2), doubted, activated])
+      .when(looked([], at(10)))
+      .then([])
+      .when(looked(['one'], at(20)))
+      .then([destroyed('one')])
+      .when(looked(['one', 'two'], until))
+      .then([destroyed('two'), settled])
+      .again.then([]);
+    expect(state).toMatchObject({ status: 'active', doubt: null });
   });
 });
 

@@ -59,6 +59,7 @@ describe('a lease in JSON', () => {
       fence: FIRST_POSITION,
       reasonCode: null,
       lastFailure: null,
+      inDoubtUntil: null,
       keptUntil: null,
       reusedLeaseId: null,
       reuseRejected: [],

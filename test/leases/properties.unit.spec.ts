@@ -17,7 +17,9 @@ import { leaseSubject } from './lease-examples.js';
 const FIELDS =
   `id companyId environmentId executionWorkspaceId issueId heartbeatRunId status leasePolicy provider providerLeaseId
   acquiredAt lastUsedAt expiresAt releasedAt failureReason cleanupStatus metadata createdAt updatedAt
-  agentId fence reasonCode lastFailure keptUntil reusedLeaseId reuseRejected version position`.split(/\s+/);
+  agentId fence reasonCode lastFailure inDoubtUntil keptUntil reusedLeaseId reuseRejected version position`.split(
+    /\s+/,
+  );
 
 const NOTHING_SHARED = { reuse: null, rejections: [], takenOver: null };
 const ENDED = ['released', 'expired', 'failed', 'retained'];

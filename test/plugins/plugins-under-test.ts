@@ -38,6 +38,7 @@ export class PluginsUnderTest {
     const drivers = await loadPlugins([FAKE_PLUGIN, PLAIN_PLUGIN, ROGUE_PLUGIN], {
       secrets: { read: () => Promise.reject(new Error('No config here refers to a secret.')) },
       budgets: { readinessMs, executionMs: 60_000, transportMs: 5_000 },
+      settlingMs: 300_000,
       info: { instanceId: randomUUID(), hostVersion: '1.0.0' },
       write: (line) => log.push(line),
     });

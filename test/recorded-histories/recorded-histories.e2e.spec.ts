@@ -57,6 +57,10 @@ const sealOf = (file: string): string =>
     .update(readFileSync(join(FOLDER, file)))
     .digest('hex');
 
+function onlyFieldsOf(known: object | null, now: object | null): object | null {
+  return now && known && Object.fromEntries(Object.entries(now).filter(([name]) => name in known));
+}
+
 /** A life with most of what can happen to a lease. */
 async function live(): Promise<readonly RecordedEvent[]> {
   const service = await serve({
@@ -128,9 +132,10 @@ test('every recorded history is read as the release that wrote it read it', asyn
     expect([file, sealOf(file)]).toEqual([file, seals[file]]);
     const { events, states, secrets } = load(file) as History;
     const now = read(events);
-    // Byte for byte: the order of the fields is part of an answer.
+    // Byte for byte: the order of the fields is part of an answer. A later release may have more of them.
     for (const [position, state] of Object.entries(states)) {
-      expect([file, position, JSON.stringify(now.states[position])]).toEqual([file, position, JSON.stringify(state)]);
+      const same = onlyFieldsOf(state, now.states[position] ?? null);
+      expect([file, position, JSON.stringify(same)]).toEqual([file, position, JSON.stringify(state)]);
     }
     expect(Object.keys(now.states)).toEqual(Object.keys(states));
     expect(now.secrets).toEqual(secrets);

@@ -10,6 +10,8 @@ import { PluginWorker, type HostInfo } from './plugin-worker.js';
 export interface PluginHost {
   readonly secrets: SecretReader;
   readonly budgets: Budgets;
+  /** A provider shows a sandbox at the latest this long after its creation. */
+  readonly settlingMs: number;
   readonly info: HostInfo;
   /** Where what workers say goes, a line each. */
   readonly write: (line: string) => void;
@@ -21,7 +23,7 @@ export interface PluginHost {
  * @throws ConfigError that says which of them cannot be used
  */
 export async function loadPlugins(names: readonly string[], host: PluginHost): Promise<PluginDriver[]> {
-  const { secrets, budgets, info, write } = host;
+  const { secrets, budgets, settlingMs, info, write } = host;
   const drivers: PluginDriver[] = [];
   for (const name of names) {
     const plugin = await findPlugin(name);
@@ -29,7 +31,9 @@ export async function loadPlugins(names: readonly string[], host: PluginHost): P
     for (const declared of plugin.manifest.environmentDrivers) {
       const forms = declared.kind === 'sandbox_provider' ? (['sandbox', 'plugin'] as const) : (['plugin'] as const);
       try {
-        drivers.push(...forms.map((form) => new PluginDriver(form, plugin, declared, worker, secrets, budgets)));
+        drivers.push(
+          ...forms.map((form) => new PluginDriver(form, plugin, declared, worker, secrets, budgets, settlingMs)),
+        );
       } catch (error) {
         const what = `"${name}": the schema of ${declared.driverKey} cannot be used: ${failureText(error)}`;
         throw new ConfigError(`LEASEHOLD_PLUGINS: ${what}`);

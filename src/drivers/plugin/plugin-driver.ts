@@ -55,6 +55,7 @@ export class PluginDriver implements QueuedDriver {
   readonly secretFields: readonly string[];
   readonly capabilities;
   readonly plugin: { readonly key: string };
+  readonly settling: NonNullable<QueuedDriver['settling']>;
   private readonly settings: PluginConfig;
   private readonly acquires = new AcquireCalls<Acquisition>();
   /** The fence of the newest lease that this process has given a thing of the provider's to. */
@@ -68,7 +69,13 @@ export class PluginDriver implements QueuedDriver {
     private readonly worker: PluginWorker,
     secrets: SecretReader,
     private readonly budgets: Budgets,
+    settlingMs: number,
   ) {
+    const findAll = async (request: EffectRequest): Promise<Acquisition[]> => {
+      const found = await this.find(request);
+      return found === null ? [] : [found];
+    };
+    this.settling = { ms: settlingMs, findAll };
     const { driverKey, displayName, description = '', configSchema = { additionalProperties: true } } = declared;
     const isSandbox = driver === 'sandbox';
     this.provider = isSandbox ? driverKey : `${key}:${driverKey}`;

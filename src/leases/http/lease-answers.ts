@@ -73,6 +73,11 @@ export class LeaseAnswer implements LeaseJson {
     },
   })
   lastFailure!: EffectFailure | null;
+  @ApiProperty({
+    ...TIME_OR_NULL,
+    description: 'Until when a sandbox that a lost attempt created may still appear at the provider; null: none can.',
+  })
+  inDoubtUntil!: string | null;
   @ApiProperty({ ...TIME_OR_NULL, description: 'Until when what it held is kept after its end.' })
   keptUntil!: string | null;
   @ApiProperty({ ...UUID_OR_NULL, description: 'The ended lease whose sandbox it has.' }) reusedLeaseId!: string | null;
@@ -147,6 +152,7 @@ export const LEASE_EXAMPLE: LeaseAnswer = {
   fence: 813,
   reasonCode: null,
   lastFailure: null,
+  inDoubtUntil: null,
   keptUntil: null,
   reusedLeaseId: null,
   reuseRejected: [],
