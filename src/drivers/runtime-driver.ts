@@ -196,6 +196,8 @@ export interface QueuedDriver extends AnyDriver {
   };
   /** Takes all of it down. Taking back what is gone already is no error. @throws DriverError */
   release(lease: ReleaseRequest): Promise<ReleaseOutcome>;
+  /** Whether only other processes, on other machines perhaps, can get at what was acquired. */
+  isElsewhere?(teardown: JsonObject): Promise<boolean>;
   /**
    * Ends what the lease runs and leaves the rest, its workspace above all, for another lease or for somebody to look at.
    * Only of drivers that support reusable leases. @throws DriverError

@@ -76,6 +76,11 @@ export const ERRORS = {
     title: 'The lease is not the holder any more.',
     remedy: 'Acquire another lease.',
   },
+  sandbox_elsewhere: {
+    status: 409,
+    title: 'Another service process has the lease’s sandbox.',
+    remedy: 'Send the call to the process whose data folder has the sandbox: the one on the machine that acquired it.',
+  },
   execution_not_repeatable: {
     status: 409,
     title: 'The command was begun before.',

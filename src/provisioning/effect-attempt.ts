@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Turns } from '../commands/turns.js';
+import { LRUCache } from 'lru-cache';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureOf, type DriverFailure } from '../drivers/failure-of.js';
@@ -32,6 +33,10 @@ import { withinBudget } from './within-budget.js';
 /** What came of asking a driver. */
 type Answer<T> = { readonly given: T } | { readonly failure: DriverFailure };
 
+/** A sandbox is in the data folder of one process: how long others wait for that one, and how often they look. */
+const PATIENCE_MS = 600_000;
+const LOOK_AGAIN_MS = 1_000;
+
 const NEVER = new AbortController().signal;
 
 /**
@@ -41,6 +46,8 @@ const NEVER = new AbortController().signal;
 @Injectable()
 export class EffectAttempt {
   private readonly turns = new Turns();
+  /** Since when effects are left to other processes. */
+  private readonly elsewhere = new LRUCache<string, number>({ max: 10_000 });
 
   constructor(
     private readonly effects: LeaseEffects,
@@ -61,9 +68,30 @@ export class EffectAttempt {
     const pending = pendingEffect(lease, effectId);
     if (pending === null) return null;
     const { effect } = pending;
+    const later = await this.leftToOthers(lease, effect);
+    if (later !== null) return later;
     const attempt = (): Promise<string | null> => this.attempt(lease, effect);
     // Of effects that were under way together when processes died, only one that is alone the last time can be blamed.
     return isSuspect(effect) ? this.turns.take('suspects', attempt) : attempt();
+  }
+
+  /**
+   * When to look again, where only a process with another data folder can do it: no attempt of the effect's. After some time it is
+   * attempted all the same, so that people are told.
+   */
+  private async leftToOthers(lease: Lease, { effectId }: LeaseEffect): Promise<string | null> {
+    // What cannot be told is told by the attempt.
+    if (!(await this.isElsewhere(lease).catch(() => false))) return null;
+    const since = this.elsewhere.get(effectId) ?? performance.now();
+    this.elsewhere.set(effectId, since);
+    if (performance.now() - since > PATIENCE_MS) return null;
+    return new Date(Date.parse(this.clock.now()) + LOOK_AGAIN_MS).toISOString();
+  }
+
+  private async isElsewhere(lease: Lease): Promise<boolean> {
+    const held = heldBy(lease) ?? lease.takenOver;
+    const driver = this.driverOf(lease);
+    return held !== null && driver.acquiring === 'queued' && (await driver.isElsewhere?.(held.teardown)) === true;
   }
 
   private async attempt(lease: Lease, effect: LeaseEffect): Promise<string | null> {

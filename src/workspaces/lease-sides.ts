@@ -7,6 +7,7 @@ import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureText } from '../drivers/failure-text.js';
 import type { HeldLease, RuntimeDriver } from '../drivers/runtime-driver.js';
 import { LeaseholdError, type ErrorCode } from '../errors/catalogue.js';
+import { driverProblem } from '../execution/driver-problem.js';
 import type { LeaseEvent } from '../leases/events.js';
 import { LeaseStore } from '../leases/lease-store.js';
 import type { Lease } from '../leases/state.js';
@@ -109,9 +110,7 @@ function problemOf(error: unknown, leaseId: string, otherwise: ErrorCode): unkno
   // A file that is missing or may not be read here is not the database, which is what it would be taken for.
   if (isFileError(error)) return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });
   if (!(error instanceof DriverError)) return error;
-  const { reasonCode } = error;
-  const code = reasonCode === 'unsupported_operation' || reasonCode === 'stale_fence' ? reasonCode : otherwise;
-  return new LeaseholdError(code, failureText(error), { leaseId, reasonCode });
+  return driverProblem(error, leaseId, otherwise);
 }
 
 function isFileError(error: unknown): boolean {

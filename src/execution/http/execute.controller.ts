@@ -49,6 +49,7 @@ export class ExecuteController {
     'execution_not_repeatable',
     'unsupported_operation',
     'stale_fence',
+    'sandbox_elsewhere',
     'execution_failed',
     'version_conflict',
     'idempotency_key_reused',

@@ -38,6 +38,7 @@ const OF_ANY_WORKSPACE = [
   'lease_not_active',
   'unsupported_operation',
   'stale_fence',
+  'sandbox_elsewhere',
   'sync_in_progress',
   'version_conflict',
   'idempotency_key_reused',

@@ -281,3 +281,25 @@ test('the operator says what a sandbox may use at the most, also of those whose 
   made.push(leaseOf(request, acquisition));
   await driver.close();
 });
+
+test('a sandbox of another data folder is neither taken for gone nor for taken down: who has it is to be asked', async () => {
+  const lease = await acquired();
+  await sandboxes.sh(lease, 'echo kept > file');
+  const elsewhere = await SandboxesUnderTest.start();
+  try {
+    const ELSEWHERE = { failureClass: 'transient', reasonCode: 'sandbox_elsewhere', inDoubt: false };
+    const { driver } = elsewhere;
+    expect(await driver.isElsewhere(lease.teardown)).toBe(true);
+    expect(await sandboxes.driver.isElsewhere(lease.teardown)).toBe(false);
+    await expect(elsewhere.sh(lease, 'true')).rejects.toMatchObject(ELSEWHERE);
+    await expect(driver.release(lease)).rejects.toMatchObject(ELSEWHERE);
+    await expect(driver.suspend(lease)).rejects.toMatchObject(ELSEWHERE);
+    await expect(driver.resume(resuming(lease))).rejects.toMatchObject(ELSEWHERE);
+    // Of a lease of an older release nobody knows where its sandbox is.
+    const { name, config } = lease.teardown;
+    expect(await driver.release({ ...lease, teardown: { name, config } })).toBe('cleaned');
+  } finally {
+    await elsewhere.stop();
+  }
+  expect((await sandboxes.sh(lease, 'cat file')).stdout).toBe('kept\n');
+});

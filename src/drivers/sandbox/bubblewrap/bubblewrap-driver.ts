@@ -23,8 +23,8 @@ import { SandboxRunner } from './sandbox-runner.js';
 import { ALONE, type SandboxSettings } from './sandbox-settings.js';
 import { findTools } from './sandbox-tools.js';
 
-/** What is kept with a lease: which sandbox, and what it may use. */
-type Teardown = JsonObject & { readonly name: string; readonly config: BubblewrapConfig };
+/** What is kept with a lease: which sandbox, what it may use, and in which data folder it is, which older ones do not say. */
+type Teardown = JsonObject & { readonly name: string; readonly config: BubblewrapConfig; readonly place?: string };
 
 const NETWORK_REFUSED =
   'network can be true only once a token was made: until then, whatever reaches the service on loopback is its operator. ' +
@@ -105,6 +105,7 @@ export class BubblewrapDriver implements QueuedDriver {
   }
 
   async release({ leaseId, fence, teardown }: ReleaseRequest): Promise<ReleaseOutcome> {
+    await this.mustBeHere(teardown);
     const { name } = teardown as Teardown;
     const holder = await this.folders.holder(name);
     if (holder && !isHeldBy(holder, { leaseId, fence })) return 'nothing_to_clean';
@@ -119,6 +120,7 @@ export class BubblewrapDriver implements QueuedDriver {
   }
 
   async suspend({ leaseId, fence, teardown }: ReleaseRequest): Promise<void> {
+    await this.mustBeHere(teardown);
     const { name } = teardown as Teardown;
     const holder = await this.folders.holder(name);
     if (!holder || !isHeldBy(holder, { leaseId, fence })) return;
@@ -128,6 +130,7 @@ export class BubblewrapDriver implements QueuedDriver {
 
   async resume({ effectId, leaseId, fence, config, from }: ResumeRequest): Promise<Acquisition | null> {
     await this.ready(config as JsonObject & BubblewrapConfig);
+    await this.mustBeHere(from.teardown);
     const { name } = from.teardown as Teardown;
     const mine: Holder = { state: 'lease', fence, leaseId, effectId };
     const holder = await this.folders.holder(name);
@@ -142,6 +145,7 @@ export class BubblewrapDriver implements QueuedDriver {
 
   async execute(request: ExecuteRequest): Promise<ExecutionResult> {
     const { leaseId, fence, teardown } = request.lease;
+    await this.mustBeHere(teardown);
     const { name, config: asked } = teardown as Teardown;
     const config = limited(asked, this.settings.most);
     const runner = await this.ready(config);
@@ -174,12 +178,24 @@ export class BubblewrapDriver implements QueuedDriver {
     await this.runner?.close();
   }
 
-  private acquisition(name: string, asked: JsonObject): Acquisition {
+  async isElsewhere(teardown: JsonObject): Promise<boolean> {
+    const { place } = teardown as Teardown;
+    return place !== undefined && place !== (await this.folders.place());
+  }
+
+  /** @throws DriverError sandbox_elsewhere */
+  private async mustBeHere(teardown: JsonObject): Promise<void> {
+    if (!(await this.isElsewhere(teardown))) return;
+    const message = 'The sandbox is in the data folder of another service process, perhaps on another machine.';
+    throw new DriverError('transient', 'sandbox_elsewhere', message, false);
+  }
+
+  private async acquisition(name: string, asked: JsonObject): Promise<Acquisition> {
     const config = limited(asked as JsonObject & BubblewrapConfig, this.settings.most);
     return {
       providerLeaseId: `sandbox://bubblewrap/${name}`,
       metadata: { ...metadataOf(config), remoteCwd: WORKSPACE },
-      teardown: { name, config },
+      teardown: { name, config, place: await this.folders.place() },
     };
   }
 

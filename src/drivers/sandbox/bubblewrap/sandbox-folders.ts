@@ -1,7 +1,8 @@
-import { chmod, chown, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, readdir, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { newId } from '../../../ids/new-id.js';
 import { endProcess, type ProcessId } from './processes.js';
 import { isSandboxUser, SandboxUsers } from './sandbox-users.js';
 
@@ -45,6 +46,16 @@ export class SandboxFolders {
   ) {
     this.root = join(dataDir, 'sandboxes');
     this.users = new SandboxUsers(join(this.root, '.users'));
+  }
+
+  /** Names this data folder, so that a sandbox of another one can be told from one that is gone. Made once, by whoever asks first. */
+  async place(): Promise<string> {
+    const path = join(this.root, '.place');
+    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    await symlink(newId(), path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    });
+    return readlink(path);
   }
 
   path(name: string): string {
