@@ -36,9 +36,7 @@ test('of two machines with one log, the one that has a sandbox does what is to b
     const problem = await api.send<{ code: string }>('POST', `/api/environment-leases/${lease.id}/execute`, execute);
     expect([problem.status, problem.body.code]).toEqual([409, 'sandbox_elsewhere']);
     // It takes the cleanup from the queue, and leaves it.
-    expect(
-      (await api.send('POST', `/api/environment-leases/${lease.id}/release`, {}, { Prefer: 'wait=3' })).status,
-    ).toBe(202);
+    await api.send('POST', `/api/environment-leases/${lease.id}/release`, {}, { Prefer: 'wait=3' });
     expect(await sandboxesOf(one)).toHaveLength(1);
     expect(await api.lease(lease.id)).toMatchObject({ cleanupStatus: 'pending' });
 

@@ -4,6 +4,7 @@ import { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import { fingerprint, knownKeyTypes, verifyHostKey } from './known-hosts.js';
+import { guardWindow } from './window-guard.js';
 
 /** Where to connect to, and as whom. */
 export interface SshEndpoint {
@@ -108,7 +109,10 @@ export class SshConnection {
       this.client.exec(command, (error, channel) => {
         this.client.off('close', onClose);
         if (error) reject(broken(this.name, error.message));
-        else resolve(listen(channel));
+        else {
+          guardWindow(channel, () => this.destroy());
+          resolve(listen(channel));
+        }
       });
     });
   }
