@@ -9,6 +9,7 @@ import { SharedGuards1700000000007 } from './1700000000007-shared-guards.js';
 import { Seals1700000000100 } from './1700000000100-seals.js';
 import { GuardsWithoutLocks1700000000101 } from './1700000000101-guards-without-locks.js';
 import { Webhooks1700000000102 } from './1700000000102-webhooks.js';
+import { CheckpointEvents1700000000260 } from './1700000000260-checkpoint-events.js';
 import { SyncsUnderWay1700000000280 } from './1700000000280-syncs-under-way.js';
 
 /** All migrations, in their order. */
@@ -24,6 +25,7 @@ export const MIGRATIONS = [
   Seals1700000000100,
   GuardsWithoutLocks1700000000101,
   Webhooks1700000000102,
+  CheckpointEvents1700000000260,
   SyncsUnderWay1700000000280,
 ];
 
@@ -35,3 +37,6 @@ export const EVENT_LOG_MIGRATIONS = [
   SharedGuards1700000000007,
   GuardsWithoutLocks1700000000101,
 ];
+
+/** Those that subscriptions and read models stand on besides. */
+export const SUBSCRIPTION_MIGRATIONS = [Subscriptions1700000000001, CheckpointEvents1700000000260];

@@ -19,7 +19,9 @@ const MAX_CACHED = 2_000;
  * database, because the append compares the version that it decided on.
  */
 export class StateStore<State, Event extends { type: string; data: unknown }> {
-  private readonly kept = new LRUCache<string, Versioned<State>>({ max: MAX_CACHED });
+  private readonly all = new LRUCache<string, Versioned<State>>({ max: MAX_CACHED });
+  /** Of the history that they are states of. */
+  private epoch = 0;
 
   constructor(
     private readonly log: EventLog,
@@ -31,10 +33,19 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     return this.kept.get(stream) ?? (await this.current(stream));
   }
 
+  private get kept(): LRUCache<string, Versioned<State>> {
+    if (this.epoch !== this.log.history.epoch) this.all.clear();
+    this.epoch = this.log.history.epoch;
+    return this.all;
+  }
+
   /** The state as the log has it now. */
   async current(stream: string): Promise<Versioned<State>> {
+    const { epoch } = this.log.history;
     const from = this.kept.get(stream) ?? { state: this.fold.initial, version: 0 };
     const newer = await this.log.read.stream(stream, from.version);
+    // The log was found to have another history meanwhile.
+    if (epoch !== this.log.history.epoch) return this.current(stream);
     if (newer.length === 0) return from;
     const current = this.apply(from, newer);
     this.kept.set(stream, current);

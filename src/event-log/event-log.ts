@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import type pg from 'pg';
 import type { PostgresConfig } from '../postgres/index.js';
 import type { Append, Verdict } from './append.js';
@@ -6,6 +6,7 @@ import { appendStatement, readVerdicts, type AppendRow } from './append-statemen
 import { Committer, DEFAULT_COMMITTER_OPTIONS, type CommitterOptions } from './committer.js';
 import type { EventCatalogue } from './event-catalogue.js';
 import { createLogPool, logConnection } from './log-pool.js';
+import { LogHistory } from './log-history.js';
 import { LogReader } from './log-reader.js';
 import { LogSignal } from './log-signal.js';
 import { RecentEvents } from './recent-events.js';
@@ -23,6 +24,7 @@ export interface LogTransaction {
 export class EventLog {
   readonly read: LogReader;
   readonly signal: LogSignal;
+  readonly history = new LogHistory();
   private readonly committer: Committer;
   private readonly appendPool: pg.Pool;
   private highest = 0;
@@ -36,20 +38,29 @@ export class EventLog {
     readonly catalogue: EventCatalogue,
     options: Partial<CommitterOptions> = {},
   ) {
-    this.connection = logConnection(connection);
+    const onSettled = (client: ClientBase): Promise<void> => this.history.check(client);
+    this.connection = { ...logConnection(connection), onSettled };
+    // The pool is made before the log; its connections are not.
+    Object.assign(pool.options, { onSettled });
     const settings = { ...DEFAULT_COMMITTER_OPTIONS, ...options };
     const recent = new RecentEvents(RECENT_EVENTS);
-    this.read = new LogReader(pool, catalogue, recent);
+    this.read = new LogReader(pool, catalogue, recent, this.history);
     this.signal = new LogSignal(pool, connection);
     // Appends have connections of their own, so that slow reads never keep them waiting.
     this.appendPool = createLogPool({
-      ...connection,
+      ...this.connection,
       max: settings.maxInFlight,
       connectionTimeoutMillis: settings.retryBudgetMs,
     });
     this.committer = new Committer(this.appendPool, settings, (position, events) => {
       recent.add(events);
+      const newest = events.at(-1);
+      if (newest) this.history.saw(newest.position, newest.id);
       this.committed(position);
+    });
+    this.history.onAnother(() => {
+      this.highest = 0;
+      recent.clear();
     });
   }
 
@@ -109,6 +120,7 @@ export class EventLog {
   /** Tells this process, and soon the others, that the log has grown. */
   committed(position: number): void {
     this.highest = Math.max(this.highest, position);
+    this.history.saw(position);
     this.signal.appended();
   }
 

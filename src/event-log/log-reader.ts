@@ -4,6 +4,7 @@ import type { FirstResult } from './append.js';
 import type { EventCatalogue } from './event-catalogue.js';
 import { EVENT_COLUMNS } from './event-columns.js';
 import type { RecordedEvent } from './events.js';
+import type { LogHistory } from './log-history.js';
 import type { RecentEvents } from './recent-events.js';
 import { inStreamOrder, type StreamOrderOptions } from './stream-order.js';
 
@@ -44,6 +45,7 @@ export class LogReader {
     private readonly pool: Pool,
     private readonly catalogue: EventCatalogue,
     private readonly recent: RecentEvents,
+    private readonly history: LogHistory,
   ) {
     // Reads of one turn of the event loop share a query. Nothing is cached: a read always asks the log.
     const options = { cache: false, maxBatchSize: 256, batchScheduleFn: (run: () => void) => void setImmediate(run) };
@@ -111,11 +113,15 @@ export class LogReader {
 
   /** The position of the newest event; 0 for an empty log. */
   async head(on: Queryable = this.pool): Promise<number> {
+    const { reaches } = this.history;
     const { rows } = await on.query<{ position: number | null }>({
       name: 'head',
       text: 'SELECT max(position) AS position FROM events',
     });
-    return rows[0]?.position ?? 0;
+    const head = rows[0]?.position ?? 0;
+    // The snapshot of a transaction may be an older one.
+    if (on === this.pool) this.history.sawHead(head, reaches);
+    return head;
   }
 
   /**

@@ -22,6 +22,10 @@ export class RecentEvents {
     }
   }
 
+  clear(): void {
+    this.ring.fill(undefined);
+  }
+
   /** All events after a position, up to and with another; null where one of them is not here. */
   range(after: number, upTo: number): RecordedEvent[] | null {
     if (upTo - after > this.capacity) return null;

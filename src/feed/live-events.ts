@@ -37,7 +37,10 @@ export class LiveEvents implements BeforeApplicationShutdown {
   private again = false;
   private stop: () => void = () => undefined;
 
-  constructor(private readonly log: EventLog) {}
+  constructor(private readonly log: EventLog) {
+    // Where they are there may be other events now, or none.
+    log.history.onAnother(() => this.loseAll());
+  }
 
   /** How far the followers are. */
   get at(): number {
@@ -64,6 +67,10 @@ export class LiveEvents implements BeforeApplicationShutdown {
   }
 
   beforeApplicationShutdown(): void {
+    this.loseAll();
+  }
+
+  private loseAll(): void {
     for (const follower of this.followers) follower.lost();
     this.followers.clear();
     this.stop();

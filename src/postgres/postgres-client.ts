@@ -20,6 +20,8 @@ export interface PostgresConfig extends pg.ClientConfig {
   readonly settings?: Readonly<Record<string, string>>;
   /** `options` of DATABASE_URL, sent as they are. What the service relies on is set after them. */
   readonly startOptions?: string;
+  /** Called with each connection, settled, before anybody has it; where it throws, nobody gets it. */
+  onSettled?: (client: pg.ClientBase) => Promise<void>;
 }
 
 /** Bounds the settling of a session whose config names no time. */
@@ -56,6 +58,7 @@ export class PostgresClient extends pg.Client {
     await super.connect();
     try {
       await this.settle();
+      await this.config.onSettled?.(this);
     } catch (error) {
       void this.end().catch(() => undefined);
       throw error;

@@ -239,6 +239,10 @@ export class Projections {
       batchSize: this.options.batchSize,
       hasRow: true,
       handle,
+      anotherHistory: async ({ client }) => {
+        await client.query(`TRUNCATE ${client.escapeIdentifier(table.name)}`);
+        return 0;
+      },
     };
     if (generation.state !== 'building') return subscription;
     const successor = { generation, types: definition.types, handle };

@@ -16,7 +16,11 @@ export class ReadModelGate implements OnApplicationBootstrap {
     private readonly log: EventLog,
     private readonly projections: Projections,
     private readonly subscriptions: SubscriptionRunner,
-  ) {}
+  ) {
+    this.log.history.onAnother(() => {
+      this.headAtStart = 0;
+    });
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     this.headAtStart = await this.log.read.head();

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { EventLog, LogTransaction } from '../event-log/index.js';
+import { isConnectionFailure, type EventLog, type LogTransaction } from '../event-log/index.js';
 import { OwnershipLostError, sqlState } from './errors.js';
 
 /** Where an owner stands, and by which right. */
@@ -7,6 +7,8 @@ export interface Held {
   readonly name: string;
   readonly checkpoint: number;
   readonly fence: number;
+  /** Of the log's history, as this process knew it at the claim. */
+  readonly epoch: number;
 }
 
 /**
@@ -18,7 +20,8 @@ const BEGIN = `BEGIN; SET LOCAL idle_in_transaction_session_timeout = '60s'`;
 /**
  * Runs work in a transaction that moves the checkpoint from where it is to the position that the work returns, or not at
  * all; null rolls back.
- * @throws OwnershipLostError when another process has claimed the subscription meanwhile.
+ * @throws OwnershipLostError when another process has claimed the subscription meanwhile, or the log turned out to have
+ * another history, of which the events to be handled are none.
  */
 export async function commitWithCheckpoint(
   log: EventLog,
@@ -29,6 +32,7 @@ export async function commitWithCheckpoint(
   let appended = 0;
   let broken = false;
   try {
+    requireHistory(log, held);
     await client.query(BEGIN);
     const position = await work({
       client,
@@ -61,16 +65,27 @@ export async function commitWithCheckpoint(
  * Moves the checkpoint where there was nothing to handle. The commit does not wait for the disk: a move that a crash of
  * Postgres undoes is made again, and the appends' own commits do not queue behind it.
  */
-export async function advance(pool: pg.Pool, held: Held, position: number): Promise<void> {
+export async function advance(log: EventLog, held: Held, position: number): Promise<void> {
+  const client = await log.pool.connect();
+  let broken = false;
   try {
-    await pool.query({
+    requireHistory(log, held);
+    await client.query({
       name: 'advance_subscription',
       text: `SELECT set_config('synchronous_commit', 'off', true), advance_subscription($1, $2, $3, $4)`,
       values: [held.name, held.checkpoint, position, held.fence],
     });
   } catch (error) {
+    broken = isConnectionFailure(error);
     throw lostOr(error, held);
+  } finally {
+    client.release(broken);
   }
+}
+
+/** To be asked once there is a connection: a new one may have shown it. */
+function requireHistory(log: EventLog, { name, epoch }: Held): void {
+  if (log.history.epoch !== epoch) throw new OwnershipLostError(name);
 }
 
 function advanceCall(client: pg.PoolClient, { name, checkpoint, fence }: Held, position: number): string {

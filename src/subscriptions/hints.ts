@@ -2,10 +2,11 @@ import type { Session } from './ownership.js';
 
 /**
  * What processes tell each other by NOTIFY. Hints only: all that they speed up happens without them too, later.
- * `look`: somebody waits for this subscription, or wants a stream retried. `free`: it has no owner now.
+ * `look`: somebody waits for this subscription, or wants a stream retried. `free`: it has no owner now. `anew`: its
+ * checkpoint has gone back.
  */
 export interface Hint {
-  readonly kind: 'look' | 'free';
+  readonly kind: 'look' | 'free' | 'anew';
   readonly name: string;
 }
 
@@ -16,6 +17,6 @@ export async function sendHints(session: Session, kind: Hint['kind'], names: rea
 }
 
 export function readHint(payload: string): Hint | null {
-  const [, kind, name] = /^(look|free):(.+)$/s.exec(payload) ?? [];
-  return name !== undefined && (kind === 'look' || kind === 'free') ? { kind, name } : null;
+  const [, kind, name] = /^(look|free|anew):(.+)$/s.exec(payload) ?? [];
+  return name !== undefined && (kind === 'look' || kind === 'free' || kind === 'anew') ? { kind, name } : null;
 }

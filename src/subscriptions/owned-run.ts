@@ -1,7 +1,9 @@
 import { UnknownEventError, type EventLog, type LogTransaction, type RecordedEvent } from '../event-log/index.js';
 import { advance, commitWithCheckpoint, type Held } from './checkpoint-transaction.js';
 import { isPassing, OwnershipLostError, textOf } from './errors.js';
-import { park, parkedStreams, requestedRetries, retryFailed, unpark } from './parking.js';
+import { IS_FOREIGN } from './foreign.js';
+import { sendHints } from './hints.js';
+import { park, parkedStreams, requestedRetries, retryFailed, unpark, unparkAfter } from './parking.js';
 import { pause } from './pause.js';
 import type { OwnerTurn, ParkedStream, Subscription, SubscriptionRunnerOptions } from './subscription.js';
 import { Suspicion } from './suspicion.js';
@@ -30,6 +32,8 @@ export class OwnedRun {
   private ahead: { readonly after: number; readonly limit: number; readonly window: Promise<Window> } | null = null;
   private stale = true;
   private begun = false;
+  /** The log has not, or not any more, the event that the checkpoint stands at. */
+  private isForeign = false;
 
   constructor(
     private readonly log: EventLog,
@@ -48,6 +52,7 @@ export class OwnedRun {
     if (this.stale) await this.refresh();
     this.stale = true;
     const head = await this.log.read.head();
+    if (this.isForeign || this.held.checkpoint > head) await this.beginAnew(head);
     if (this.held.checkpoint === 0 && head >= LONG_LOG) await this.begin(head);
     while (this.held.checkpoint < head && !this.signal.aborted) await this.step(head);
     if (this.parked.size > 0) await this.retryRequested();
@@ -58,20 +63,36 @@ export class OwnedRun {
   /** After a failure it is not known what was committed; another process may have been the owner meanwhile. */
   private async refresh(): Promise<void> {
     const { name, fence } = this.held;
-    const { rows } = await this.log.pool.query<{ checkpoint: number; fence: number }>(
-      'SELECT checkpoint, fence FROM subscriptions WHERE name = $1',
+    const { rows } = await this.log.pool.query<{ checkpoint: number; fence: number; isForeign: boolean }>(
+      `SELECT checkpoint, fence, ${IS_FOREIGN} AS "isForeign" FROM subscriptions WHERE name = $1`,
       [name],
     );
     if (rows[0]?.fence !== fence) throw new OwnershipLostError(name);
+    this.isForeign = rows[0].isForeign;
     const parked = await parkedStreams(this.log.pool, name);
     this.parked.clear();
     for (const { stream } of parked) this.parked.add(stream);
-    this.moved(rows[0].checkpoint);
+    if (this.isForeign) this.held = { ...this.held, checkpoint: rows[0].checkpoint };
+    else this.moved(rows[0].checkpoint);
   }
 
   private moved(checkpoint: number): void {
     this.held = { ...this.held, checkpoint };
     this.onCheckpoint(checkpoint);
+  }
+
+  /** What was handled is not what the log has. */
+  private async beginAnew(head: number): Promise<void> {
+    const { name, checkpoint } = this.held;
+    await commitWithCheckpoint(this.log, this.held, async (transaction) => {
+      const from = (await this.subscription.anotherHistory?.(transaction, head)) ?? head;
+      await unparkAfter(transaction.client, name, from);
+      await sendHints(transaction.client, 'anew', [name]);
+      return from;
+    });
+    const fields = { subscription: name, checkpoint, head };
+    this.options.log('warn', 'the log has another history than was handled; it is handled anew', fields);
+    await this.refresh();
   }
 
   private async begin(head: number): Promise<void> {
@@ -92,7 +113,7 @@ export class OwnedRun {
     try {
       window = await this.nextWindow(head, limit);
       const events = this.parked.size === 0 ? window.events : window.events.filter((e) => !this.parked.has(e.stream));
-      if (events.length === 0) await advance(this.log.pool, this.held, window.end);
+      if (events.length === 0) await advance(this.log, this.held, window.end);
       else await this.commit(window.end, (transaction) => this.subscription.handle(events, transaction));
     } catch (error) {
       if (mustEnd(error)) throw error;

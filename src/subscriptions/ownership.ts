@@ -23,6 +23,7 @@ export async function claim(
   owner: string,
   names: readonly string[],
   expiryMs: number,
+  epoch: number,
 ): Promise<Held[]> {
   const { rows } = await session.query<{ name: string; checkpoint: unknown; fence: unknown }>(
     `WITH free AS (
@@ -42,7 +43,7 @@ export async function claim(
     [names, owner, expiryMs],
   );
   // The session is not one of the log's connections, so that a bigint is a string here.
-  return rows.map(({ name, checkpoint, fence }) => ({ name, checkpoint: Number(checkpoint), fence: Number(fence) }));
+  return rows.map((row) => ({ ...row, checkpoint: Number(row.checkpoint), fence: Number(row.fence), epoch }));
 }
 
 /**

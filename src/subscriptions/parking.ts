@@ -57,6 +57,11 @@ export async function unpark(on: Queryable, { subscription, stream }: ParkedStre
   await on.query('DELETE FROM parked_streams WHERE subscription = $1 AND stream = $2', [subscription, stream]);
 }
 
+/** Those that were parked by events which the log does not have, or which are handled once more. */
+export async function unparkAfter(on: Queryable, subscription: string, position: number): Promise<void> {
+  await on.query('DELETE FROM parked_streams WHERE subscription = $1 AND position > $2', [subscription, position]);
+}
+
 export async function retryFailed(on: Queryable, parked: ParkedStream, error: unknown): Promise<void> {
   await on.query(
     `UPDATE parked_streams SET attempts = attempts + 1, error = $3, retry_requested = false

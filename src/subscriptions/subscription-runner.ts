@@ -59,12 +59,16 @@ export class SubscriptionRunner {
       this.options.waiterPollMs,
       (name) => this.hurry(name),
       (name) => this.owns(name),
+      (position) => log.history.saw(position),
     );
+    log.history.onAnother(() => this.beginAnew());
     const { expiryMs } = this.options;
     const connection = { ...log.connection, query_timeout: expiryMs, connectionTimeoutMillis: expiryMs };
     this.session = new OwnerSession(connection, {
       connected: () => {
         this.renewDue = 0;
+        // A hint may have been missed.
+        this.waiters.forget();
         void this.tend();
       },
       hinted: (hint) => this.hinted(hint),
@@ -167,7 +171,15 @@ export class SubscriptionRunner {
 
   private hinted({ kind, name }: Hint): void {
     if (kind === 'look') this.hurry(name);
+    else if (kind === 'anew') this.waiters.forget(name);
     else if (this.workers.has(name) && !this.owns(name)) void this.tend();
+  }
+
+  /** What is owned here was claimed of another history: it ends, and is claimed again. */
+  private beginAnew(): void {
+    this.options.log('warn', 'the log has another history than this process knew; what it knew is forgotten', {});
+    this.waiters.forget();
+    for (const worker of this.workers.values()) void worker.end().then(() => this.tend());
   }
 
   private async release(names: readonly string[]): Promise<void> {
@@ -233,7 +245,8 @@ export class SubscriptionRunner {
     const wanted = [...this.workers.values()].filter((worker) => !worker.held && worker.notBefore <= now);
     if (wanted.length === 0) return;
     const names = wanted.map((worker) => worker.name);
-    for (const held of await claim(this.session, this.options.owner, names, this.options.expiryMs)) {
+    const { owner, expiryMs } = this.options;
+    for (const held of await claim(this.session, owner, names, expiryMs, this.log.history.epoch)) {
       const worker = this.workers.get(held.name);
       if (worker && this.running) worker.begin(held);
     }

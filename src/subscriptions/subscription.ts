@@ -21,6 +21,12 @@ export interface Subscription {
    * a long log. Where it fails, events are handled one after another, as those that come later are.
    */
   beginning?(turn: OwnerTurn, head: number): Promise<void>;
+  /**
+   * The log has another history than the one that was handled: it was restored to an older state, or what it was handled
+   * into was not restored with it. Called in the transaction in which the checkpoint moves.
+   * @returns the position from which it goes on; without this, it is the head
+   */
+  anotherHistory?(transaction: LogTransaction, head: number): Promise<number>;
   /** Called by the owner, never while it handles, when nothing was left in the log when it last looked. */
   reachedHead?(turn: OwnerTurn): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { IS_FOREIGN } from './foreign.js';
 import { sendHints } from './hints.js';
 import { pause } from './pause.js';
 
@@ -16,7 +17,7 @@ const REMIND_EVERY_MS = 20;
  */
 export class Waiters {
   private readonly waiting = new Map<string, Set<Waiter>>();
-  /** The highest checkpoint seen of each. Checkpoints only grow, so it never says too much. */
+  /** The highest checkpoint seen of each. Checkpoints only grow, but where the log has another history. */
   private readonly known = new Map<string, number>();
   private readonly reminded = new Map<string, number>();
   private readonly closing = new AbortController();
@@ -28,6 +29,7 @@ export class Waiters {
     private readonly pollMs: number,
     private readonly hurry: (name: string) => boolean,
     private readonly isOwnedHere: (name: string) => boolean,
+    private readonly saw: (position: number) => void,
   ) {}
 
   wait(name: string, position: number, timeoutMs: number): Promise<boolean> {
@@ -54,7 +56,14 @@ export class Waiters {
   reached(name: string, checkpoint: number): void {
     if (checkpoint <= (this.known.get(name) ?? 0)) return;
     this.known.set(name, checkpoint);
+    this.saw(checkpoint);
     for (const waiter of this.waiting.get(name) ?? []) if (waiter.position <= checkpoint) waiter.settle(true);
+  }
+
+  /** The checkpoint of one, or of all, may be lower than it was. */
+  forget(name?: string): void {
+    if (name === undefined) this.known.clear();
+    else this.known.delete(name);
   }
 
   /** To be called when a subscription is not owned here any more: those who wait for it are served from the database. */
@@ -78,7 +87,7 @@ export class Waiters {
       try {
         const { rows } = await this.pool.query<{ name: string; checkpoint: number }>({
           name: 'checkpoints',
-          text: 'SELECT name, checkpoint FROM subscriptions WHERE name = ANY ($1::text[])',
+          text: `SELECT name, checkpoint FROM subscriptions WHERE name = ANY ($1::text[]) AND NOT ${IS_FOREIGN}`,
           values: [names],
         });
         for (const { name, checkpoint } of rows) this.reached(name, checkpoint);

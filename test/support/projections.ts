@@ -2,8 +2,7 @@ import { createServer, connect, type Server, type Socket } from 'node:net';
 import pg from 'pg';
 import { Column, DataSource, Entity, Index, PrimaryColumn, type MigrationInterface } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
-import { EVENT_LOG_MIGRATIONS } from '../../migrations/index.js';
-import { Subscriptions1700000000001 } from '../../migrations/1700000000001-subscriptions.js';
+import { EVENT_LOG_MIGRATIONS, SUBSCRIPTION_MIGRATIONS } from '../../migrations/index.js';
 import { createLogPool, EventCatalogue, EventLog, type Append, type RecordedEvent } from '../../src/event-log/index.js';
 import {
   isoTime,
@@ -25,7 +24,7 @@ const CATALOGUE = new EventCatalogue(
 /** A fresh database with the tables of the log, of the subscriptions and of the projections. */
 export async function createProjectionDatabase(): Promise<TestDatabase> {
   const database = await createEmptyDatabase();
-  const source = dataSource(database.connection, [...EVENT_LOG_MIGRATIONS, Subscriptions1700000000001], []);
+  const source = dataSource(database.connection, [...EVENT_LOG_MIGRATIONS, ...SUBSCRIPTION_MIGRATIONS], []);
   await source.initialize();
   try {
     await source.runMigrations();

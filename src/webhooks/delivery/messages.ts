@@ -29,7 +29,9 @@ export class Messages {
     private readonly clock: Clock,
     private readonly secrets: SigningSecrets,
     private readonly userAgent: string,
-  ) {}
+  ) {
+    log.history.onAnother(() => this.bodies.clear());
+  }
 
   /** Reads the events at these positions, as far as they are not known, with one query. */
   async prepare(positions: readonly number[]): Promise<void> {

@@ -53,6 +53,17 @@ export class Filling implements Subscription {
     }
   }
 
+  /** What was to be sent of events that the log does not have is not sent; what was sent is not sent again. */
+  async anotherHistory({ client }: LogTransaction, head: number): Promise<number> {
+    await client.query('DELETE FROM webhook_deliveries WHERE position > $1', [head]);
+    await client.query(
+      `UPDATE webhooks w SET cursor = LEAST(cursor, $1),
+              pending = (SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = w.id)`,
+      [head],
+    );
+    return head;
+  }
+
   async reachedHead(turn: OwnerTurn): Promise<void> {
     for (const until = performance.now() + TURN_MS; performance.now() < until;) {
       const behind = await findBehind(this.log.pool, MAX_PENDING, BEHIND_AT_ONCE);
