@@ -1,11 +1,10 @@
 import { CommanderError } from 'commander';
 import { CliError, EXIT } from './cli/exit.js';
 import { programOf } from './cli/program.js';
-import { ConfigError } from './config/config.js';
-import { EmbeddedPostgresError } from './embedded/index.js';
 import { LeaseholdError } from './errors/catalogue.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { startClean } from './process-start.js';
+import { startFailureOf } from './start-failure.js';
 
 startClean();
 const program = programOf({
@@ -20,10 +19,8 @@ try {
 } catch (error) {
   process.exitCode = codeOf(error);
   if (!(error instanceof CommanderError)) {
-    const expected = [CliError, ConfigError, EmbeddedPostgresError, LeaseholdError].some(
-      (kind) => error instanceof kind,
-    );
-    console.error(expected && error instanceof Error ? error.message : error);
+    const isOurs = error instanceof CliError || error instanceof LeaseholdError;
+    console.error(isOurs ? error.message : (startFailureOf(error) ?? error));
   }
 }
 // What has been written is to reach a pipe whole; what a command has left open is not to keep it.

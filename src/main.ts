@@ -6,11 +6,11 @@ import { ConfigError, isLoopback, readConfig, type Config } from './config/confi
 import { connectDatabase } from './database/connection.js';
 import { migrate } from './database/data-source.js';
 import { requireUsable } from './database/usable.js';
-import { EmbeddedPostgresError } from './embedded/index.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
 import { keepPrivate, startClean } from './process-start.js';
 import { readKeyFile } from './secrets/key-file.js';
+import { reasonOf, startFailureOf } from './start-failure.js';
 
 /** Also when it comes while the service is still starting: what has been started by then is stopped. A second one kills. */
 const stopRequested = new Promise<void>((resolve) => {
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
   const database = await connectDatabase(config, say);
   try {
     await prepare(database.client, config).catch((error: unknown) => {
+      if (error instanceof ConfigError) throw error;
       throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
     });
     await refuseToBeOpen(config, database.client);
@@ -51,8 +52,8 @@ async function main(): Promise<void> {
   }
 }
 
-async function prepare(client: PostgresConfig, { redisUrl }: Config): Promise<void> {
-  await requireUsable(client, redisUrl === null);
+async function prepare(client: PostgresConfig, config: Config): Promise<void> {
+  await requireUsable(client, config, say);
   await migrate(client);
 }
 
@@ -85,18 +86,12 @@ function portTaken(error: unknown, { host, port }: Config): ConfigError | null {
   );
 }
 
-/** Node gives a refused connection a code and no message. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error ? String(error.code) : error.name);
-}
-
 // No top-level await: the bundle is a script, so that what V8 has compiled of it can be kept (decision 0019).
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    const expected = error instanceof ConfigError || error instanceof EmbeddedPostgresError;
-    console.error(expected ? `Leasehold does not start.\n${error.message}` : error);
+    const failure = startFailureOf(error);
+    console.error(failure === null ? error : `Leasehold does not start.\n${failure}`);
     process.exit(1);
   },
 );

@@ -1,5 +1,6 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, stat } from 'node:fs/promises';
+import { ConfigError } from './config/config.js';
 
 const CLOSE_ON_EXEC = 0o2_000_000;
 const FIRST_OF_ITS_OWN = 3;
@@ -20,7 +21,10 @@ export function startClean(): void {
 /** The data folder: nobody else may change what is in it, and only root's may be passed through, by its Postgres, which is another user. */
 export async function keepPrivate(dataDir: string): Promise<void> {
   const uid = process.geteuid?.();
-  await mkdir(dataDir, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 });
+  await mkdir(dataDir, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw error;
+    throw new ConfigError(`LEASEHOLD_DATA_DIR (${dataDir}) is not a folder: set it to one.`);
+  });
   const found = await stat(dataDir);
   if (found.uid === uid && (found.mode & 0o022) !== 0) await chmod(dataDir, found.mode & 0o7755);
 }

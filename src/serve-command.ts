@@ -15,7 +15,7 @@ export async function serveCommand(config: Config): ReturnType<Parts['serve']> {
   await keepPrivate(config.dataDir);
   const database = await connectDatabase(config, (message) => console.error(message));
   const token = `lh_${randomBytes(32).toString('base64url')}`;
-  await requireUsable(database.client, config.redisUrl === null);
+  await requireUsable(database.client, config, (message) => console.error(message));
   await migrate(database.client);
   const app = await createHttpApp(AppModule.on(database.client, config, [], token), [], EVENT_DEFINITIONS);
   await app.listen(0, '127.0.0.1');

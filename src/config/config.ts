@@ -11,6 +11,10 @@ export interface Config {
   readonly dataDir: string;
   /** Null: the embedded Postgres in the data folder. */
   readonly databaseUrl: string | null;
+  /** How long one connection to it, or one statement, may take, in milliseconds. */
+  readonly databaseTimeoutMs: number;
+  /** The most connections to it that this process opens. */
+  readonly databaseConnections: number;
   /** Redis or Valkey for the queue; null: the queue is in Postgres too. */
   readonly redisUrl: string | null;
   /** What this process does: serve HTTP (`api`), do the effects (`worker`), or both. */
@@ -96,6 +100,9 @@ export interface Budgets {
 
 const WEBHOOK_RETRY_MS = [1_000, 5_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000];
 
+/** With fewer, the parts of a process would wait for each other. */
+const LEAST_CONNECTIONS = 22;
+
 /** Where Nest finds the Config. */
 export const CONFIG = Symbol('Config');
 
@@ -122,6 +129,12 @@ export function readConfig(env: Settings): Config {
   refuse(
     databaseUrl !== null && !/^postgres(ql)?:\/\//.test(databaseUrl),
     'DATABASE_URL must begin with postgres:// or postgresql://.',
+  );
+  const databaseTimeoutMs = milliseconds(env, 'LEASEHOLD_DATABASE_TIMEOUT_MS', 10_000, problems);
+  const databaseConnections = wholeNumber(env, 'LEASEHOLD_DATABASE_CONNECTIONS', 34, problems);
+  refuse(
+    databaseConnections < LEAST_CONNECTIONS,
+    `LEASEHOLD_DATABASE_CONNECTIONS is "${databaseConnections}": a process needs ${LEAST_CONNECTIONS} at least.`,
   );
   const redisUrl = set(env['REDIS_URL']) ?? null;
   refuse(redisUrl !== null && !/^rediss?:\/\//.test(redisUrl), 'REDIS_URL must begin with redis:// or rediss://.');
@@ -184,6 +197,8 @@ export function readConfig(env: Settings): Config {
     port: Number(port),
     dataDir: resolve(set(env['LEASEHOLD_DATA_DIR']) ?? '.leasehold'),
     databaseUrl,
+    databaseTimeoutMs,
+    databaseConnections,
     redisUrl,
     role,
     secretsKey,

@@ -1,4 +1,5 @@
-import { ConfigError } from '../config/config.js';
+import { ConfigError, type Config } from '../config/config.js';
+import { unknownMigrations } from './is-migrated.js';
 import { PostgresClient, type PostgresConfig } from '../postgres/index.js';
 
 /** The README promises it, and what is asked here is there in it. */
@@ -16,6 +17,7 @@ interface Found {
   readonly searchPath: string;
   readonly mayCreateTables: boolean | null;
   readonly mayCreateSchemas: boolean;
+  readonly connections: number;
   readonly isStandby: boolean;
   readonly isReadOnly: boolean;
 }
@@ -26,19 +28,31 @@ const ASK = `
          current_schema() AS schema, current_setting('search_path') AS "searchPath",
          has_schema_privilege(current_schema(), 'CREATE') AS "mayCreateTables",
          has_database_privilege(current_database(), 'CREATE') AS "mayCreateSchemas",
+         (SELECT least(current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int,
+                       nullif(rolconnlimit, -1), nullif(datconnlimit, -1))
+            FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()) AS connections,
          pg_is_in_recovery() AS "isStandby", current_setting('transaction_read_only')::boolean AS "isReadOnly"`;
 
 /**
  * Whether the service can work on the database at all, before it changes anything there.
- * @param isQueueHere whether the queue of effects is in this database, in a schema of its own
+ * @param warn told of what makes it slow or unsteady
  * @throws ConfigError that names each thing that is missing, and what gives it
  */
-export async function requireUsable(config: PostgresConfig, isQueueHere: boolean): Promise<void> {
+export async function requireUsable(
+  config: PostgresConfig,
+  { redisUrl, databaseConnections }: Config,
+  warn: (message: string) => void,
+): Promise<void> {
   const client = new PostgresClient(config);
   await client.connect();
   try {
     const { rows } = await client.query<Found>(ASK);
-    const problems = rows.flatMap((found) => problemsOf(found, isQueueHere));
+    const problems = rows.flatMap((found) => problemsOf(found, redisUrl === null));
+    const allowed = rows[0]?.connections ?? Infinity;
+    const newer = await unknownMigrations(client);
+    if (newer.length > 0)
+      warn(`The database was migrated by a newer release (${newer.join(', ')}). Upgrade this one soon.`);
+    if (allowed < databaseConnections) warn(tooFew(allowed, databaseConnections));
     if (client.isPooled && (await sharesSessions(client, config))) problems.push(SHARED_SESSIONS);
     if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   } finally {
@@ -49,6 +63,13 @@ export async function requireUsable(config: PostgresConfig, isQueueHere: boolean
 const SHARED_SESSIONS =
   'DATABASE_URL leads to a connection pooler that shares sessions among its clients (transaction mode). Leasehold needs ' +
   'sessions of its own. Set the pooler to session mode (pgbouncer: pool_mode = session), or connect to Postgres itself.';
+
+function tooFew(allowed: number, wanted: number): string {
+  return (
+    `The database allows ${allowed} connections; this process opens up to ${wanted}, and so does each other one. ` +
+    'Requests will fail with database_unavailable under load. Raise max_connections, or set LEASEHOLD_DATABASE_CONNECTIONS lower.'
+  );
+}
 
 function problemsOf(found: Found, isQueueHere: boolean): string[] {
   const { version, encoding, database, role, schema, searchPath } = found;

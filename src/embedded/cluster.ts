@@ -3,6 +3,7 @@ import { access, chown, mkdir, open, readFile, readdir, realpath, rename, rm, st
 import { join } from 'node:path';
 import { type Binaries, findBinaries } from './binaries.js';
 import { EmbeddedPostgresError, USE_YOUR_OWN, codeOf } from './errors.js';
+import { diskNote } from './disk-note.js';
 import { type Identity, candidates, nameOf, ownerOf, run } from './run-as.js';
 import { prepareSocketFolder, socketFolder } from './socket-folder.js';
 
@@ -23,7 +24,12 @@ const ABANDONED_AFTER_MS = 10 * 60_000;
 
 export async function openCluster(dataDir: string, log: (message: string) => void): Promise<Cluster> {
   const binaries = await findBinaries();
-  await mkdir(dataDir, { recursive: true });
+  await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
+    if (!['EEXIST', 'ENOTDIR'].includes(codeOf(error) ?? '')) throw error;
+    throw new EmbeddedPostgresError(
+      `LEASEHOLD_DATA_DIR (${dataDir}) is not a folder: set it to one, or ${USE_YOUR_OWN}.`,
+    );
+  });
   // Two spellings of one folder have to lead to one socket.
   const folder = join(await realpath(dataDir), 'postgres');
   if (!(await exists(folder))) await create(folder, binaries, log);
@@ -61,7 +67,7 @@ async function create(folder: string, binaries: Binaries, log: (message: string)
   throw new EmbeddedPostgresError(
     `The embedded Postgres could not be created in ${folder}. Ways out: run as an ordinary user, set ` +
       `LEASEHOLD_DATA_DIR to a folder that the user postgres or nobody can reach, or ${USE_YOUR_OWN}.\n` +
-      failures.join('\n'),
+      `${await diskNote(folder)}${failures.join('\n')}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { type Cluster, USER, openCluster } from './cluster.js';
+import { diskNote } from './disk-note.js';
 import { EmbeddedPostgresError, USE_YOUR_OWN, textOf } from './errors.js';
 import { DATABASE, attemptPresence, close, endPresence } from './presence.js';
 import { startServer, stopServer } from './server.js';
@@ -132,7 +133,8 @@ async function becomePresent(cluster: Cluster, log: (message: string) => void, g
     if (attempt.kind === 'refused' || ms > (attempt.kind === 'busy' ? BUSY_DEADLINE_MS : DEADLINE_MS)) {
       throw new EmbeddedPostgresError(
         `The embedded Postgres in ${cluster.pgData} cannot be used: ${textOf(attempt.error)}. ` +
-          `Look into ${cluster.logDir}, choose another LEASEHOLD_DATA_DIR, or ${USE_YOUR_OWN}.\n${lastStart}`.trim(),
+          `Look into ${cluster.logDir}, choose another LEASEHOLD_DATA_DIR, or ${USE_YOUR_OWN}.\n` +
+          `${await diskNote(cluster.pgData)}${lastStart}`.trim(),
       );
     }
     if (attempt.kind === 'unreachable') {

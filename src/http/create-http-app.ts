@@ -20,7 +20,7 @@ export async function createHttpApp(
   events: readonly EventDefinition[] = [],
 ): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
-    logger: new ConsoleLogger({
+    logger: new ServiceLogger({
       prefix: 'Leasehold',
       logLevels: ['warn', 'error'],
       colors: isatty(process.stdout.fd),
@@ -39,6 +39,13 @@ export async function createHttpApp(
   setupOpenApi(app, events);
   if (allowedOrigins.length > 0) allowPages(app, allowedOrigins);
   return app;
+}
+
+/** What fails to start is told by whoever starts it, once, and without a stack where it is no bug. */
+class ServiceLogger extends ConsoleLogger {
+  override error(message: unknown, ...rest: [...unknown[], string?]): void {
+    if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
+  }
 }
 
 /** Tokens are sent by the pages themselves, so no credentials of the browser are let in. */

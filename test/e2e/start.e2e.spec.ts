@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { readConfig } from '../../src/config/config.js';
 import { eventually, isRunning } from '../embedded/support.js';
@@ -110,6 +112,35 @@ describe('starting and stopping the service', () => {
   });
 });
 
+describe('what keeps the service from starting is told of in words, without a stack', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'leasehold-test-start-'));
+    await writeFile(join(folder, 'file'), '');
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test.each<[string, () => Readonly<Record<string, string>>, string]>([
+    ['a data folder that is a file', () => ({ LEASEHOLD_DATA_DIR: join(folder, 'file') }), 'is not a folder'],
+    ['one below a file', () => ({ LEASEHOLD_DATA_DIR: join(folder, 'file', 'below') }), 'is not a folder'],
+    ['an unknown plugin', () => ({ LEASEHOLD_PLUGINS: 'nosuch' }), 'LEASEHOLD_PLUGINS: "nosuch"'],
+    ['an address that is not of this machine', () => ({ HOST: '192.0.2.1' }), '192.0.2.1'],
+    ['a URL that cannot be read', () => ({ DATABASE_URL: 'postgres://app:a/b@db/lh' }), 'DATABASE_URL cannot be read'],
+    ['a socket that is not there', () => ({ DATABASE_URL: `postgres://app@/lh?host=${folder}` }), folder],
+  ])('%s', async (_, settings, told) => {
+    const home = await ServiceHome.make();
+    try {
+      const service = home.spawn(settings());
+      expect(await service.exited()).toBe(1);
+      expect(service.output).toContain('Leasehold does not start.');
+      expect(service.output).toContain(told);
+      expect(service.output).not.toMatch(/\n\s+at |ERROR/);
+    } finally {
+      await home.close();
+    }
+  });
+});
+
 describe('settings', () => {
   test.each([
     ['PORT', '65536'],
@@ -117,6 +148,8 @@ describe('settings', () => {
     ['PORT', '0x50'],
     ['PORT', 'http'],
     ['DATABASE_URL', 'mysql://localhost/x'],
+    ['LEASEHOLD_DATABASE_TIMEOUT_MS', '10s'],
+    ['LEASEHOLD_DATABASE_CONNECTIONS', '21'],
     ['REDIS_URL', 'http://localhost'],
     ['LEASEHOLD_ROLE', 'worker,api'],
     ['LEASEHOLD_SECRETS_KEY', 'secret'],
@@ -144,6 +177,8 @@ describe('settings', () => {
       port: 3000,
       dataDir: resolve('.leasehold'),
       databaseUrl: null,
+      databaseTimeoutMs: 10_000,
+      databaseConnections: 34,
       redisUrl: null,
       role: 'all',
       secretsKey: null,
