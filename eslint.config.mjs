@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   postgres: [],
   'event-log': ['postgres'],
   subscriptions: ['errors', 'event-log', 'postgres'],
-  projections: ['errors', 'event-log', 'subscriptions'],
+  projections: ['errors', 'event-log', 'postgres', 'subscriptions'],
   embedded: ['errors', 'postgres'],
   config: ['errors'],
   database: ['config', 'embedded', 'errors', 'postgres'],

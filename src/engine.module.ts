@@ -13,6 +13,7 @@ import { anyTokenMade } from './access/token-rows.js';
 import { CommandRunner } from './commands/command-runner.js';
 import { CONFIG, type Config } from './config/config.js';
 import { dataSourceOptions } from './database/data-source.js';
+import { sharesOf } from './database/shares.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
 import { loadPlugins, requireDistinct } from './drivers/plugin/load-plugins.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
@@ -35,8 +36,6 @@ import { secretProjection } from './secrets/secret-projection.js';
 import { SECRET_EXPORTS, SECRET_PROVIDERS } from './secrets/secret-providers.js';
 import { SubscriptionRunner, type SubscriptionLog } from './subscriptions/index.js';
 
-const LOG_CONNECTIONS = 10;
-
 /** What the domains stand on: the log, its subscriptions, the read models, and the drivers. One of each a process. */
 @Global()
 @Module({})
@@ -51,17 +50,18 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
   /** @param drivers besides those that the service brings */
   static on(client: PostgresConfig, config: Config, drivers: readonly RuntimeDriver[]): DynamicModule {
     const catalogue = new EventCatalogue(EVENT_DEFINITIONS);
+    const shares = sharesOf(config);
     const logger = new Logger('Subscriptions');
     const log: SubscriptionLog = (level, message, fields) =>
       logger[level === 'info' ? 'log' : 'warn'](`${message} ${JSON.stringify(fields)}`);
     return {
       module: EngineModule,
-      imports: [TypeOrmModule.forRoot(dataSourceOptions(client))],
+      imports: [TypeOrmModule.forRoot(dataSourceOptions(client, shares.reads))],
       providers: [
         { provide: CONFIG, useValue: config },
         {
           provide: EventLog,
-          useFactory: () => new EventLog(createLogPool({ ...client, max: LOG_CONNECTIONS }), client, catalogue),
+          useFactory: () => new EventLog(createLogPool({ ...client, max: shares.log }), client, catalogue),
         },
         { provide: Clock, useFactory: (eventLog: EventLog) => Clock.of(eventLog.pool), inject: [EventLog] },
         {

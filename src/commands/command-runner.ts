@@ -74,15 +74,20 @@ export class CommandRunner {
     const attempt = (fresh: boolean) => this.attempt(companyId, context, idempotency, plan, fresh);
     const deadline = performance.now() + PATIENCE_MS;
     let contested: string | null = null;
-    for (let attempts = 0; performance.now() < deadline; attempts += 1) {
+    let isConflict = false;
+    // One attempt may have waited for a lock all that time, and the next would get through.
+    for (let attempts = 0; attempts < EAGER_ATTEMPTS || performance.now() < deadline; attempts += 1) {
       if (attempts > EAGER_ATTEMPTS) await pause(Math.random() * LONGEST_PAUSE_MS);
       const outcome: CommandOutcome<Plan> | Overtaken =
         contested === null ? await attempt(attempts > 0) : await this.turns.take(contested, () => attempt(true));
       if (outcome.kind !== 'overtaken') return outcome;
+      isConflict ||= outcome.stream !== null;
       // Who is overtaken once may find that nothing is left to do. Who is overtaken again is one of many who want the same:
       // they take turns, or each of them would plan as often as there are others before it.
       contested = attempts === 0 || isWithinAnother ? null : outcome.stream;
     }
+    // Nobody has changed it, but each time somebody had what it needs.
+    if (!isConflict) throw new LeaseholdError('overloaded', 'Other commands were in the way.');
     throw new LeaseholdError(
       'version_conflict',
       `Others have changed it all the time for ${PATIENCE_MS / 1000} seconds.`,

@@ -20,15 +20,27 @@ export async function connectDatabase(config: Config, log: (message: string) => 
     const { client, description, prefersTls } = parseDatabaseUrl(config.databaseUrl);
     const isPlain = prefersTls && !(await speaksTls(client.host ?? 'localhost', client.port ?? POSTGRES_PORT));
     return {
-      client: { ...client, ...(isPlain && { ssl: false }) },
+      client: { ...bounded(config), ...client, ...(isPlain && { ssl: false }) },
       description,
       leave: () => Promise.resolve(),
     };
   }
   const embedded = await joinEmbeddedPostgres({ dataDir: config.dataDir, log });
   return {
-    client: { ...embedded.connection, application_name: 'leasehold' },
+    client: { ...bounded(config), ...embedded.connection, application_name: 'leasehold' },
     description: `${config.dataDir} (embedded Postgres)`,
     leave: () => embedded.leave(),
+  };
+}
+
+/**
+ * Nobody waits longer for a database that does not answer. Who waits for a lock gives up first, on the server: a statement whose
+ * caller has gone would go on waiting there, and hold its connection.
+ */
+function bounded({ databaseTimeoutMs }: Config): PostgresConfig {
+  return {
+    connectionTimeoutMillis: databaseTimeoutMs,
+    query_timeout: databaseTimeoutMs,
+    settings: { lock_timeout: String(Math.ceil(databaseTimeoutMs * 0.8)) },
   };
 }

@@ -7,14 +7,14 @@ import { SecretRow } from '../secrets/secret-row.js';
 import { isMigrated } from './is-migrated.js';
 
 /** TypeORM's part: it reads the read models and runs the migrations. */
-export function dataSourceOptions(client: PostgresConfig): DataSourceOptions {
+export function dataSourceOptions(client: PostgresConfig, connections: number): DataSourceOptions {
   return {
     type: 'postgres',
     entities: [EnvironmentRow, LeaseRow, SecretRow],
     migrations: MIGRATIONS,
     // The tables of the read models are made by the projections.
     synchronize: false,
-    poolSize: 10,
+    poolSize: connections,
     extra: { ...client, application_name: 'leasehold-reads', Client: PostgresClient },
   };
 }
@@ -22,11 +22,13 @@ export function dataSourceOptions(client: PostgresConfig): DataSourceOptions {
 const MIGRATION_LOCK = 5_021_772;
 
 /** Brings the schema up to date. Processes that start together take turns. */
-export async function migrate(client: PostgresConfig): Promise<void> {
+export async function migrate(config: PostgresConfig): Promise<void> {
+  // Whoever waits for its turn, and for a migration, waits as long as it takes.
+  const client = { ...config, query_timeout: undefined, settings: {} };
   // Nearly always there is nothing to do, which TypeORM would take longer to see.
   const pool = createPool({ ...client, max: 1 });
   if (await isMigrated(pool).finally(() => pool.end())) return;
-  const dataSource = await new DataSource(dataSourceOptions(client)).initialize();
+  const dataSource = await new DataSource(dataSourceOptions(client, 2)).initialize();
   const turn = dataSource.createQueryRunner();
   try {
     await turn.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);

@@ -231,6 +231,21 @@ export const ERRORS = {
     title: 'The database cannot be reached.',
     remedy: 'Try again. Whether the command was recorded is not known: repeat it with the same `Idempotency-Key`.',
   },
+  database_read_only: {
+    status: 503,
+    title: 'The database takes no writes.',
+    remedy: 'Try again; nothing was recorded. An operator finds the reason in /api/ready.',
+  },
+  database_full: {
+    status: 507,
+    title: 'The database has no space left.',
+    remedy: 'Try again once an operator has made room on its disk; nothing was recorded.',
+  },
+  database_overloaded: {
+    status: 503,
+    title: 'The database has too much to do.',
+    remedy: 'Try again after the seconds in `Retry-After`; nothing was recorded.',
+  },
   shutting_down: {
     status: 503,
     title: 'The service is shutting down.',

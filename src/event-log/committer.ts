@@ -3,7 +3,7 @@ import type { Append, Verdict } from './append.js';
 import { appendStatement, readVerdicts, type AppendRow } from './append-statement.js';
 import type { RecordedEvent } from './events.js';
 import { LogOverloadedError, LogUnavailableError } from './errors.js';
-import { isConnectionFailure, isContention } from './postgres-errors.js';
+import { inabilityOf, isConnectionFailure, isContention } from './postgres-errors.js';
 
 export interface CommitterOptions {
   /** Appends that may wait; one more is answered with LogOverloadedError. */
@@ -49,6 +49,8 @@ export class Committer {
   private readonly inFlight = new Set<Batch>();
   private scheduled = false;
   private idle: (() => void)[] = [];
+  /** Why the newest append could not be recorded at all; null once one is. */
+  failure: unknown = null;
 
   constructor(
     private readonly pool: Pool,
@@ -118,9 +120,9 @@ export class Committer {
     try {
       const verdicts = await this.run(batch.map((waiting) => waiting.append));
       batch.forEach((waiting, index) => waiting.resolve(verdicts[index] as Verdict));
-    } catch {
+    } catch (error) {
       // Whatever it was, it may concern a single append: each is tried alone and gets its own verdict or error.
-      for (const waiting of batch) await this.commitAlone(waiting).then(waiting.resolve, waiting.reject);
+      for (const waiting of batch) await this.commitAlone(waiting, error).then(waiting.resolve, waiting.reject);
     }
   }
 
@@ -128,21 +130,27 @@ export class Committer {
    * A lost connection leaves open whether the append was recorded. It is safe to repeat: an append that finds its own
    * event at the place where it wants to write has been recorded, and gets that result.
    */
-  private async commitAlone({ append, deadline }: Waiting): Promise<Verdict> {
+  private async commitAlone({ append, deadline }: Waiting, before: unknown): Promise<Verdict> {
+    let failure = before;
     for (let attempt = 0; ; attempt += 1) {
+      // A whole batch waits as long as one of its appends does, also where each attempt takes its time.
+      if (performance.now() > deadline) throw isConnectionFailure(failure) ? new LogUnavailableError(failure) : failure;
       try {
         return (await this.run([append]))[0] as Verdict;
       } catch (error) {
-        const lost = isConnectionFailure(error);
-        if (!lost && !isContention(error)) throw error;
-        if (performance.now() > deadline) throw lost ? new LogUnavailableError(error) : error;
+        if (!isConnectionFailure(error) && !isContention(error)) throw error;
+        failure = error;
         await new Promise((resolve) => setTimeout(resolve, Math.min(20 * 2 ** attempt, 500)));
       }
     }
   }
 
   private async run(appends: Append[]): Promise<Verdict[]> {
-    const { rows } = await this.pool.query<AppendRow>(appendStatement(appends));
+    const { rows } = await this.pool.query<AppendRow>(appendStatement(appends)).catch((error: unknown) => {
+      if (inabilityOf(error) !== null || isConnectionFailure(error)) this.failure = error;
+      throw error;
+    });
+    this.failure = null;
     const verdicts = readVerdicts(appends, rows[0] as AppendRow);
     let last = 0;
     // A duplicate may be this process's own append, repeated after its first answer was lost.

@@ -10,6 +10,8 @@ import { LogHistory } from './log-history.js';
 import { LogReader } from './log-reader.js';
 import { LogSignal } from './log-signal.js';
 import { RecentEvents } from './recent-events.js';
+import { rolledBack } from './rolled-back.js';
+import { tryWrite } from './try-write.js';
 
 /** A few megabytes; followers are behind by less, unless they are busy. */
 const RECENT_EVENTS = 5_000;
@@ -28,6 +30,7 @@ export class EventLog {
   private readonly committer: Committer;
   private readonly appendPool: pg.Pool;
   private highest = 0;
+  private trying: Promise<void> | null = null;
   /** For those who read the log over a connection of their own. */
   readonly connection: PostgresConfig;
 
@@ -50,7 +53,7 @@ export class EventLog {
     this.appendPool = createLogPool({
       ...this.connection,
       max: settings.maxInFlight,
-      connectionTimeoutMillis: settings.retryBudgetMs,
+      connectionTimeoutMillis: Math.min(settings.retryBudgetMs, connection.connectionTimeoutMillis ?? Infinity),
     });
     this.committer = new Committer(this.appendPool, settings, (position, events) => {
       recent.add(events);
@@ -102,9 +105,7 @@ export class EventLog {
       if (appended > 0) this.committed(appended);
       return result;
     } catch (error) {
-      await client.query('ROLLBACK').catch(() => {
-        broken = true;
-      });
+      broken = !(await rolledBack(client, error));
       throw error;
     } finally {
       client.release(broken);
@@ -122,6 +123,21 @@ export class EventLog {
     this.highest = Math.max(this.highest, position);
     this.history.saw(position);
     this.signal.appended();
+  }
+
+  /**
+   * Whether appends are recorded: what the newest one found. Where it failed, a write of the same kind is tried, so that it
+   * is known to have passed although nobody appends meanwhile.
+   * @throws what keeps the database from recording
+   */
+  async requireWrites(): Promise<void> {
+    if (this.committer.failure === null) return;
+    // On a connection of those that failed: the others may have been there before the database was set to something else.
+    this.trying ??= tryWrite(this.appendPool).finally(() => {
+      this.trying = null;
+    });
+    await this.trying;
+    this.committer.failure = null;
   }
 
   /** Waits for the appends under way, then closes the log's own connections (not the pool that it was given). */

@@ -8,5 +8,6 @@ export { LogOverloadedError, LogUnavailableError, UnknownEventError } from './er
 export { Clock } from './clock.js';
 export { createLogPool } from './log-pool.js';
 export type { Queryable, ReadAfterOptions } from './log-reader.js';
-export { isConnectionFailure, isContention } from './postgres-errors.js';
+export { inabilityOf, isConnectionFailure, isContention, type Inability } from './postgres-errors.js';
+export { rolledBack } from './rolled-back.js';
 export type { EventOf, TypedEventDefinition } from './define-event.js';

@@ -29,11 +29,11 @@ export function isoTime(text: string): string {
 }
 
 /** A plan that was made, and kept, while a table was almost empty must not read all of it once it has grown. */
-const settings = { enable_seqscan: 'off' };
+const SETTINGS = { enable_seqscan: 'off' };
 
 /** The config of a connection that speaks the log's types, whoever opens it. */
 export function logConnection<Config extends PostgresConfig>(config: Config): Config {
-  return { ...config, types, settings };
+  return { ...config, types, settings: { ...config.settings, ...SETTINGS } };
 }
 
 export function createLogPool(config: PostgresConfig & pg.PoolConfig): pg.Pool {

@@ -43,7 +43,7 @@ export async function createHttpApp(
 
 /** What fails to start is told by whoever starts it, once, and without a stack where it is no bug. */
 class ServiceLogger extends ConsoleLogger {
-  override error(message: unknown, ...rest: [...unknown[], string?]): void {
+  override error(message: unknown, ...rest: unknown[]): void {
     if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
   }
 }

@@ -1,6 +1,13 @@
 import { HttpException } from '@nestjs/common';
 import { ERRORS, LeaseholdError, type ErrorCode } from '../errors/catalogue.js';
-import { isConnectionFailure, isContention, LogOverloadedError, LogUnavailableError } from '../event-log/index.js';
+import {
+  inabilityOf,
+  isConnectionFailure,
+  isContention,
+  LogOverloadedError,
+  LogUnavailableError,
+  type Inability,
+} from '../event-log/index.js';
 import type { Failure } from './problem.js';
 
 /** Fastify's own refusals, by its error codes. Its sentences name its internals, so that these are ours. */
@@ -61,7 +68,26 @@ function failureOfFastify(error: unknown): Failure | null {
   return failure(code, ERRORS[code].title);
 }
 
+const INABILITIES: Readonly<Record<Inability, Failure>> = {
+  read_only: failure('database_read_only', 'The database is read-only at the moment.'),
+  full: failure('database_full', 'The disk of the database is full.'),
+  overloaded: failure(
+    'database_overloaded',
+    'The database could not do it with what it has, or in the time it allows.',
+  ),
+};
+
+/** What an operator mends or time does, of the database; the log says it seldom, for it holds for all requests. */
+export const OPERATIONAL: ReadonlySet<ErrorCode> = new Set([
+  'database_unavailable',
+  'database_read_only',
+  'database_full',
+  'database_overloaded',
+]);
+
 function failureOfDatabase(error: unknown): Failure | null {
+  const inability = inabilityOf(error);
+  if (inability !== null) return INABILITIES[inability];
   if (isConnectionFailure(error) && !isMissingFile(error)) return databaseUnavailable();
   if (isContention(error)) return failure('overloaded', 'Other commands were in the way.');
   return null;

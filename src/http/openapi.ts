@@ -20,6 +20,9 @@ const ANY_ROUTE: readonly ErrorCode[] = [
   'foreign_origin',
   'overloaded',
   'database_unavailable',
+  'database_read_only',
+  'database_full',
+  'database_overloaded',
   'internal_error',
 ];
 const ANY_BODY: readonly ErrorCode[] = ['malformed_json', 'payload_too_large', 'unsupported_media_type'];

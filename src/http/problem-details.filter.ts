@@ -2,14 +2,16 @@ import type { ServerResponse } from 'node:http';
 import { types } from 'node:util';
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { failureOf, INTERNAL_FAILURE } from './failure.js';
+import { failureOf, INTERNAL_FAILURE, OPERATIONAL } from './failure.js';
 import { pathOf, problemOf, sendProblem } from './problem.js';
 import { newRequestId } from './request-id.js';
+import { Seldom } from './seldom.js';
 
 /** Turns whatever was thrown into an RFC 9457 answer. What it does not know is logged, and answered without its text. */
 @Catch()
 export class ProblemDetailsFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
+  private readonly seldom = new Seldom((line) => this.logger.warn(line));
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Partial<FastifyRequest>>();
@@ -22,8 +24,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     const where = `${request.method ?? '?'} ${pathOf(url)} [${requestId}]`;
     if (failure === null) {
       this.logger.error(`${where} failed: ${textOf(error)}`, types.isNativeError(error) ? error.stack : undefined);
-    } else if (failure.code === 'database_unavailable') {
-      this.logger.warn(`${where} found no database: ${textOf(error)}`);
+    } else if (OPERATIONAL.has(failure.code)) {
+      this.seldom.say(failure.code, `${where} failed, ${failure.code}: ${textOf(error)}`);
     }
 
     if (isStarted(response)) {

@@ -52,8 +52,8 @@ export function problemHeaders(problem: Problem): Record<string, string> {
     'content-type': PROBLEM_MEDIA_TYPE,
     'cache-control': 'no-store',
     'x-request-id': problem.requestId,
-    // RFC 9110 15.6.4: every 503 of this service passes by itself, so that it says when to come back.
-    ...(problem.status === 503 && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+    // RFC 9110 15.6.4: every 503 and 507 of this service passes, so that it says when to come back.
+    ...([503, 507].includes(problem.status) && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { EventLog, inabilityOf, type Inability } from '../event-log/index.js';
 import { Projections, type ProjectionStatus } from '../projections/index.js';
 
 export interface Check {
@@ -16,20 +17,24 @@ export interface Readiness {
 const MAX_LAG = 10_000;
 const TIMEOUT_MS = 2_000;
 
+const INABILITIES: Readonly<Record<Inability, string>> = {
+  read_only: 'is read-only',
+  full: 'has no space left on its disk',
+  overloaded: 'cannot do what it is asked with what it has, or in the time it allows',
+};
+
 /** Whether this process can serve: each check says what it found, and none waits for longer than two seconds. */
 @Injectable()
 export class ReadinessCheck {
   constructor(
     private readonly dataSource: DataSource,
     private readonly projections: Projections,
+    private readonly log: EventLog,
   ) {}
 
   async run(): Promise<Readiness> {
     const [database, migrations, projections] = await Promise.all([
-      checked(async () => {
-        await this.dataSource.query('SELECT 1');
-        return { ok: true, detail: 'answers' };
-      }),
+      checked(() => this.databaseCheck()),
       checked(async () => {
         const pending = await this.dataSource.showMigrations();
         return { ok: !pending, detail: pending ? 'some have not been run' : 'all have been run' };
@@ -37,6 +42,22 @@ export class ReadinessCheck {
       checked(() => this.projectionsCheck()),
     ]);
     return { ready: database.ok && migrations.ok && projections.ok, checks: { database, migrations, projections } };
+  }
+
+  /** Whether it takes what is asked of it: one that answers may take no writes. */
+  private async databaseCheck(): Promise<Check> {
+    const [state] = await this.dataSource.query<{ isStandby: boolean; isReadOnly: boolean }[]>(
+      `SELECT pg_is_in_recovery() AS "isStandby", current_setting('transaction_read_only')::boolean AS "isReadOnly"`,
+    );
+    if (state?.isStandby === true) return { ok: false, detail: 'is a standby, which takes no writes' };
+    if (state?.isReadOnly === true) return { ok: false, detail: 'is read-only' };
+    try {
+      await this.log.requireWrites();
+      return { ok: true, detail: 'answers' };
+    } catch (error) {
+      const inability = inabilityOf(error);
+      return { ok: false, detail: inability === null ? 'takes no writes' : INABILITIES[inability] };
+    }
   }
 
   private async projectionsCheck(): Promise<Check> {

@@ -1,1 +1,1 @@
-export { createPool, PostgresClient, type PostgresConfig } from './postgres-client.js';
+export { createPool, PostgresClient, unbounded, type PostgresConfig } from './postgres-client.js';

@@ -24,6 +24,9 @@ export interface PostgresConfig extends pg.ClientConfig {
   onSettled?: (client: pg.ClientBase) => Promise<void>;
 }
 
+/** How pg says that a query took longer than `query_timeout`. */
+const TIMED_OUT = 'Query read timeout';
+
 /** Bounds the settling of a session whose config names no time. */
 const SETTLE_MS = 10_000;
 
@@ -41,6 +44,7 @@ export class PostgresClient extends pg.Client {
     super({ ...config, password: config.password, options: config.startOptions });
     // Who has the connection learns from the next query that it has gone; without a listener Node would end the process.
     this.on('error', () => undefined);
+    this.endWhereQueriesTimeOut();
   }
 
   override connect(): Promise<pg.Client>;
@@ -52,6 +56,20 @@ export class PostgresClient extends pg.Client {
       () => callback(null as never, this),
       (error: unknown) => callback(error as never, this),
     );
+  }
+
+  /** What was asked may still be under way: whoever came next would wait behind it, for as long as the database is away. */
+  private endWhereQueriesTimeOut(): void {
+    const query = this.query.bind(this) as (...asked: unknown[]) => unknown;
+    this.query = (...asked: unknown[]): never => {
+      const answer = query(...asked);
+      if (answer instanceof Promise) {
+        answer.catch((error: unknown) => {
+          if (error instanceof Error && error.message === TIMED_OUT) this.connection.stream.destroy();
+        });
+      }
+      return answer as never;
+    };
   }
 
   private async connectAndSettle(): Promise<pg.Client> {
@@ -67,7 +85,8 @@ export class PostgresClient extends pg.Client {
   }
 
   private async settle(): Promise<void> {
-    const settings = Object.entries({ ...RELIED_ON, ...this.config.settings });
+    const reliedOn = Object.entries(RELIED_ON);
+    const settings = [...reliedOn, ...Object.entries(this.config.settings ?? {})];
     const each = settings.map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, false)`);
     const query = {
       text: `SELECT pg_backend_pid(), ${each.join(', ')}`,
@@ -77,10 +96,17 @@ export class PostgresClient extends pg.Client {
     };
     const { rows } = await this.query<[number, ...string[]]>(query);
     const [pid, ...values] = rows[0] ?? [0];
-    const refused = settings.flatMap(([name, value], index) => (values[index] === value ? [] : [name]));
+    // The others, which follow, may be printed otherwise than they are written: "8000" as "8s".
+    const refused = reliedOn.flatMap(([name, value], index) => (values[index] === value ? [] : [name]));
     if (refused.length > 0) throw new Error(`The database session does not take the settings ${refused.join(', ')}.`);
     this.isPooled = pid !== Reflect.get(this, 'processID');
   }
+}
+
+/** A statement that takes as long as it takes, whatever bounds the connection's others. */
+export function unbounded(text: string): pg.QueryConfig {
+  const longest = { text, query_timeout: 2 ** 31 - 1 };
+  return longest;
 }
 
 export function createPool(config: PostgresConfig & pg.PoolConfig): pg.Pool {

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { EventLog } from '../event-log/index.js';
+import { unbounded } from '../postgres/index.js';
 import type { OwnerTurn } from '../subscriptions/index.js';
 import { foldInto, type Projection } from './projection.js';
 import type { ReadModelTable } from './read-model-table.js';
@@ -48,7 +49,7 @@ export async function fill<Row extends object>(
     }
     await writing;
     await table.write(client, rows);
-    for (const index of indexes) await client.query(index);
+    for (const index of indexes) await client.query(unbounded(index));
     return upTo;
   });
 }

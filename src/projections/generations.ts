@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { isContention, type Queryable } from '../event-log/index.js';
+import { isContention, rolledBack, type Queryable } from '../event-log/index.js';
 
 export type GenerationState = 'building' | 'live' | 'old' | 'dropped';
 
@@ -57,9 +57,7 @@ export async function inTransaction<T>(
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {
-      broken = true;
-    });
+    broken = !(await rolledBack(client, error));
     throw error;
   } finally {
     client.release(broken);

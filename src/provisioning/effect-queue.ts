@@ -7,6 +7,7 @@ import {
   type PostgresQueueBackend,
 } from 'bullmq';
 import type { Config } from '../config/config.js';
+import { sharesOf } from '../database/shares.js';
 import type { Lease } from '../leases/state.js';
 import type { PostgresConfig } from '../postgres/index.js';
 import { queueBackend, queueConnection } from './queue-postgres.js';
@@ -103,7 +104,8 @@ interface Backend {
   worker(process: Process, onFailure: OnFailure, settings: WorkerSettings): { close(): Promise<void> };
 }
 
-function backendOf(client: PostgresConfig, { redisUrl, queuePrefix: prefix }: Config): Backend {
+function backendOf(client: PostgresConfig, config: Config): Backend {
+  const { redisUrl, queuePrefix: prefix } = config;
   if (redisUrl !== null) {
     const connection = { url: redisUrl, maxRetriesPerRequest: null };
     const failFast = { url: redisUrl, enableOfflineQueue: false };
@@ -118,7 +120,7 @@ function backendOf(client: PostgresConfig, { redisUrl, queuePrefix: prefix }: Co
           .on('failed', (_job, error) => onFailure(error)),
     };
   }
-  const connection = queueConnection(client);
+  const connection = queueConnection(client, sharesOf(config).queue);
   return {
     queue: (onError) => {
       const queue: PostgresQueue = new Queue(NAME, { connection }, queueBackend);

@@ -2,12 +2,15 @@ import { createPostgresBackend, type PostgresConnectionOptions } from 'bullmq';
 import { PostgresClient, type PostgresConfig } from '../postgres/index.js';
 
 const SCHEMA = 'bull';
-const CONNECTIONS = 4;
 
-/** What BullMQ's Postgres backend connects with. It names its tables without their schema. */
-export function queueConnection(client: PostgresConfig): PostgresConnectionOptions {
+/**
+ * What BullMQ's Postgres backend connects with. It names its tables without their schema. Its statements are not bounded: the
+ * one that makes the tables waits for its turn.
+ */
+export function queueConnection(client: PostgresConfig, connections: number): PostgresConnectionOptions {
   const settings = { search_path: `"${SCHEMA}"` };
-  const config = { ...client, settings, Client: PostgresClient, schema: SCHEMA, migrate: true, max: CONNECTIONS };
+  const bullmq = { schema: SCHEMA, migrate: true, max: connections };
+  const config = { ...client, ...bullmq, settings, query_timeout: undefined, Client: PostgresClient };
   // Their type differs in what may be undefined.
   return config as PostgresConnectionOptions;
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { isConnectionFailure, type EventLog, type LogTransaction } from '../event-log/index.js';
+import { isConnectionFailure, rolledBack, type EventLog, type LogTransaction } from '../event-log/index.js';
 import { OwnershipLostError, sqlState } from './errors.js';
 
 /** Where an owner stands, and by which right. */
@@ -52,9 +52,7 @@ export async function commitWithCheckpoint(
     if (appended > 0) log.committed(appended);
     return position;
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {
-      broken = true;
-    });
+    broken = !(await rolledBack(client, error));
     throw lostOr(error, held);
   } finally {
     client.release(broken);

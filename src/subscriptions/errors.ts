@@ -1,4 +1,5 @@
 import {
+  inabilityOf,
   isConnectionFailure,
   isContention,
   LogOverloadedError,
@@ -25,8 +26,8 @@ export class OvertakenError extends Error {
   }
 }
 
-/** Full disk, no memory, too many connections (53); input or output (58); a standby (25006): nothing that an event is to blame for. */
-const NOT_THE_EVENTS_FAULT = /^(53|58|25006)/;
+/** Input or output (58), a right that was taken away (42501): nothing that an event is to blame for. */
+const NOT_THE_EVENTS_FAULT = /^(58|42501)/;
 
 /** A failure of the surroundings, not of an event: it is tried again for ever. */
 export function isPassing(error: unknown): boolean {
@@ -36,6 +37,7 @@ export function isPassing(error: unknown): boolean {
     error instanceof OvertakenError ||
     error instanceof LogUnavailableError ||
     error instanceof LogOverloadedError ||
+    inabilityOf(error) !== null ||
     NOT_THE_EVENTS_FAULT.test(sqlState(error))
   );
 }

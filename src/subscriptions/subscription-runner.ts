@@ -48,6 +48,8 @@ export class SubscriptionRunner {
   private tending: Promise<void> | null = null;
   private tendAgain = false;
   private renewDue = 0;
+  /** Told once, until it passes or is another one. */
+  private failure: string | null = null;
 
   constructor(
     private readonly log: EventLog,
@@ -207,9 +209,12 @@ export class SubscriptionRunner {
         await this.makeRows();
         await this.renew();
         await this.claim();
+        this.failure = null;
       } catch (error) {
         // The session has ended itself and connects again; then this is repeated.
-        this.options.log('warn', 'the owner session failed', { error: String(error) });
+        if (this.failure !== String(error))
+          this.options.log('warn', 'the owner session failed', { error: String(error) });
+        this.failure = String(error);
       }
     }
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -113,9 +114,8 @@ describe('starting and stopping the service', () => {
 });
 
 describe('what keeps the service from starting is told of in words, without a stack', () => {
-  let folder: string;
+  const folder = mkdtempSync(join(tmpdir(), 'leasehold-test-start-'));
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'leasehold-test-start-'));
     await writeFile(join(folder, 'file'), '');
   });
   afterAll(() => rm(folder, { recursive: true }));

@@ -37,7 +37,7 @@ describe('the app', () => {
     });
     // Every route's own codes and those that any route may answer.
     expect(Object.keys(create?.responses ?? {})).toEqual(
-      expect.arrayContaining(['400', '404', '413', '415', '500', '503']),
+      expect.arrayContaining(['400', '404', '413', '415', '500', '503', '507']),
     );
     const read = document.paths['/api/things/{id}']?.get;
     expect(read?.parameters).toContainEqual(

@@ -25,7 +25,7 @@ export class Witness {
   static async of(connection: Connection): Promise<Witness> {
     return new Witness(
       openLog(connection, {}, CATALOGUE),
-      await new DataSource(dataSourceOptions(connection)).initialize(),
+      await new DataSource(dataSourceOptions(connection, 4)).initialize(),
     );
   }
 
