@@ -21,8 +21,8 @@ export function startClean(): void {
 /** The data folder: nobody else may change what is in it, and only root's may be passed through, by its Postgres, which is another user. */
 export async function keepPrivate(dataDir: string): Promise<void> {
   const uid = process.geteuid?.();
-  await mkdir(dataDir, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw error;
+  await mkdir(dataDir, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 }).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && ['EEXIST', 'ENOTDIR'].includes(String(error.code)))) throw error;
     throw new ConfigError(`LEASEHOLD_DATA_DIR (${dataDir}) is not a folder: set it to one.`);
   });
   const found = await stat(dataDir);
