@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { createLogPool } from '../../src/event-log/index.js';
 import { serve, type Service } from '../support/service.js';
 import { grown } from '../support/soak.js';
 
@@ -189,4 +190,16 @@ describe('a moment', () => {
     story.leases.push(randomUUID());
     for (const path of story.paths()) expect([path, (await read(path, at)).text]).toEqual([path, `400 ${code}`]);
   });
+});
+
+test('R13: what leases are filtered by has an index', async () => {
+  const pool = createLogPool({ ...service.connection, max: 1 });
+  const { rows } = await pool.query<{ indexdef: string }>(
+    `SELECT indexdef FROM pg_indexes WHERE tablename LIKE 'leases%'`,
+  );
+  await pool.end();
+  const indexed = rows.map(({ indexdef }) => /\(([^)]*)\)/.exec(indexdef)?.[1]);
+  for (const first of ['company_id', 'environment_id']) expect(indexed).toContain(`${first}, status, fence`);
+  for (const first of ['heartbeat_run_id', 'issue_id', 'execution_workspace_id'])
+    expect(indexed).toContain(`${first}, fence`);
 });

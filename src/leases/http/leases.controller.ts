@@ -150,7 +150,10 @@ export class LeasesController {
 
   @Get('companies/:companyId/leases')
   @Requires(SEES_LEASES, 'company')
-  @ApiOperation({ summary: 'List a company’s leases', description: 'Newest first.' })
+  @ApiOperation({
+    summary: 'List a company’s leases',
+    description: 'Newest first. With `at` and `status` a page may have few items, or none, and a cursor that leads on.',
+  })
   @ApiAnswer({
     status: 200,
     description: 'A page of leases.',
@@ -181,7 +184,7 @@ export class LeasesController {
   @ApiOperation({
     summary: 'List an environment’s leases',
     description:
-      'Newest first, of a deleted environment too. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on.',
+      'Newest first, of a deleted environment too. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on. With `at` and `status` a page may have few items and still lead on.',
   })
   @ApiAnswer({ status: 200, description: 'A bare array.', type: LeaseAnswer, isArray: true, example: [LEASE_EXAMPLE] })
   @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')

@@ -20,12 +20,12 @@ export interface LeaseFilter {
 
 export interface LeasePage {
   readonly leases: Lease[];
-  /** Pass it as `beforeFence` for the leases after these; null when there are none. */
+  /** Pass it as `beforeFence` for the leases after these; null when there are none. A page that is not full may have one too. */
   readonly nextBeforeFence: number | null;
 }
 
-/** Rows that are looked at in one step where many may not match. */
-const AS_OF_AT_ONCE = 1_000;
+/** Rows that are looked at for one page at the most, however few of them match: the next page goes on behind them. */
+const LOOKED_AT = 1_000;
 
 /** Leases that match a filter, newest first. */
 export class ListLeases extends Query<LeasePage> {
@@ -82,24 +82,21 @@ export class ListLeasesHandler implements IQueryHandler<ListLeases> {
     at: number,
   ): Promise<LeasePage> {
     await this.gate.reached(leaseProjection.name, at);
-    const found: Lease[] = [];
-    const take = statuses ? AS_OF_AT_ONCE : limit + 1;
-    for (let before = Math.min(beforeFence ?? at + 1, at + 1); ;) {
-      const rows = await this.rows.find({
-        where: { ...equal, fence: LessThan(before) },
-        order: { fence: 'DESC' },
-        take,
-      });
-      const changed = rows.filter(({ lease }) => lease.position > at).map(({ id }) => leaseStream(id));
-      const stateOf = await this.leases.leases.manyAsOf(changed, at);
-      for (const { id, lease } of rows) {
-        const then = lease.position > at ? stateOf(leaseStream(id)) : lease;
-        if (then && (statuses?.includes(then.status) ?? true)) found.push(then);
-      }
-      const last = rows.at(-1);
-      if (!last || rows.length < take || found.length > limit) return pageOf(found.slice(0, limit + 1), limit);
-      before = last.fence;
-    }
+    const take = statuses ? LOOKED_AT : limit + 1;
+    const rows = await this.rows.find({
+      where: { ...equal, fence: LessThan(Math.min(beforeFence ?? at + 1, at + 1)) },
+      order: { fence: 'DESC' },
+      take,
+    });
+    const changed = rows.filter(({ lease }) => lease.position > at).map(({ id }) => leaseStream(id));
+    const stateOf = await this.leases.leases.manyAsOf(changed, at);
+    const found = rows.flatMap(({ id, lease }) => {
+      const then = lease.position > at ? stateOf(leaseStream(id)) : lease;
+      return then && (statuses?.includes(then.status) ?? true) ? [then] : [];
+    });
+    const page = pageOf(found, limit);
+    const last = rows.length === take ? (rows.at(-1)?.fence ?? null) : null;
+    return page.nextBeforeFence === null ? { ...page, nextBeforeFence: last } : page;
   }
 }
 
