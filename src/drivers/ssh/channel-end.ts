@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import { finished, type Readable, type Writable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { lingerAfterExit } from '../linger.js';
 import { signalNamed } from '../signal-name.js';
@@ -42,7 +42,8 @@ export function flow(source: Readable, first: Buffer, target: Writable): Promise
     source.on('data', (chunk: Buffer) => {
       if (!target.destroyed && !target.write(chunk)) source.pause();
     });
-    for (const event of ['end', 'close', 'error']) source.once(event, () => resolve());
+    // It may have ended before: a whole command can come in one packet.
+    finished(source, { writable: false }, () => resolve());
     source.resume();
   });
 }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import { DriverError } from '../driver-error.js';
 
 /** The most that a host may say in an answer of its own. */
@@ -111,9 +111,8 @@ export function answerOf(stream: Readable, first: Buffer): Promise<string> {
     };
     take(first);
     stream.on('data', take);
-    for (const event of ['end', 'close']) {
-      stream.once(event, () => resolve(Buffer.concat(chunks).toString('utf8')));
-    }
+    // It may have ended before: a whole answer can come in one packet.
+    finished(stream, { writable: false }, () => resolve(Buffer.concat(chunks).toString('utf8')));
     stream.resume();
   });
 }
