@@ -130,7 +130,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
 
 function sandboxSettings({ workspaceRoots, sandboxMost }: Config, { pool }: EventLog): SandboxSettings {
   return {
-    hidden: [packageFolder(), ...workspaceRoots],
+    hidden: [packageFolder(), ...workspaceRoots.map(({ path }) => path)],
     most: sandboxMost,
     someTokenMade: () => anyTokenMade(pool),
   };

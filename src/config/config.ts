@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { allowedRoots, type AllowedRoot } from './allowed-root.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
@@ -32,7 +33,7 @@ export interface Config {
   /** Whether commands may be run on the service's own machine. */
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
-  readonly workspaceRoots: readonly string[];
+  readonly workspaceRoots: readonly AllowedRoot[];
   /** What a sandbox on the service's own machine may use at the most, whatever its environment asks for. */
   readonly sandboxMost: { readonly memoryMb: number; readonly diskMb: number; readonly processes: number };
   /** Bytes that a workspace may have when it is moved. */
@@ -147,12 +148,10 @@ export function readConfig(env: Settings): Config {
   const sealEveryMs = milliseconds(env, 'LEASEHOLD_SEAL_EVERY_MS', 2_000, problems);
   const localExecute = set(env['LEASEHOLD_LOCAL_EXECUTE']) ?? 'false';
   refuse(!isYesOrNo(localExecute), 'LEASEHOLD_LOCAL_EXECUTE must be true or false.');
-  const workspaceRoots = list(
-    env,
-    'LEASEHOLD_WORKSPACE_ROOTS',
-    problems,
-    (root) => root.startsWith('/'),
-    'absolute paths',
+  const workspaceRoots = allowedRoots(parsed(set(env['LEASEHOLD_WORKSPACE_ROOTS']) ?? '[]'));
+  refuse(
+    workspaceRoots === null,
+    'LEASEHOLD_WORKSPACE_ROOTS must be a JSON array of absolute paths, such as ["/srv/work"], or a JSON object of one for each company’s id.',
   );
   const runtimeApiCandidates = list(env, 'LEASEHOLD_RUNTIME_API_CANDIDATES', problems, isHttpUrl, 'http or https URLs');
   const allowedOrigins = list(env, 'LEASEHOLD_ALLOWED_ORIGINS', problems, isOrigin, 'origins (https://name:port)');
@@ -207,7 +206,7 @@ export function readConfig(env: Settings): Config {
     sealsFile: sealsFile === undefined ? null : resolve(sealsFile),
     sealEveryMs,
     localExecute: localExecute === 'true',
-    workspaceRoots,
+    workspaceRoots: workspaceRoots ?? [],
     sandboxMost,
     syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,

@@ -1,3 +1,4 @@
+import { bareRepositories, isInOneOf } from './bare-repositories.js';
 import { mergeStep, type Entry } from './decide.js';
 import { BlockedError, type Found, type LocalTree } from './local-tree.js';
 import type { Manifest } from './manifest.js';
@@ -28,7 +29,8 @@ interface Change {
  * @param git whether of a mode only counts what git knows of it: whether the file can be executed
  */
 export async function mergeBack(tree: LocalTree, manifest: Manifest, run: RunTree, git: boolean): Promise<MergedBack> {
-  const merge = new Merge(tree, run, git, new Map(run.entries));
+  const bare = await bareRepositories(run.entries, tree);
+  const merge = new Merge(tree, run, git, bare, new Map(run.entries));
   const unknown = new Set(run.leftOut.map(({ path }) => path));
   const changes = [...new Set([...manifest.keys(), ...run.entries.keys()])]
     .map((path): Change => ({ path, base: manifest.get(path) ?? null, run: run.entries.get(path) ?? null }))
@@ -50,6 +52,7 @@ class Merge {
     private readonly tree: LocalTree,
     private readonly run: RunTree,
     private readonly git: boolean,
+    private readonly bare: ReadonlySet<string>,
     private readonly next: Map<string, Entry>,
   ) {}
 
@@ -57,7 +60,8 @@ class Merge {
     const { path, base, run } = change;
     // Most have not been touched, and then nothing here is looked at.
     if (this.step(base, run, base).kind === 'keep') return;
-    if (isGitInternal(path)) {
+    const inGit = isGitInternal(path) || (run !== null && isInOneOf(this.bare, path));
+    if (inGit) {
       this.leftOut.push({ path, why: 'it is a repository’s own folder' });
       this.stay(change);
       return;

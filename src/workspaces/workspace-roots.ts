@@ -1,15 +1,28 @@
 import { access, realpath } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { LeaseholdError } from '../errors/catalogue.js';
+import type { Config } from '../config/config.js';
 import { LocalTree } from './local-tree.js';
 
-/** The folders of the service's machine that a caller may name. Where there are none, no path is allowed. */
+type RootSettings = Pick<Config, 'workspaceRoots' | 'dataDir'>;
+
+/** The folders of the service's machine that a caller may name for a lease. Where there are none, no path is allowed. */
 export class WorkspaceRoots {
-  /** @param dataDir the service's own, which is never a workspace, wherever it lies */
-  constructor(
-    private readonly roots: readonly string[],
-    private readonly dataDir: string,
-  ) {}
+  private readonly roots: readonly string[];
+  /** The service's own, which is never a workspace, wherever it lies. */
+  private readonly dataDir: string;
+
+  /**
+   * @param company the lease's
+   * @param ofEveryCompany whether the caller may act for every company: what is no company's own is for those alone
+   */
+  constructor({ workspaceRoots, dataDir }: RootSettings, company: string, ofEveryCompany: boolean) {
+    const allowed = workspaceRoots.filter((root) =>
+      root.company === null ? ofEveryCompany : root.company === company,
+    );
+    this.roots = allowed.map(({ path }) => path);
+    this.dataDir = dataDir;
+  }
 
   /**
    * A folder that a caller has named, open.
@@ -75,6 +88,8 @@ async function isThere(path: string): Promise<boolean> {
 function notAllowed(localPath: string, why = ''): LeaseholdError {
   return new LeaseholdError(
     'local_path_not_allowed',
-    why === '' ? `${JSON.stringify(localPath)} is not a folder under one of LEASEHOLD_WORKSPACE_ROOTS.` : why,
+    why === ''
+      ? `${JSON.stringify(localPath)} is not a folder under one of LEASEHOLD_WORKSPACE_ROOTS that this caller may use for this lease’s company.`
+      : why,
   );
 }

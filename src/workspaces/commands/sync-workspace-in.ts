@@ -12,8 +12,15 @@ import { syncIn, type SyncedIn, type SyncSource } from '../sync-in.js';
 import type { LeftOut } from '../sync-names.js';
 import { WorkspaceRoots } from '../workspace-roots.js';
 
+/** A folder of the service's machine, as a caller names it. */
+export interface LocalFolder {
+  readonly localPath: string;
+  /** Whether the caller may act for every company. */
+  readonly ofEveryCompany: boolean;
+}
+
 export interface SyncInWish {
-  readonly from: { readonly localPath: string } | { readonly archive: Readable };
+  readonly from: LocalFolder | { readonly archive: Readable };
   readonly includeIgnored: boolean;
   readonly replace: boolean;
 }
@@ -43,16 +50,12 @@ export class SyncWorkspaceIn extends Command<SyncInResult & { readonly position:
 
 @CommandHandler(SyncWorkspaceIn)
 export class SyncWorkspaceInHandler implements ICommandHandler<SyncWorkspaceIn> {
-  private readonly roots: WorkspaceRoots;
-
   constructor(
     private readonly sides: LeaseSides,
     private readonly spools: Spools,
     private readonly folders: FoldersInUse,
     @Inject(CONFIG) private readonly config: Config,
-  ) {
-    this.roots = new WorkspaceRoots(config.workspaceRoots, config.dataDir);
-  }
+  ) {}
 
   execute({ leaseId, wish, context }: SyncWorkspaceIn): Promise<SyncInResult & { readonly position: number }> {
     return this.sides.use(leaseId, context, 'workspace_sync_failed', async (open) => {
@@ -68,11 +71,12 @@ export class SyncWorkspaceInHandler implements ICommandHandler<SyncWorkspaceIn> 
   private async sync({ side, lease }: OpenLease, { from, ...wish }: SyncInWish): Promise<SyncedIn> {
     const options = { ...wish, maxBytes: this.config.syncLimitBytes };
     if ('archive' in from) return await syncIn(side, lease.id, { kind: 'archive', stream: from.archive }, options);
-    const tree = await this.roots.open(from.localPath);
+    const roots = new WorkspaceRoots(this.config, lease.companyId, from.ofEveryCompany);
+    const tree = await roots.open(from.localPath);
     try {
       return await this.folders.during(tree.path, 'reads', () =>
         this.spools.during(async (spool) => {
-          const repository = await LocalRepository.open(tree, this.roots, spool);
+          const repository = await LocalRepository.open(tree, roots, spool);
           const source: SyncSource = { kind: 'local', tree, repository };
           return await syncIn(side, lease.id, source, options);
         }),

@@ -15,6 +15,7 @@ import type { Conflict, LeftOut, ReturnedCommits } from '../sync-names.js';
 import { syncOut } from '../sync-out.js';
 import { baseOf, dropOthers, readManifest } from '../workspace-base.js';
 import { WorkspaceRoots } from '../workspace-roots.js';
+import type { LocalFolder } from './sync-workspace-in.js';
 
 export interface SyncOutCounts {
   readonly strategy: 'git' | 'archive';
@@ -36,7 +37,7 @@ export interface SyncOutResult {
 export class SyncWorkspaceOut extends Command<SyncOutResult & { readonly position: number }> {
   constructor(
     readonly leaseId: string,
-    readonly localPath: string,
+    readonly into: LocalFolder,
     /** Null: as when it was sent. */
     readonly includeIgnored: boolean | null,
     readonly context: CommandContext,
@@ -47,26 +48,23 @@ export class SyncWorkspaceOut extends Command<SyncOutResult & { readonly positio
 
 @CommandHandler(SyncWorkspaceOut)
 export class SyncWorkspaceOutHandler implements ICommandHandler<SyncWorkspaceOut> {
-  private readonly roots: WorkspaceRoots;
-
   constructor(
     private readonly sides: LeaseSides,
     private readonly log: EventLog,
     private readonly spools: Spools,
     private readonly folders: FoldersInUse,
     @Inject(CONFIG) private readonly config: Config,
-  ) {
-    this.roots = new WorkspaceRoots(config.workspaceRoots, config.dataDir);
-  }
+  ) {}
 
   execute(command: SyncWorkspaceOut): Promise<SyncOutResult & { readonly position: number }> {
-    const { leaseId, localPath, includeIgnored, context } = command;
+    const { leaseId, into, includeIgnored, context } = command;
     return this.sides.use(leaseId, context, 'workspace_sync_failed', async (open) => {
       mustMove(open.driver);
-      const tree = await this.roots.open(localPath);
+      const roots = new WorkspaceRoots(this.config, open.lease.companyId, into.ofEveryCompany);
+      const tree = await roots.open(into.localPath);
       try {
         return await this.folders.during(tree.path, 'writes', () =>
-          this.spools.during((spool) => this.sync(open, tree, spool, includeIgnored)),
+          this.spools.during((spool) => this.sync(open, tree, roots, spool, includeIgnored)),
         );
       } finally {
         await tree.close();
@@ -77,11 +75,12 @@ export class SyncWorkspaceOutHandler implements ICommandHandler<SyncWorkspaceOut
   private async sync(
     open: OpenLease,
     tree: LocalTree,
+    roots: WorkspaceRoots,
     spool: Spool,
     includeIgnored: boolean | null,
   ): Promise<Done<SyncOutResult>> {
     const source = await runSource(open, this.log, this.config, includeIgnored);
-    const repository = await LocalRepository.open(tree, this.roots, spool);
+    const repository = await LocalRepository.open(tree, roots, spool);
     const out = await syncOut(source, tree, repository, spool);
     const { conflicts, leftOut, commits, base, ...counts } = out;
     const strategy = source.base?.strategy ?? 'archive';

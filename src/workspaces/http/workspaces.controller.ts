@@ -12,15 +12,17 @@ import {
   ApiRequest,
   Archive,
   Context,
+  From,
   Requires,
   TAKES_ARCHIVE,
   UuidParam,
+  type Caller,
 } from '../../http/index.js';
 import { leaseJson } from '../../leases/lease-json.js';
 import { LeaseStore } from '../../leases/lease-store.js';
 import { PackWorkspaceOut } from '../commands/pack-workspace-out.js';
 import { RealizeWorkspace } from '../commands/realize-workspace.js';
-import { SyncWorkspaceIn, type SyncInWish } from '../commands/sync-workspace-in.js';
+import { SyncWorkspaceIn, type LocalFolder, type SyncInWish } from '../commands/sync-workspace-in.js';
 import { SyncWorkspaceOut } from '../commands/sync-workspace-out.js';
 import { mustBeOf, realizationRequest } from './realization-request.js';
 import {
@@ -110,10 +112,11 @@ export class WorkspacesController {
     @Body() body: SyncInBody,
     @Query() query: SyncInQuery,
     @Archive() archive: IncomingMessage | null,
+    @From() caller: Caller,
     @Context() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SyncInAnswer> {
-    const wish = syncInWish(body, query, archive);
+    const wish = syncInWish(body, query, archive, caller);
     const command = new SyncWorkspaceIn(leaseId, wish, archive ? withLength(context, archive) : context);
     const { summary, leftOut, position } = await this.commands.execute(command).finally(() => archive?.resume());
     void reply.header('X-Event-Position', position);
@@ -137,6 +140,7 @@ export class WorkspacesController {
   async syncOut(
     @UuidParam('leaseId') leaseId: string,
     @Body() { localPath, includeIgnored = null, changesOnly }: SyncOutBody,
+    @From() caller: Caller,
     @Context() context: CommandContext,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SyncOutAnswer | StreamableFile> {
@@ -148,7 +152,7 @@ export class WorkspacesController {
       stream.once('close', () => void archive.spool.close());
       return new StreamableFile(stream, { type: 'application/x-tar' });
     }
-    const command = new SyncWorkspaceOut(leaseId, localPath, includeIgnored, context);
+    const command = new SyncWorkspaceOut(leaseId, folderOf(localPath, caller), includeIgnored, context);
     const { summary, conflicts, leftOut, commits, position } = await this.commands.execute(command);
     void reply.header('X-Event-Position', position);
     return { summary, conflicts: [...conflicts], leftOut: [...leftOut], commits, position };
@@ -156,14 +160,22 @@ export class WorkspacesController {
 }
 
 /** @throws LeaseholdError validation_failed */
-function syncInWish(body: SyncInBody, query: SyncInQuery, archive: IncomingMessage | null): SyncInWish {
+function syncInWish(body: SyncInBody, query: SyncInQuery, archive: IncomingMessage | null, caller: Caller): SyncInWish {
   const { localPath, includeIgnored } = body;
   if (archive) return { from: { archive }, includeIgnored: false, replace: query.replace === 'true' };
   if (localPath != null)
-    return { from: { localPath }, includeIgnored: includeIgnored ?? false, replace: body.replace ?? false };
+    return {
+      from: folderOf(localPath, caller),
+      includeIgnored: includeIgnored ?? false,
+      replace: body.replace ?? false,
+    };
   throw new LeaseholdError('validation_failed', 'There is nothing to be sent.', {
     errors: [{ field: 'localPath', message: 'must be a path, or the body an application/x-tar archive' }],
   });
+}
+
+function folderOf(localPath: string, { companies }: Caller): LocalFolder {
+  return { localPath, ofEveryCompany: companies === null };
 }
 
 /** Another archive under the same key is noticed by its length alone: it is gone before a digest of it could be compared. */
