@@ -13,8 +13,8 @@ import { RecentEvents } from './recent-events.js';
 import { rolledBack } from './rolled-back.js';
 import { tryWrite } from './try-write.js';
 
-/** A few megabytes; followers are behind by less, unless they are busy. */
-const RECENT_EVENTS = 5_000;
+/** Usually a few megabytes; followers are behind by less, unless they are busy. */
+const RECENT_EVENTS = { maxEvents: 5_000, maxBytes: 16 * 1024 * 1024 };
 
 /** Where a transaction that appends stands: its connection, and what to tell the others once it has committed. */
 export interface LogTransaction {

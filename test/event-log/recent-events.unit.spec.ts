@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { RecordedEvent } from '../../src/event-log/events.js';
 import { RecentEvents } from '../../src/event-log/recent-events.js';
 
-const event = (position: number): RecordedEvent => ({
+const event = (position: number, data: object = {}): RecordedEvent => ({
   position,
   stream: 'lease-1',
   version: position,
@@ -14,7 +14,7 @@ const event = (position: number): RecordedEvent => ({
   correlationId: null,
   causationId: null,
   recordedAt: '2026-11-23T12:00:00.000Z',
-  data: {},
+  data,
 });
 
 const positions = (events: readonly RecordedEvent[] | null): number[] | null =>
@@ -22,7 +22,7 @@ const positions = (events: readonly RecordedEvent[] | null): number[] | null =>
 
 describe('the recent events', () => {
   it('give a range that is here as a whole, in order, whatever the order in which commits were told', () => {
-    const recent = new RecentEvents(10);
+    const recent = new RecentEvents({ maxEvents: 10, maxBytes: 100_000 });
     recent.add([event(5), event(6)]);
     recent.add([event(3), event(4)]);
     expect(positions(recent.range(2, 6))).toEqual([3, 4, 5, 6]);
@@ -31,7 +31,7 @@ describe('the recent events', () => {
   });
 
   it('give none where another process has appended in between, or before, or after', () => {
-    const recent = new RecentEvents(10);
+    const recent = new RecentEvents({ maxEvents: 10, maxBytes: 100_000 });
     recent.add([event(3), event(5)]);
     expect(recent.range(2, 5)).toBeNull();
     expect(recent.range(1, 3)).toBeNull();
@@ -40,9 +40,26 @@ describe('the recent events', () => {
   });
 
   it('keep no more than they may', () => {
-    const recent = new RecentEvents(3);
-    recent.add([1, 2, 3, 4, 5].map(event));
+    const recent = new RecentEvents({ maxEvents: 3, maxBytes: 100_000 });
+    recent.add([1, 2, 3, 4, 5].map((position) => event(position)));
     expect(recent.range(1, 5)).toBeNull();
     expect(positions(recent.range(2, 5))).toEqual([3, 4, 5]);
+  });
+
+  it('keep no more bytes than they may, however few events that is, whatever their data looks like', () => {
+    const large = 'x'.repeat(30_000);
+    for (const data of [{ large }, { args: [large] }, { record: { files: [{ name: large }] } }, { [large]: 1 }]) {
+      const recent = new RecentEvents({ maxEvents: 10, maxBytes: 100_000 });
+      recent.add([1, 2, 3, 4].map((position) => event(position, data)));
+      expect(recent.range(0, 1)).toBeNull();
+      expect(positions(recent.range(1, 4))).toEqual([2, 3, 4]);
+    }
+  });
+
+  it('keep nothing of an event that is larger than all that they may keep', () => {
+    const recent = new RecentEvents({ maxEvents: 10, maxBytes: 100_000 });
+    recent.add([event(1), event(2, { large: 'x'.repeat(200_000) }), event(3)]);
+    expect(recent.range(1, 2)).toBeNull();
+    expect(positions(recent.range(2, 3))).toEqual([3]);
   });
 });
