@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import type { EventLog, RecordedEvent } from '../../src/event-log/index.js';
+import { LogHistory } from '../../src/event-log/log-history.js';
 import { LiveEvents, type Follower } from '../../src/feed/live-events.js';
 
 const COMPANY = 'a company';
@@ -15,6 +16,7 @@ class Log {
       return () => undefined;
     },
   };
+  readonly history = new LogHistory();
   readonly read = {
     head: () => Promise.resolve(this.events.length),
     after: (position: number, { upTo }: { upTo: number }) => Promise.resolve(this.events.slice(position, upTo)),
@@ -95,4 +97,18 @@ test('who joins and who leaves while others are told has every event once, and n
   await until(() => late.at === 2);
   expect([busy.seen, last.seen, late.seen, gone.seen]).toEqual([[1, 2], [1, 2], [2], []]);
   for (const follower of [busy, last, late]) live.leave(follower);
+});
+
+test('where the log has another history, all who follow are lost, and may come again where it has got to', () => {
+  const log = new Log();
+  const live = new LiveEvents(log as unknown as EventLog);
+  const witness = new Witness();
+  let lost = 0;
+  witness.lost = () => void (lost += 1);
+  live.join(witness, 138);
+  log.history.saw(138);
+  log.history.sawHead(62, 138);
+  expect(lost).toBe(1);
+  expect(live.join(witness, 62)).toBe(true);
+  live.leave(witness);
 });
