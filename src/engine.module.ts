@@ -56,7 +56,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
       logger[level === 'info' ? 'log' : 'warn'](`${message} ${JSON.stringify(fields)}`);
     return {
       module: EngineModule,
-      imports: [TypeOrmModule.forRoot(dataSourceOptions(client, shares.reads))],
+      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(client, shares.reads), toRetry: () => false })],
       providers: [
         { provide: CONFIG, useValue: config },
         {

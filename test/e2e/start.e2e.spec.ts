@@ -177,6 +177,8 @@ describe('settings', () => {
       port: 3000,
       dataDir: resolve('.leasehold'),
       databaseUrl: null,
+      pluginSettlingMs: 300_000,
+      sandboxMost: { memoryMb: 1_048_576, diskMb: 1_048_576, processes: 32_768 },
       databaseTimeoutMs: 10_000,
       databaseConnections: 34,
       redisUrl: null,
