@@ -74,6 +74,20 @@ export class GitFolder {
     }
   }
 
+  /** The names of the files in folders and in what is in them, at most `limit`. */
+  async files(folders: readonly string[], limit = 5_000): Promise<string[]> {
+    const found: string[] = [];
+    const open = [...folders];
+    for (let folder = open.shift(); folder !== undefined && found.length < limit; folder = open.shift()) {
+      for (const name of await this.names(join(this.path, folder))) {
+        const path = `${folder}/${name}`;
+        const isFolder = await this.at(path, async (tree, file) => (await tree.look(file)).entry?.type === 'directory');
+        (isFolder ? open : found).push(path);
+      }
+    }
+    return found;
+  }
+
   /** Locks a file that is to be written; null when somebody else is at it. @param top the part of its name that may be a symlink */
   async lock(top: string, name: string): Promise<LockedFile | null> {
     return await this.in(top, (tree) => LockedFile.take(tree, name));

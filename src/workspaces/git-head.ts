@@ -12,7 +12,7 @@ export interface Head {
   readonly shallow: readonly string[];
 }
 
-const HASH = /^[0-9a-f]{40,64}$/;
+export const HASH = /^[0-9a-f]{40,64}$/;
 const BRANCHES = 'refs/heads/';
 /** As many as git follows. */
 const MAX_STEPS = 5;

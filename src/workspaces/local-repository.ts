@@ -7,7 +7,8 @@ import { GitFolder } from './git-folder.js';
 import { headOf, refValue, type Head } from './git-head.js';
 import type { LocalTree } from './local-tree.js';
 import { mustIncludeNothing, mustStayWithin, within } from './repository-checks.js';
-import { readSettings, settingsText, type RepositorySettings } from './repository-settings.js';
+import { onlyOfFiles, readSettings, settingsText, type RepositorySettings } from './repository-settings.js';
+import { chooseRefs } from './repository-refs.js';
 import type { Spool } from './spool.js';
 import { TrackedFiles } from './tracked-files.js';
 import type { WorkspaceRoots } from './workspace-roots.js';
@@ -18,6 +19,21 @@ const WRITER = 'Leasehold <leasehold>';
 /** Beside the settings, they decide what git sees. */
 export const INFO_FILES = ['exclude', 'attributes', 'sparse-checkout'] as const;
 export type InfoFile = (typeof INFO_FILES)[number];
+
+interface Unfinished {
+  /** That is there while it goes on. */
+  readonly file: string;
+  readonly what: string;
+}
+
+const UNFINISHED: readonly Unfinished[] = [
+  { file: 'MERGE_HEAD', what: 'a merge' },
+  { file: 'CHERRY_PICK_HEAD', what: 'a cherry-pick' },
+  { file: 'REVERT_HEAD', what: 'a revert' },
+  { file: 'rebase-merge/head-name', what: 'a rebase' },
+  { file: 'rebase-apply/next', what: 'a rebase' },
+  { file: 'BISECT_LOG', what: 'a bisect' },
+];
 
 /** Not in folders that are ignored as a whole, where they decide nothing. */
 const IGNORED_RULES = [
@@ -89,10 +105,20 @@ export class LocalRepository {
     return await readFile(join(this.own, 'info', name)).catch(() => Buffer.alloc(0));
   }
 
-  /** Writes a bundle with the history that leads to the head, as refs/leasehold/head. */
-  async writeHistory(target: Writable): Promise<void> {
+  /** Writes a bundle with the history that leads to the head, as refs/leasehold/head, and with other refs. @returns how many refs are too much */
+  async writeHistory(target: Writable): Promise<number> {
+    const first = [`refs/heads/${this.head.branch ?? ''}`, this.upstream ?? ''];
+    const { names, leftOut } = await chooseRefs(this.common, this.own, this.through, this.commit, first);
     await git(['update-ref', 'refs/leasehold/head', this.commit], this.through);
-    await gitTo(target, ['bundle', 'create', '-q', '-', 'refs/leasehold/head'], this.through);
+    const input = ['refs/leasehold/head', ...names].map((name) => `${name}\n`).join('');
+    await gitTo(target, ['bundle', 'create', '-q', '-', '--stdin'], { ...this.through, input });
+    return leftOut;
+  }
+
+  /** What git is in the middle of here: a merge, for example. */
+  async unfinished(): Promise<readonly Unfinished[]> {
+    const found = await Promise.all(UNFINISHED.map(async (one) => (await this.gitDir.text(one.file)) !== ''));
+    return UNFINISHED.filter((_, index) => found[index]);
   }
 
   /** Takes the commits that lead to a bundle's HEAD, whole and checked, or none. @returns that commit @throws GitError */
@@ -146,6 +172,15 @@ export class LocalRepository {
     return this.head.commit;
   }
 
+  /** The branch elsewhere that this one follows. */
+  private get upstream(): string | null {
+    const of = (what: string): string | undefined =>
+      this.settings.find(([key]) => key === `branch.${this.head.branch ?? ''}.${what}`)?.[1];
+    const [remote, merge] = [of('remote'), of('merge')];
+    if (remote === undefined || !merge?.startsWith('refs/heads/')) return null;
+    return remote === '.' ? merge : `refs/remotes/${remote}/${merge.slice('refs/heads/'.length)}`;
+  }
+
   private get through(): GitCall & { readonly env: Readonly<Record<string, string>> } {
     return { env: { GIT_DIR: this.own, GIT_WORK_TREE: this.tree.path } };
   }
@@ -175,7 +210,7 @@ export class LocalRepository {
     const { objectFormat, shallow } = this.head;
     await git(['init', '-q', '--template=', '--bare', `--object-format=${objectFormat}`, own]);
     await git(['config', 'core.bare', 'false'], { env: { GIT_DIR: own } });
-    await appendFile(join(own, 'config'), settingsText(this.settings));
+    await appendFile(join(own, 'config'), settingsText(onlyOfFiles(this.settings)));
     const objects = join(own, 'theirs.objects');
     await common.copyObjects(objects);
     await mkdir(join(own, 'objects/info'), { recursive: true });

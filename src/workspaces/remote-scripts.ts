@@ -21,6 +21,11 @@ need() {
     command -v "$tool" >/dev/null 2>&1 || { echo "There is no $tool on the lease's side." >&2; exit ${EXITS.toolMissing}; }
   done
 }
+# Where nobody has said who commits, git would not.
+name_committer() {
+  own_git config user.name >/dev/null || own_git config user.name Leasehold || return
+  own_git config user.email >/dev/null || own_git config user.email lease@leasehold.invalid
+}
 own_git() { git -c safe.directory='*' -c gc.auto=0 -c maintenance.auto=false -c protocol.allow=never -c protocol.file.allow=always "$@"; }
 `;
 
@@ -84,7 +89,10 @@ own_git init -q --template= --object-format="$2" . || exit
 [ -z "$5" ] || printf '%s\\n' "$5" > .git/shallow || exit
 cat > "$D/in.bundle" || exit
 own_git fetch -q --no-tags "$D/in.bundle" refs/leasehold/head:refs/leasehold/base || exit
+# Names that differ in case alone are one on some file systems: what is checked out does not need them.
+own_git fetch -q --no-tags --update-head-ok "$D/in.bundle" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*' '+refs/remotes/*:refs/remotes/*' || :
 rm -f "$D/in.bundle"
+name_committer || exit
 if [ -n "$4" ]; then own_git symbolic-ref HEAD "refs/heads/$4" && own_git update-ref HEAD "$3"
 else own_git update-ref --no-deref HEAD "$3"; fi
 `;
@@ -92,7 +100,7 @@ else own_git update-ref --no-deref HEAD "$3"; fi
 /** The same for a repository without a commit. $2 object format, $3 branch. */
 export const RECEIVE_NO_HISTORY = `${COMMON}
 need git
-own_git init -q --template= --object-format="$2" . && own_git symbolic-ref HEAD "refs/heads/$3"
+own_git init -q --template= --object-format="$2" . && own_git symbolic-ref HEAD "refs/heads/$3" && name_committer
 `;
 
 /** Adds the standard input to a file of the repository. $2 which. */

@@ -1,4 +1,5 @@
 import { gitOrNull } from './git.js';
+import { publicUrl } from './public-url.js';
 
 /** Settings of a repository, each key as often as it has values. */
 export type RepositorySettings = readonly (readonly [key: string, value: string])[];
@@ -12,6 +13,11 @@ const PLAIN: ReadonlySet<string> = new Set([
   'core.sparsecheckout',
   'core.sparsecheckoutcone',
 ]);
+
+/** Who has made a commit. */
+const IDENTITY = /^(?:user|author|committer)\.(?:name|email)$/;
+const REMOTE = /^remote\.[\w][\w./-]*\.(url|pushurl|fetch)$/;
+const UPSTREAM = /^branch\.[^\n]+\.(remote|merge)$/;
 
 /** What the file system there cannot do is found out there; only what was switched off or on here for another reason is told. */
 const SWITCHES: ReadonlyMap<string, boolean> = new Map([
@@ -28,7 +34,25 @@ export async function readSettings(file: string, worktree: string): Promise<Repo
   const shared = await listed(file);
   const own = shared.some(([key, value]) => key === 'extensions.worktreeconfig' && isYes(value));
   const all = [...shared, ...(own ? await listed(worktree) : [])];
-  return all.filter(([key, value]) => PLAIN.has(key) || SWITCHES.get(key) === isYes(value));
+  return all.flatMap(([key, value]) => {
+    const told = toldOf(key, value);
+    return told === null ? [] : [[key, told]];
+  });
+}
+
+/** What git needs to see the same files: none of it makes git reach out. */
+export function onlyOfFiles(settings: RepositorySettings): RepositorySettings {
+  return settings.filter(([key]) => key.startsWith('core.'));
+}
+
+/** What a lease is told of a setting; null where that is nothing. Passwords and the like are in none of them. */
+function toldOf(key: string, value: string): string | null {
+  if (PLAIN.has(key) || SWITCHES.get(key) === isYes(value) || IDENTITY.test(key)) return value;
+  const [, what] = REMOTE.exec(key) ?? UPSTREAM.exec(key) ?? [];
+  if (what === 'fetch' || what === 'merge') return value;
+  // A branch names a remote, or says where it is itself.
+  if (what === 'remote' && /^[\w.-]+$/.test(value)) return value;
+  return what === undefined ? null : publicUrl(value);
 }
 
 /** As lines of a file of configuration. */

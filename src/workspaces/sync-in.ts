@@ -46,12 +46,12 @@ export async function syncIn(
 ): Promise<SyncedIn> {
   const repository = source.kind === 'local' ? source.repository : null;
   await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
-  if (repository) {
-    await sendHistory(side, leaseId, repository);
-    await sendSettings(side, leaseId, repository);
-  }
   const leftOut: LeftOut[] = [];
   const leave = (path: string, why: string): void => void leftOut.push({ path, why });
+  if (repository) {
+    await sendHistory(side, leaseId, repository, leave);
+    await sendSettings(side, leaseId, repository);
+  }
   const entries =
     source.kind === 'archive'
       ? archiveEntries(source.stream, { maxBytes })
@@ -76,11 +76,22 @@ export async function syncIn(
   };
 }
 
-async function sendHistory(side: LeaseSide, leaseId: string, repository: LocalRepository): Promise<void> {
+async function sendHistory(
+  side: LeaseSide,
+  leaseId: string,
+  repository: LocalRepository,
+  leave: (path: string, why: string) => void,
+): Promise<void> {
+  for (const { file, what } of await repository.unfinished()) {
+    leave(`.git/${file}`, `${what} is in progress here, which the lease does not know of`);
+  }
   const { objectFormat, commit, branch, shallow } = repository.head;
   if (commit === null) return side.run(RECEIVE_NO_HISTORY, [leaseId, objectFormat, branch ?? 'main']);
   const args = [leaseId, objectFormat, commit, branch ?? '', shallow.join('\n')];
-  await side.send(RECEIVE_HISTORY, args, (input) => repository.writeHistory(input));
+  await side.send(RECEIVE_HISTORY, args, async (input) => {
+    const tooMany = await repository.writeHistory(input);
+    if (tooMany > 0) leave('.git/refs', `${tooMany} branches and tags are too many, or their history is too large`);
+  });
 }
 
 async function sendEntries(
