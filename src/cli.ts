@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { CommanderError } from 'commander';
 import { CliError, EXIT } from './cli/exit.js';
+import { tell } from './cli/output.js';
 import { programOf } from './cli/program.js';
 import { LeaseholdError } from './errors/catalogue.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
@@ -20,7 +22,7 @@ try {
   process.exitCode = codeOf(error);
   if (!(error instanceof CommanderError)) {
     const isOurs = error instanceof CliError || error instanceof LeaseholdError;
-    console.error(isOurs ? error.message : (startFailureOf(error) ?? error));
+    tell(isOurs ? error.message : (startFailureOf(error) ?? inspect(error)));
   }
 }
 // What has been written is to reach a pipe whole; what a command has left open is not to keep it.

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { AppModule } from './app.module.js';
+import { tell } from './cli/output.js';
 import type { Parts } from './cli/parts.js';
 import type { Config } from './config/config.js';
 import { connectDatabase } from './database/connection.js';
@@ -13,9 +14,9 @@ import { keepPrivate } from './process-start.js';
 /** The service for one command alone. */
 export async function serveCommand(config: Config): ReturnType<Parts['serve']> {
   await keepPrivate(config.dataDir);
-  const database = await connectDatabase(config, (message) => console.error(message));
+  const database = await connectDatabase(config, tell);
   const token = `lh_${randomBytes(32).toString('base64url')}`;
-  await requireUsable(database.client, config, (message) => console.error(message));
+  await requireUsable(database.client, config, tell);
   await migrate(database.client);
   const app = await createHttpApp(AppModule.on(database.client, config, [], token), [], EVENT_DEFINITIONS);
   await app.listen(0, '127.0.0.1');

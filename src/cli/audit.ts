@@ -16,7 +16,7 @@ import { verifyProof, type LeaseProof } from '../audit/seals/verify-proof.js';
 import { count, uuid } from './arguments.js';
 import { withClient } from './client.js';
 import { CliError, EXIT } from './exit.js';
-import { fieldsOf, show, tableOf } from './output.js';
+import { fieldsOf, print, show, tableOf } from './output.js';
 import type { Parts } from './parts.js';
 
 interface Json {
@@ -40,10 +40,11 @@ function addOnline(audit: Command, parts: Parts): void {
     .option('--json', 'answer in JSON')
     .action(async ({ json = false }: Json, command: Command) => {
       const head = await withClient(command, parts, (client) => client.get<AuditHead>('/api/audit/head'));
-      show(head, json, ({ seal, sealHash, position, unsealedEvents, publicKeys }) =>
-        [fieldsOf({ ...seal, sealHash, position, unsealedEvents }), ...publicKeys.map((key) => key.publicKey)].join(
-          '\n',
-        ),
+      show(head, json, ({ seal, sealHash, position, unsealedEvents }) =>
+        [
+          fieldsOf({ ...seal, sealHash, position, unsealedEvents }),
+          ...head.publicKeys.map((key) => key.publicKey),
+        ].join('\n'),
       );
     });
 
@@ -88,7 +89,7 @@ function addOnline(audit: Command, parts: Parts): void {
         await pipeline(Readable.from(lines()), createWriteStream(file, { mode: 0o600 })).finally(() => bar.stop());
         return done;
       });
-      console.log(`${events} events are in ${file}.`);
+      print(`${events} events are in ${file}.`);
     });
 
   audit
@@ -99,7 +100,7 @@ function addOnline(audit: Command, parts: Parts): void {
       const proof = await withClient(command, parts, (client) =>
         client.get<LeaseProof>(`/api/environment-leases/${id}/proof`),
       );
-      console.log(JSON.stringify(proof, null, 2));
+      print(JSON.stringify(proof, null, 2));
     });
 }
 
@@ -139,9 +140,10 @@ function addOffline(audit: Command): void {
         { ok: findings.length === 0, events: proof.events.length, unsealedEvents: unsealed, findings },
         json,
         (found) =>
-          [fieldsOf({ ok: found.ok, events: found.events, unsealedEvents: unsealed }), findingsText(findings)].join(
-            '\n',
-          ),
+          [
+            fieldsOf({ ok: found.ok, events: found.events, unsealedEvents: unsealed }),
+            findingsText(found.findings),
+          ].join('\n'),
       );
       if (findings.length > 0) throw new CliError(EXIT.failed, 'The proof does not hold.');
     });

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { readConfig } from '../config/config.js';
 import { CliError, EXIT } from './exit.js';
 import type { Parts } from './parts.js';
+import { visible } from './visible.js';
 
 /** Whom a command asks. Both ways it is the service's own API, so that both do and refuse the same. */
 interface Target {
@@ -83,7 +84,10 @@ export class Client {
     if (Number(response.statusCode) < 300) return response;
     const { code, title, detail, remedy } = ((await this.jsonOf(response)) ?? {}) as Partial<Problem>;
     if (code === undefined) throw this.notLeasehold(response);
-    throw new CliError(EXIT.refused, `${code}: ${detail ?? title}${remedy === undefined ? '' : `\n${remedy}`}`);
+    throw new CliError(
+      EXIT.refused,
+      `${visible(`${code}: ${detail ?? title}`)}${remedy === undefined ? '' : `\n${visible(remedy)}`}`,
+    );
   }
 
   private async jsonOf(response: IncomingMessage): Promise<unknown> {

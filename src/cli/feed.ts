@@ -3,8 +3,9 @@ import type { FeedPageAnswer } from '../feed/http/feed-queries.js';
 import type { FeedEvent } from '../feed/event-frames.js';
 import { count, position, uuid } from './arguments.js';
 import { withClient } from './client.js';
-import { tableOf } from './output.js';
+import { print, show, tableOf } from './output.js';
 import type { Parts } from './parts.js';
+import { shownAsEscapes } from './visible.js';
 
 interface Options {
   readonly company: string;
@@ -25,17 +26,15 @@ export function addEvents(program: Command, parts: Parts): void {
       const page = await withClient(command, parts, (client) =>
         client.get<FeedPageAnswer>(`/api/companies/${options.company}/events`, { ...queryOf(options), limit }),
       );
-      if (json) console.log(JSON.stringify(page));
-      else
-        console.log(
-          tableOf(page.items, [
-            { name: 'POSITION', of: ({ position }) => position },
-            { name: 'RECORDED', of: ({ recordedAt }) => recordedAt },
-            { name: 'TYPE', of: ({ type }) => type },
-            { name: 'STREAM', of: ({ stream }) => stream },
-            { name: 'ACTOR', of: ({ actor }) => actor },
-          ]),
-        );
+      show(page, json, ({ items }) =>
+        tableOf(items, [
+          { name: 'POSITION', of: ({ position }) => position },
+          { name: 'RECORDED', of: ({ recordedAt }) => recordedAt },
+          { name: 'TYPE', of: ({ type }) => type },
+          { name: 'STREAM', of: ({ stream }) => stream },
+          { name: 'ACTOR', of: ({ actor }) => actor },
+        ]),
+      );
     });
 
   filtered(events.command('tail').description('The events of a company as they come, until Ctrl-C'))
@@ -46,7 +45,7 @@ export function addEvents(program: Command, parts: Parts): void {
         for await (const line of client.lines(`/api/companies/${options.company}/events/stream`, queryOf(options))) {
           if (!line.startsWith('data: ')) continue;
           const text = line.slice('data: '.length);
-          console.log(json ? text : lineOf(JSON.parse(text) as FeedEvent));
+          print(json ? text : lineOf(shownAsEscapes(JSON.parse(text) as FeedEvent)));
           if ((left -= 1) <= 0) return;
         }
       });

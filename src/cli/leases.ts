@@ -140,7 +140,7 @@ export function addHistory(group: Command, path: string, parts: Parts): void {
       const items = await withClient(command, parts, (client) =>
         wholeTimeline(client, `/api/${path}/${id}/timeline`, at),
       );
-      show({ items }, json, () => items.map(paragraphOf).join('\n'));
+      show({ items }, json, (all) => all.items.map(paragraphOf).join('\n'));
     });
 
   group

@@ -2,6 +2,7 @@ import { readConfig, type Config } from '../config/config.js';
 import { connectDatabase } from '../database/connection.js';
 import { isMigrated } from '../database/is-migrated.js';
 import { createLogPool, EventCatalogue, EventLog } from '../event-log/index.js';
+import { tell } from './output.js';
 import type { Parts } from './parts.js';
 
 /** Whoever can reach the database with the service's settings is its operator. */
@@ -13,7 +14,7 @@ export async function onLog(
   work: (log: EventLog, config: Config) => Promise<void>,
 ): Promise<void> {
   const config = readConfig(process.env);
-  const database = await connectDatabase(config, (message) => console.error(message));
+  const database = await connectDatabase(config, tell);
   const pool = createLogPool({ ...database.client, max: 2 });
   try {
     if (!(await isMigrated(pool))) {

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { shownAsEscapes, visible, visibleLines } from './visible.js';
 
 /** One column of a table for people. */
 export interface Column<Row> {
@@ -11,9 +12,19 @@ const BORDERLESS = {
   ...{ 'bottom-right': '', left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: ' ' },
 };
 
+/** All that leaves for stdout. */
+export function print(text: string): void {
+  process.stdout.write(`${visibleLines(text)}\n`);
+}
+
+/** All that leaves for stderr. */
+export function tell(text: string): void {
+  process.stderr.write(`${visibleLines(text)}\n`);
+}
+
 /** JSON for programs, else what `people` makes of it. */
 export function show<Answer>(answer: Answer, isJson: boolean, people: (answer: Answer) => string): void {
-  console.log(isJson ? JSON.stringify(answer) : people(answer));
+  print(isJson ? JSON.stringify(answer) : people(shownAsEscapes(answer)));
 }
 
 export function tableOf<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
@@ -37,6 +48,5 @@ export function fieldsOf(object: object): string {
 
 export function textOf(value: unknown): string {
   if (value === null || value === undefined) return '-';
-  if (typeof value === 'string') return value;
-  return JSON.stringify(value);
+  return visible(typeof value === 'string' ? value : JSON.stringify(value));
 }

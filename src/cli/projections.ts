@@ -83,8 +83,8 @@ export function addParked(program: Command, parts: Parts): void {
         );
         return (await Promise.all(each)).flatMap((list) => list.items);
       });
-      show({ items }, json, () =>
-        tableOf(items, [
+      show({ items }, json, (all) =>
+        tableOf(all.items, [
           { name: 'SUBSCRIPTION', of: ({ subscription }) => subscription },
           { name: 'STREAM', of: ({ stream }) => stream },
           { name: 'POSITION', of: ({ position }) => position },

@@ -4,7 +4,9 @@ import { EventCatalogue } from '../event-log/index.js';
 import { BundleError, readBundle, replay } from '../history/replay.js';
 import { timelineChanges, type Step } from '../history/timeline.js';
 import { CliError, EXIT } from './exit.js';
+import { print } from './output.js';
 import type { Parts } from './parts.js';
+import { shownAsEscapes } from './visible.js';
 
 export function addReplay(program: Command, { definitions }: Parts): void {
   program
@@ -19,14 +21,11 @@ export function addReplay(program: Command, { definitions }: Parts): void {
       try {
         const bundle = readBundle(text);
         const { steps, lease, environment, differences } = replay(bundle, new EventCatalogue(definitions));
-        for (const step of steps) console.log(json ? JSON.stringify(lineOf(step)) : textOf(step));
+        for (const step of steps) print(json ? JSON.stringify(lineOf(step)) : textOf(shownAsEscapes(step)));
         const isSame = differences.length === 0;
         const verdict = isSame ? 'what the service said' : 'NOT what the service said';
-        if (json) console.log(JSON.stringify({ lease, environment, isSame, differences }));
-        else
-          console.log(
-            `\n${steps.length} events replayed; the last state is ${verdict} at position ${bundle.position}.`,
-          );
+        if (json) print(JSON.stringify({ lease, environment, isSame, differences }));
+        else print(`\n${steps.length} events replayed; the last state is ${verdict} at position ${bundle.position}.`);
         if (isSame) return;
         throw new CliError(EXIT.failed, differences.map((one) => `${one.field}: ${JSON.stringify(one)}`).join('\n'));
       } catch (error) {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config/config.js';
 import { replaceMasterKey, type Replacement } from '../secrets/replace-master-key.js';
 import { onLog } from './on-log.js';
+import { show } from './output.js';
 import type { Parts } from './parts.js';
 
 const HELP = `
@@ -22,8 +23,7 @@ export function addSecrets(program: Command, parts: Parts): void {
     .action((options: { readonly resume?: boolean; readonly json?: boolean }) =>
       onLog(parts, async (log, config) => {
         const done = await replaceMasterKey(log.pool, config, options.resume === true);
-        if (options.json === true) console.log(JSON.stringify(done));
-        else console.log(replaced(done, config));
+        show(done, options.json === true, () => replaced(done, config));
       }),
     );
 }

@@ -7,6 +7,7 @@ import { newId } from '../ids/new-id.js';
 import { name, time, uuid, uuids } from './arguments.js';
 import { EXIT } from './exit.js';
 import { ACTOR, onLog } from './on-log.js';
+import { show } from './output.js';
 import type { Parts } from './parts.js';
 
 interface CreateOptions {
@@ -42,7 +43,7 @@ export function addTokens(program: Command, parts: Parts): void {
       };
       await onLog(parts, async (log) => {
         const { row, value } = await createToken(log, wanted, { actor: ACTOR, correlationId: newId() });
-        console.log(options.json === true ? JSON.stringify({ ...tokenJson(row), value }) : value);
+        show({ ...tokenJson(row), value }, options.json === true, (made) => made.value);
       });
     });
 
@@ -53,8 +54,7 @@ export function addTokens(program: Command, parts: Parts): void {
     .action((options: { readonly json?: boolean }) =>
       onLog(parts, async (log) => {
         const items = (await allTokens(log.pool)).map(tokenJson);
-        if (options.json === true) console.log(JSON.stringify({ items }));
-        else for (const item of items) console.log(lineOf(item));
+        show({ items }, options.json === true, (all) => all.items.map(lineOf).join('\n'));
       }),
     );
 
@@ -66,7 +66,7 @@ export function addTokens(program: Command, parts: Parts): void {
     .action((id: string, options: { readonly json?: boolean }) =>
       onLog(parts, async (log) => {
         const token = tokenJson(await revokeToken(log, id, { actor: ACTOR, correlationId: newId() }));
-        console.log(options.json === true ? JSON.stringify(token) : lineOf(token));
+        show(token, options.json === true, lineOf);
       }),
     );
 }
