@@ -136,6 +136,16 @@ export const ERRORS = {
     title: 'The archive is not one of a workspace.',
     remedy: 'Send a tar archive of files, folders and symlinks, all within it.',
   },
+  storage_full: {
+    status: 507,
+    title: 'A disk of the service’s machine is full.',
+    remedy: 'Make room where the data folder, or the `localPath`, is, and send it again.',
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'The service’s data folder cannot be written to.',
+    remedy: 'See `detail`, and the folder that `LEASEHOLD_DATA_DIR` names.',
+  },
   archive_too_large: {
     status: 413,
     title: 'The archive is too large.',

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { pack, type Header } from 'tar-stream';
 import { writeTo } from './flow.js';
+import { ChangedError } from './local-tree.js';
 
 export type ArchiveItem =
   /** `content` gives exactly `size` bytes; without `modified` it is of now. */
@@ -31,9 +32,11 @@ export function usableTime(modified: Date | undefined): Date {
 /** Writes a tar archive onto a stream, one entry after the other. */
 export class ArchiveWriter {
   private readonly pack = pack();
+  /** Of the target, whose end is all that the entries would tell of. */
+  private failure: Error | null = null;
 
   constructor(private readonly target: Writable) {
-    target.once('close', () => this.pack.destroy());
+    target.on('error', (error) => (this.failure ??= error)).once('close', () => this.pack.destroy());
     // It is told to whoever waits for an entry.
     this.pack.on('error', () => undefined);
     void this.pump();
@@ -41,6 +44,12 @@ export class ArchiveWriter {
 
   /** @throws Error when the target is closed, or the content is not as long as it was to be */
   async add(path: string, item: ArchiveItem): Promise<void> {
+    await this.write(path, item).catch((error: unknown) => {
+      throw this.failure ?? error;
+    });
+  }
+
+  private async write(path: string, item: ArchiveItem): Promise<void> {
     const mtime = usableTime(item.type === 'file' ? item.modified : undefined);
     const header: EntryHeader = { name: path, uid: 0, gid: 0, mtime };
     if (item.type === 'symlink') return this.put({ ...header, type: 'symlink', linkname: item.target, mode: 0o777 });
@@ -93,6 +102,6 @@ async function fill(sink: Sink, { name, size = 0 }: EntryHeader, content: AsyncI
       await new Promise((resolve) => sink.once('drain', () => resolve(null)).once('close', () => resolve(null)));
     if (sink.destroyed) throw new Error('The archive was closed.');
   }
-  if (left !== 0) throw new Error(`${name} is not as long as it was a moment ago.`);
+  if (left !== 0) throw new ChangedError(`${name} is not as long as it was a moment ago.`);
   sink.end(null);
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { storageFull } from './storage-problem.js';
 
 /** Git did not do what it was asked for. */
 export class GitError extends Error {
@@ -127,6 +128,8 @@ async function run(
     await ended.catch(() => undefined);
     throw error;
   }
-  if ((await ended) !== 0)
-    throw new GitError(`git ${args.find((word) => !word.startsWith('-')) ?? ''}: ${said.trim()}`);
+  if ((await ended) === 0) return;
+  // Else a history that there is no room for would be taken for one that is not sound.
+  if (/No space left on device|Disk quota exceeded/.test(said)) throw storageFull();
+  throw new GitError(`git ${args.find((word) => !word.startsWith('-')) ?? ''}: ${said.trim()}`);
 }

@@ -15,6 +15,8 @@ import { UnderWay } from '../leases/under-way.js';
 import { workingFolder } from '../leases/working-folder.js';
 import { GitError } from './git.js';
 import { LeaseSide } from './lease-side.js';
+import { ChangedError } from './local-tree.js';
+import { isStorageFull, storageFull } from './storage-problem.js';
 
 /** An active lease and the way to run things in it. */
 export interface OpenLease {
@@ -104,8 +106,9 @@ export class LeaseSides {
 }
 
 /** What went wrong, as callers are told of it. */
-function problemOf(error: unknown, leaseId: string, otherwise: ErrorCode): unknown {
-  if (error instanceof GitError)
+export function problemOf(error: unknown, leaseId: string, otherwise: ErrorCode): unknown {
+  if (isStorageFull(error)) return storageFull();
+  if (error instanceof GitError || error instanceof ChangedError)
     return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });
   // A file that is missing or may not be read here is not the database, which is what it would be taken for.
   if (isFileError(error)) return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });

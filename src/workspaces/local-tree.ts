@@ -33,6 +33,11 @@ export class BlockedError extends Error {
   override readonly name = 'BlockedError';
 }
 
+/** Something was changed here while it was being read. */
+export class ChangedError extends Error {
+  override readonly name = 'ChangedError';
+}
+
 /**
  * A folder on the service's machine whose content is not trusted. Every step of a path is opened from the folder before it
  * and never through a symlink, so that nobody who writes in there meanwhile can lead it out. One caller at a time.
@@ -111,12 +116,12 @@ export class LocalTree {
   /** A file, open; whoever asks closes it. @param flags of open(2) @throws Error ELOOP and the like when it is none */
   async openFile(path: string, flags = O_RDONLY): Promise<FileHandle> {
     const place = await this.place(path);
-    if (!place) throw new Error(`${path} is not there any more.`);
+    if (!place) throw new ChangedError(`${path} is not there any more.`);
     // Not to wait for a writer, should it be a pipe by now.
     const handle = await open(place, flags | O_NOFOLLOW | O_NONBLOCK);
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
-    throw new Error(`${path} is no file any more.`);
+    throw new ChangedError(`${path} is no file any more.`);
   }
 
   /** The folder that a path is in, open; whoever asks closes it. @param make whether it is made @throws BlockedError */

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { CONFIG, type Config } from '../config/config.js';
 import { processOf } from '../drivers/sandbox/bubblewrap/processes.js';
+import { storageProblem } from './storage-problem.js';
 
 /**
  * Where spools are: `<data>/spool/<pid>.<start of the process>/`. What processes have left there that were killed is removed at the next start;
@@ -33,12 +34,16 @@ export class Spools implements OnModuleInit {
     return await work(spool).finally(() => spool.close());
   }
 
-  /** Whoever asks for it closes it. */
+  /** Whoever asks for it closes it. @throws LeaseholdError storage_full, storage_unavailable */
   async make(): Promise<Spool> {
     const { pid } = process;
     const own = join(this.folder, `${pid}.${(await processOf(pid))?.startedAt ?? ''}`);
-    await mkdir(own, { recursive: true, mode: 0o700 });
-    return new Spool(await mkdtemp(join(own, 'sync-')));
+    try {
+      await mkdir(own, { recursive: true, mode: 0o700 });
+      return new Spool(await mkdtemp(join(own, 'sync-')));
+    } catch (error) {
+      throw storageProblem(error);
+    }
   }
 }
 

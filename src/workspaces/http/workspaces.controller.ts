@@ -49,6 +49,8 @@ const OF_ANY_SYNC = [
   'local_path_not_allowed',
   'workspace_changed',
   'archive_too_large',
+  'storage_full',
+  'storage_unavailable',
   'workspace_sync_failed',
   ...OF_ANY_WORKSPACE,
 ] as const;
