@@ -13,6 +13,7 @@ import type { Lease } from '../leases/state.js';
 import { workingFolder } from '../leases/working-folder.js';
 import { driverProblem } from './driver-problem.js';
 import { ExecutionEnds, type ExecutionEnd } from './execution-ends.js';
+import { recordedArgs } from './recorded-args.js';
 import { UnderWay } from '../leases/under-way.js';
 
 export interface ExecutionWish {
@@ -72,7 +73,7 @@ export class Executions {
       const outcome = await this.runner.run(first.companyId, context, async () => {
         const before = await this.leases.current(leaseId);
         active(before.state);
-        const data = { executionId, command, args: [...args], cwd, timeoutMs };
+        const data = { executionId, command, ...recordedArgs(args), cwd, timeoutMs };
         const writes = [this.leases.write(this.runner, leaseId, before, [{ type: 'ExecutionStarted', data }])];
         return { writes, guards: [], result: { executionId }, before };
       });

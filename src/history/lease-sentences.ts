@@ -54,7 +54,9 @@ const SENTENCES: Sentences = {
   CleanupWrittenOff: ({ note }) => `An operator wrote the cleanup off${orNothing(note)}.`,
   CleanupSucceeded: () => 'What it held has been taken back.',
   CleanupFailed: ({ detail }) => `What it held could not be taken back${orNothing(detail)}.`,
-  ExecutionStarted: ({ command, timeoutMs }) => `The command ${command} was started, for at most ${timeoutMs} ms.`,
+  ExecutionStarted: ({ command, timeoutMs, argsCut }) =>
+    `The command ${command} was started, for at most ${timeoutMs} ms.` +
+    (argsCut ? ` ${argsCut.bytes} bytes of its arguments are not recorded.` : ''),
   ExecutionFinished: ({ exitCode, signal, timedOut, durationMs }) =>
     `The command ended after ${durationMs} ms, ${timedOut ? 'out of time' : endOf(exitCode, signal)}.`,
   ExecutionFailed: ({ reasonCode, failureReason }) =>

@@ -188,16 +188,22 @@ export const LeaseFailed = defineEvent(
 /** It failed, and its policy keeps what it had so that the failure can be looked into. */
 export const LeaseRetained = defineEvent('LeaseRetained', Type.Object({}));
 
-/** A command is about to run in the lease's environment. Not its environment variables, its input or its output. */
+/**
+ * A command is about to run in the lease's environment. Not its environment variables, its input or its output. Where
+ * `argsCut` is, long arguments have only their beginning here: `bytes` are missing, and `sha256` is of all arguments in
+ * full, a NUL behind each.
+ */
 export const ExecutionStarted = defineEvent(
   'ExecutionStarted',
   Type.Object({
     executionId: Uuid,
     command: Type.String(),
     args: Type.Array(Type.String()),
+    argsCut: Nullable(Type.Object({ bytes: Type.Integer({ minimum: 1 }), sha256: Type.String() })),
     cwd: Nullable(Type.String()),
     timeoutMs: Type.Integer({ minimum: 1 }),
   }),
+  { schemaVersion: 2, upcasters: { 1: (data) => ({ ...(data as object), argsCut: null }) } },
 );
 
 export const ExecutionFinished = defineEvent(

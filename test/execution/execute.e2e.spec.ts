@@ -78,6 +78,22 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
     });
   });
 
+  test('H3: gives it all of its arguments, of which the log keeps some KB', async () => {
+    const args = ['-c', 'printf "%s" "$*" | wc -c', 'sh', ...Array.from({ length: 7 }, () => 'x'.repeat(120_000))];
+    expect(await execute({ command: 'sh', args })).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^ *840006\n$/),
+    });
+    const { events } = await service.api.expect<{ events: { type: string; data: { argsCut?: object | null } }[] }>(
+      200,
+      'GET',
+      `/api/environment-leases/${leaseId}/bundle`,
+    );
+    const large = events.filter(({ type, data }) => type === 'ExecutionStarted' && data.argsCut !== null);
+    expect(large).toHaveLength(1);
+    expect(JSON.stringify(large).length).toBeLessThan(10_000);
+  });
+
   test('gives it the variables that were named, and nothing else of ours', async () => {
     const { stdout } = await execute({ command: 'env', env: { SAID: 'so' } });
     const names = stdout

@@ -77,7 +77,7 @@ const EXECUTION = 'ee000000-0000-7000-8000-000000000001';
 export function executionStarted(): LeaseEvent {
   return {
     type: 'ExecutionStarted',
-    data: { executionId: EXECUTION, command: 'make', args: [], cwd: null, timeoutMs: 60_000 },
+    data: { executionId: EXECUTION, command: 'make', args: [], argsCut: null, cwd: null, timeoutMs: 60_000 },
   };
 }
 

@@ -12,7 +12,13 @@ export class ExecuteBody {
   @Matches(NO_NUL)
   command!: string;
 
-  @ApiPropertyOptional({ type: 'array', items: { type: 'string' }, maxItems: 1_000, nullable: true })
+  @ApiPropertyOptional({
+    type: 'array',
+    items: { type: 'string' },
+    maxItems: 1_000,
+    nullable: true,
+    description: 'The event log keeps 8 KiB of them, the beginning of each, and the SHA-256 digest of all of them.',
+  })
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(1_000)
