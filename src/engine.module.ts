@@ -12,6 +12,7 @@ import { DataSource } from 'typeorm';
 import { anyTokenMade } from './access/token-rows.js';
 import { CommandRunner } from './commands/command-runner.js';
 import { CONFIG, type Config } from './config/config.js';
+import { Stopping } from './config/stopping.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { sharesOf } from './database/shares.js';
 import { DriverRegistry } from './drivers/driver-registry.js';
@@ -92,6 +93,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
             ),
           inject: [SECRET_READER, EventLog],
         },
+        Stopping,
         CommandRunner,
         ReadModelGate,
         AsOf,
@@ -99,6 +101,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
       ],
       exports: [
         CONFIG,
+        Stopping,
         EventLog,
         Clock,
         SubscriptionRunner,

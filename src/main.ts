@@ -3,58 +3,90 @@ import { someTokenIsLive } from './access/live-token.js';
 import type { PostgresConfig } from './postgres/index.js';
 import { AppModule } from './app.module.js';
 import { ConfigError, isLoopback, readConfig, type Config } from './config/config.js';
-import { connectDatabase } from './database/connection.js';
+import { connectDatabase, type DatabaseConnection } from './database/connection.js';
 import { migrate } from './database/data-source.js';
 import { requireUsable } from './database/usable.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { createHttpApp } from './http/index.js';
 import { keepPrivate, startClean } from './process-start.js';
+import { within } from './provisioning/within.js';
 import { readKeyFile } from './secrets/key-file.js';
 import { reasonOf, startFailureOf } from './start-failure.js';
 
-/** Also when it comes while the service is still starting: what has been started by then is stopped. A second one kills. */
-const stopRequested = new Promise<void>((resolve) => {
-  process.once('SIGINT', () => resolve()).once('SIGTERM', () => resolve());
-});
+/** npm passes Ctrl-C on to a service that the terminal has told of it already. */
+const SAME_SIGNAL_MS = 1_000;
+/** Of the time to end: for requests under way, and for all parts of the service; the rest is for the embedded Postgres. */
+const HTTP = 0.6;
+const PARTS = 0.8;
+const LEAVING = 0.1;
 
 const say = (message: string): void => console.log(message);
+
+/** Also when it comes while the service is still starting: what has been started by then is stopped. A second one kills. */
+const stopRequested = new Promise<void>((resolve) => {
+  let first = 0;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (first === 0) {
+      first = performance.now();
+      resolve();
+    } else if (performance.now() - first > SAME_SIGNAL_MS) {
+      process.removeAllListeners(signal);
+      process.kill(process.pid, signal);
+    }
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+});
 
 async function main(): Promise<void> {
   startClean();
   const config = readConfig(process.env);
+  // Whatever hangs: a database that was stopped, a queue that is away, or a start that has come to neither yet.
+  void stopRequested.then(() => setTimeout(() => giveUp(config), config.shutdownMs));
   await keepPrivate(config.dataDir);
   const database = await connectDatabase(config, say);
   try {
-    await prepare(database.client, config).catch((error: unknown) => {
-      if (error instanceof ConfigError) throw error;
-      throw new ConfigError(`The database cannot be used (${database.description}): ${reasonOf(error)}`);
-    });
-    await refuseToBeOpen(config, database.client);
-    // Nest would tell of it with a stack trace.
-    await readKeyFile(config.dataDir);
-    const app = await createHttpApp(AppModule.on(database.client, config), config.allowedOrigins, EVENT_DEFINITIONS);
-    try {
-      if (config.role === 'worker') {
-        await app.init();
-        say(`Leasehold does the work that others ask for.\nData: ${database.description}`);
-      } else {
-        await app.listen(config.port, config.host).catch((error: unknown) => {
-          throw portTaken(error, config) ?? error;
-        });
-        say(welcome(await app.getUrl(), database.description));
-      }
-      await stopRequested;
-    } finally {
-      await app.close();
-    }
+    await serve(config, database);
   } finally {
-    await database.leave();
+    await database.leave(config.shutdownMs * LEAVING);
+  }
+}
+
+async function serve(config: Config, { client, description }: DatabaseConnection): Promise<void> {
+  await prepare(client, config).catch((error: unknown) => {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`The database cannot be used (${description}): ${reasonOf(error)}`);
+  });
+  await refuseToBeOpen(config, client);
+  // Nest would tell of it with a stack trace.
+  await readKeyFile(config.dataDir);
+  const { allowedOrigins, shutdownMs } = config;
+  const app = await createHttpApp(AppModule.on(client, config), allowedOrigins, EVENT_DEFINITIONS, shutdownMs * HTTP);
+  try {
+    if (config.role === 'worker') {
+      await app.init();
+      say(`Leasehold does the work that others ask for.\nData: ${description}`);
+    } else {
+      await app.listen(config.port, config.host).catch((error: unknown) => {
+        throw portTaken(error, config) ?? error;
+      });
+      say(welcome(await app.getUrl(), description));
+    }
+    await stopRequested;
+  } finally {
+    if (!(await within(shutdownMs * PARTS, app.close()))) say('Some parts of the service did not end in time.');
   }
 }
 
 async function prepare(client: PostgresConfig, config: Config): Promise<void> {
   await requireUsable(client, config, say);
   await migrate(client);
+}
+
+function giveUp({ shutdownMs }: Config): void {
+  console.error(
+    `Leasehold did not come to its end within ${shutdownMs} ms (LEASEHOLD_SHUTDOWN_MS), and ends all the same.`,
+  );
+  process.exit(1);
 }
 
 function welcome(url: string, data: string): string {

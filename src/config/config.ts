@@ -58,6 +58,8 @@ export interface Config {
   readonly workerLockMs: number;
   /** Effects that one process does at the same time. */
   readonly workerConcurrency: number;
+  /** How long the process may take to end when it is asked to, in milliseconds. */
+  readonly shutdownMs: number;
   /** Of the queue's keys in Redis: services with logs of their own need one each. */
   readonly queuePrefix: string;
 }
@@ -188,8 +190,9 @@ export function readConfig(env: Settings): Config {
   const syncLimitBytes = set(env['LEASEHOLD_SYNC_LIMIT_BYTES']) ?? String(10 * 1024 ** 3);
   refuse(!/^[1-9]\d{0,14}$/.test(syncLimitBytes), 'LEASEHOLD_SYNC_LIMIT_BYTES must be a number of bytes.');
   const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
-  const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '32';
+  const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '64';
   refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
+  const shutdownMs = milliseconds(env, 'LEASEHOLD_SHUTDOWN_MS', 30_000, problems);
   if (problems.length > 0 || !isRole(role)) throw new ConfigError(problems.join('\n'));
   return {
     host,
@@ -221,6 +224,7 @@ export function readConfig(env: Settings): Config {
     webhooks,
     workerLockMs,
     workerConcurrency: Number(workerConcurrency),
+    shutdownMs,
     queuePrefix: set(env['LEASEHOLD_QUEUE_PREFIX']) ?? 'leasehold',
   };
 }

@@ -9,7 +9,8 @@ export interface DatabaseConnection {
   readonly client: PostgresConfig;
   /** For people: where the data is. No password. */
   readonly description: string;
-  leave(): Promise<void>;
+  /** @param withinMs what does not answer for so long is not waited for */
+  leave(withinMs?: number): Promise<void>;
 }
 
 const POSTGRES_PORT = 5432;
@@ -29,7 +30,7 @@ export async function connectDatabase(config: Config, log: (message: string) => 
   return {
     client: { ...bounded(config), ...embedded.connection, application_name: 'leasehold' },
     description: `${config.dataDir} (embedded Postgres)`,
-    leave: () => embedded.leave(),
+    leave: (withinMs) => embedded.leave(withinMs),
   };
 }
 

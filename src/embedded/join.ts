@@ -4,15 +4,18 @@ import { type Cluster, USER, openCluster } from './cluster.js';
 import { diskNote } from './disk-note.js';
 import { EmbeddedPostgresError, USE_YOUR_OWN, textOf } from './errors.js';
 import { DATABASE, attemptPresence, close, endPresence } from './presence.js';
-import { startServer, stopServer } from './server.js';
+import { startServer, stopServer, tellToStop } from './server.js';
 import { PORT } from './socket-folder.js';
 import { removeStalePidFiles } from './stale-pid.js';
 
 export interface EmbeddedPostgres {
   /** spread into pg's PoolConfig or TypeORM's options; `host` is the folder of a unix socket */
   readonly connection: { host: string; port: number; user: string; password: string; database: string };
-  /** leaves the database; the last process to leave stops Postgres. Close your own connections first. */
-  leave(): Promise<void>;
+  /**
+   * leaves the database; the last process to leave stops Postgres. Close your own connections first. One that does not answer
+   * `withinMs` is told to stop, which it does once it goes on: other processes that use it bring it back.
+   */
+  leave(withinMs?: number): Promise<void>;
 }
 
 export interface JoinOptions {
@@ -26,6 +29,7 @@ const DEADLINE_MS = 30_000;
 const BUSY_DEADLINE_MS = 300_000;
 const ASK_AGAIN_MS = 50;
 const REJOIN_PAUSE_MS = 5_000;
+const LEAVE_MS = 10_000;
 
 /**
  * Joins the private Postgres in the data folder: makes it, starts it, or uses the one that another process has started
@@ -45,7 +49,7 @@ export async function joinEmbeddedPostgres({ dataDir, log }: JoinOptions): Promi
       password: cluster.password,
       database: DATABASE,
     },
-    leave: () => membership.leave(),
+    leave: (withinMs = LEAVE_MS) => membership.leave(withinMs),
   };
 }
 
@@ -71,8 +75,8 @@ class Membership {
     });
   }
 
-  leave(): Promise<void> {
-    this.#leaving ??= this.#leave();
+  leave(withinMs: number): Promise<void> {
+    this.#leaving ??= this.#leave(withinMs);
     return this.#leaving;
   }
 
@@ -95,14 +99,19 @@ class Membership {
     return this.#gone.signal.aborted;
   }
 
-  async #leave(): Promise<void> {
+  async #leave(withinMs: number): Promise<void> {
     this.#gone.abort();
     await this.#rejoining;
     const client = this.#client;
     if (!client) return;
     try {
       // The lock stays ours until Postgres has stopped: whoever comes now waits, and starts it again.
-      if ((await endPresence(client)) === 'last') {
+      const others = await endPresence(client, withinMs);
+      if (others === 'no answer') {
+        await tellToStop(this.#cluster);
+        this.#log('the embedded Postgres does not answer; it was told to stop');
+      }
+      if (others === 'last') {
         const stopped = await stopServer(this.#cluster);
         this.#log(
           stopped.ok ? 'stopped the embedded Postgres' : `the embedded Postgres did not stop: ${stopped.output}`,

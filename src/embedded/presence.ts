@@ -45,8 +45,22 @@ export async function attemptPresence(cluster: Cluster): Promise<Attempt> {
   }
 }
 
-/** Gives the presence up and answers whether nobody else is present; then everybody is kept out until Postgres stops. */
-export async function endPresence(client: pg.Client): Promise<'last' | 'others remain'> {
+/**
+ * Gives the presence up and answers whether nobody else is present; then everybody is kept out until Postgres stops. A Postgres
+ * that says nothing has not heard of it.
+ */
+export async function endPresence(
+  client: pg.Client,
+  withinMs: number,
+): Promise<'last' | 'others remain' | 'no answer'> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'no answer'>((resolve) => {
+    timer = setTimeout(() => resolve('no answer'), withinMs);
+  });
+  return Promise.race([ended(client), late]).finally(() => clearTimeout(timer));
+}
+
+async function ended(client: pg.Client): Promise<'last' | 'others remain'> {
   await client.query(`SELECT pg_advisory_unlock_shared(${String(PRESENCE_KEY)})`);
   return (await asked(client, `pg_try_advisory_lock(${String(PRESENCE_KEY)})`)) ? 'last' : 'others remain';
 }

@@ -67,12 +67,7 @@ export async function startServer(cluster: Cluster): Promise<RunResult> {
  */
 export async function stopServer(cluster: Cluster): Promise<RunResult> {
   const postmaster = await postmasterPid(cluster);
-  const asked = await run(cluster.identity, cluster.binaries.pgCtl, [
-    'stop',
-    '--mode=fast',
-    '--no-wait',
-    `--pgdata=${cluster.pgData}`,
-  ]);
+  const asked = await tellToStop(cluster);
   if (!asked.ok) return asked;
   const deadline = performance.now() + STOP_TIMEOUT_MS;
   while (postmaster !== undefined && (await postmasterPid(cluster)) === postmaster) {
@@ -82,6 +77,10 @@ export async function stopServer(cluster: Cluster): Promise<RunResult> {
   // Empty once Postgres has stopped; one in /tmp would stay for ever. Every start makes it again.
   await rmdir(cluster.socketDir).catch(() => undefined);
   return { ok: true, output: asked.output };
+}
+
+export async function tellToStop({ identity, binaries, pgData }: Cluster): Promise<RunResult> {
+  return await run(identity, binaries.pgCtl, ['stop', '--mode=fast', '--no-wait', `--pgdata=${pgData}`]);
 }
 
 async function postmasterPid(cluster: Cluster): Promise<string | undefined> {

@@ -71,6 +71,11 @@ export const ERRORS = {
     title: 'The lease is not active.',
     remedy: 'Wait until it is, or acquire another one.',
   },
+  lease_ended: {
+    status: 409,
+    title: 'The lease ended while the command ran.',
+    remedy: 'See `reasonCode` for why; acquire another lease to run it again.',
+  },
   stale_fence: {
     status: 409,
     title: 'The lease is not the holder any more.',
@@ -260,6 +265,12 @@ export const ERRORS = {
     status: 503,
     title: 'The service is shutting down.',
     remedy: 'Try again after the seconds in `Retry-After`; nothing was done.',
+  },
+  service_stopping: {
+    status: 503,
+    title: 'The service stopped before the request had come to its end.',
+    remedy:
+      'Look what has become of it, or send it again with the same Idempotency-Key after the seconds in `Retry-After`.',
   },
   internal_error: {
     status: 500,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { CommandContext } from '../commands/command-context.js';
 import { CommandRunner } from '../commands/command-runner.js';
-import type { LeaseEvent } from '../leases/events.js';
+import { EventLog, type Recorded } from '../event-log/index.js';
+import { leaseStream, type LeaseEvent } from '../leases/events.js';
 import { LeaseStore } from '../leases/lease-store.js';
 
 /** How a command ended. */
@@ -13,16 +14,30 @@ export class ExecutionEnds {
   constructor(
     private readonly runner: CommandRunner,
     private readonly leases: LeaseStore,
+    private readonly log: EventLog,
   ) {}
 
-  /** Nothing is recorded of a command that has not begun, or has an end. */
-  async record(leaseId: string, end: ExecutionEnd, context: Omit<CommandContext, 'idempotency'>): Promise<void> {
+  /**
+   * Nothing is recorded of a command that has not begun, or has an end.
+   * @returns whether this end is the one that is recorded
+   */
+  async record(leaseId: string, end: ExecutionEnd, context: Omit<CommandContext, 'idempotency'>): Promise<boolean> {
     const { state } = await this.leases.current(leaseId);
-    await this.runner.run(state.companyId, { ...context, idempotency: null }, async () => {
+    const outcome = await this.runner.run(state.companyId, { ...context, idempotency: null }, async () => {
       const before = await this.leases.current(leaseId);
       const isOpen = end.data.executionId in before.state.executions;
       const writes = isOpen ? [this.leases.write(this.runner, leaseId, before, [end])] : [];
       return { writes, guards: [], result: {} };
     });
+    return outcome.kind === 'done' && outcome.events.length > 0;
+  }
+
+  /** How the log says that it ended; null: it does not. */
+  async recorded(leaseId: string, executionId: string): Promise<ExecutionEnd | null> {
+    const events = (await this.log.read.stream(leaseStream(leaseId))) as readonly Recorded<LeaseEvent>[];
+    const isItsEnd = (event: Recorded<LeaseEvent>): event is Recorded<ExecutionEnd> =>
+      (event.type === 'ExecutionFinished' || event.type === 'ExecutionFailed') &&
+      event.data.executionId === executionId;
+    return events.find(isItsEnd) ?? null;
   }
 }

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Readable, Writable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import type { CommandContext } from '../commands/command-context.js';
 import { CommandRunner } from '../commands/command-runner.js';
+import { Stopping } from '../config/stopping.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
-import { failureOf } from '../drivers/failure-of.js';
 import type { ExecutionResult, HeldLease } from '../drivers/runtime-driver.js';
 import { LeaseholdError } from '../errors/catalogue.js';
 import { newId } from '../ids/new-id.js';
@@ -11,7 +12,15 @@ import { LeaseStore } from '../leases/lease-store.js';
 import { LeaseWaiter } from '../leases/lease-waiter.js';
 import type { Lease } from '../leases/state.js';
 import { workingFolder } from '../leases/working-folder.js';
-import { driverProblem } from './driver-problem.js';
+import {
+  ExecutionStopped,
+  executionProblem,
+  failureOfExecution,
+  follow,
+  LeaseEnded,
+  problemOfEnd,
+  whyOver,
+} from './execution-causes.js';
 import { ExecutionEnds, type ExecutionEnd } from './execution-ends.js';
 import { recordedArgs } from './recorded-args.js';
 import { UnderWay } from '../leases/under-way.js';
@@ -49,6 +58,7 @@ export class Executions {
     private readonly waiter: LeaseWaiter,
     private readonly underWay: UnderWay,
     private readonly ends: ExecutionEnds,
+    private readonly stopping: Stopping,
   ) {}
 
   /**
@@ -106,16 +116,17 @@ export class Executions {
     const [over, ended] = [new AbortController(), new AbortController()];
     void this.waiter
       .until(lease, isOver, wish.timeoutMs, over.signal)
-      .then(
-        (now) =>
-          isOver(now) && ended.abort(new Error(now.status === 'active' ? 'It was given up.' : 'The lease has ended.')),
-      )
+      .then((now) => isOver(now) && ended.abort(whyOver(now)))
       .catch(() => undefined);
+    const unfollow = [
+      follow(caller, () => ended.abort(new ExecutionStopped('caller_gone'))),
+      follow(this.stopping.late, () => ended.abort(new ExecutionStopped('service_stopping'))),
+    ];
     const startedAt = performance.now();
     const execute = async (): Promise<Execution> => {
       const driver = this.drivers.named(terms.driver, terms.provider);
       const { stdin, stdout, stderr } = streams;
-      const signal = AbortSignal.any([caller, ended.signal]);
+      const { signal } = ended;
       signal.throwIfAborted();
       const {
         exitCode,
@@ -124,25 +135,44 @@ export class Executions {
       } = await driver.execute({
         ...{ lease: held, ...wish, cwd: workingFolder(lease, wish.cwd), stdin, stdout, stderr, signal },
       });
+      // What is taken down with its lease ends by a signal, which is not how the command ended.
+      if (by !== null && !timedOut) await this.mustBeActive(leaseId);
       return { executionId, exitCode, signal: by, timedOut, durationMs: Math.round(performance.now() - startedAt) };
     };
     const record = async (end: ExecutionEnd): Promise<void> => {
-      await this.ends.record(leaseId, end, context);
+      const isRecorded = await this.ends.record(leaseId, end, context);
       this.underWay.settle(executionId);
+      // Somebody has ended it meanwhile: the caller is told what the log says.
+      if (isRecorded) return;
+      const recorded = await this.ends.recorded(leaseId, executionId);
+      if (recorded?.type !== end.type || !isDeepStrictEqual(recorded.data, end.data))
+        throw problemOfEnd(recorded, leaseId);
     };
     try {
       // That its end cannot be recorded is no failure of the command.
-      const facts = await execute().catch(async (error: unknown) => {
-        const { failureClass, reasonCode, failureReason } = failureOf(error);
+      const facts = await execute().catch(async (thrown: unknown) => {
+        const cause: unknown = ended.signal.aborted ? ended.signal.reason : thrown;
+        const error: unknown = await this.mustBeActive(leaseId).then(
+          () => cause,
+          (why: unknown) => (why instanceof LeaseEnded ? why : cause),
+        );
+        const { failureClass, reasonCode, failureReason } = failureOfExecution(error);
         await record({ type: 'ExecutionFailed', data: { executionId, failureClass, reasonCode, failureReason } });
-        throw driverProblem(error, leaseId);
+        throw executionProblem(error, leaseId);
       });
       await record({ type: 'ExecutionFinished', data: { ...facts, truncated: streams.truncated() } });
       return facts;
     } finally {
       over.abort();
+      for (const off of unfollow) off();
       this.underWay.leave(executionId);
     }
+  }
+
+  /** @throws LeaseEnded */
+  private async mustBeActive(leaseId: string): Promise<void> {
+    const { state } = await this.leases.current(leaseId);
+    if (state.status !== 'active') throw new LeaseEnded(state.ending?.reasonCode ?? 'released_by_caller');
   }
 }
 

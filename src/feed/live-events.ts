@@ -35,6 +35,7 @@ export class LiveEvents implements BeforeApplicationShutdown {
   private coalesceMs = coalesceMs(0);
   private looking = false;
   private again = false;
+  private isStopping = false;
   private stop: () => void = () => undefined;
 
   constructor(private readonly log: EventLog) {
@@ -52,6 +53,10 @@ export class LiveEvents implements BeforeApplicationShutdown {
    * @returns false where the position is not the one that has been read to: read on, and try again
    */
   join(follower: Follower, position: number): boolean {
+    if (this.isStopping) {
+      follower.lost();
+      return true;
+    }
     if (this.followers.size === 0) {
       this.position = position;
       this.start();
@@ -67,6 +72,7 @@ export class LiveEvents implements BeforeApplicationShutdown {
   }
 
   beforeApplicationShutdown(): void {
+    this.isStopping = true;
     this.loseAll();
   }
 

@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
+import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { EventDefinition } from '../event-log/index.js';
@@ -8,6 +8,7 @@ import { HttpAdapter } from './http-adapter.js';
 import { checkInputBeforeValidation } from './input-hygiene.js';
 import { acceptOnlyJson } from './json-body.js';
 import { setupOpenApi } from './openapi.js';
+import { PacedLogger } from './paced-logger.js';
 import { ProblemDetailsFilter } from './problem-details.filter.js';
 import { createValidationPipe } from './validation.js';
 
@@ -18,8 +19,9 @@ export async function createHttpApp(
   module: Type<unknown> | DynamicModule,
   allowedOrigins: readonly string[] = [],
   events: readonly EventDefinition[] = [],
+  closeGraceMs?: number,
 ): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(), {
+  const app = await NestFactory.create<NestFastifyApplication>(module, new HttpAdapter(closeGraceMs), {
     logger: new ServiceLogger({
       prefix: 'Leasehold',
       logLevels: ['warn', 'error'],
@@ -42,7 +44,7 @@ export async function createHttpApp(
 }
 
 /** What fails to start is told by whoever starts it, once, and without a stack where it is no bug. */
-class ServiceLogger extends ConsoleLogger {
+class ServiceLogger extends PacedLogger {
   override error(message: unknown, ...rest: unknown[]): void {
     if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
   }

@@ -80,6 +80,8 @@ export const REASON_CODES = [
   'max_ttl_elapsed',
   'process_lost',
   'attempts_lost',
+  'service_stopping',
+  'caller_gone',
   ...DRIVER_REASONS,
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];

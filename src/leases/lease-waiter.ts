@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Stopping } from '../config/stopping.js';
 import { EventLog, type Recorded } from '../event-log/index.js';
 import { leaseStream, type LeaseEvent } from './events.js';
 import { evolveLease } from './evolve.js';
@@ -14,11 +15,14 @@ const LOOK_AT_LEAST_EVERY_MS = 1_000;
 export class LeaseWaiter {
   private nextLook: Promise<void> | null = null;
 
-  constructor(private readonly log: EventLog) {}
+  constructor(
+    private readonly log: EventLog,
+    private readonly stopping: Stopping,
+  ) {}
 
   /**
    * The lease as it is first `reached` from here on, however late that is asked for; as it is now when it does not come
-   * to that in time.
+   * to that in time, or the process is to end: who waits is told where to look while there is somebody to tell it.
    * @param signal ends the waiting early
    */
   async until(lease: Lease, reached: (lease: Lease) => boolean, waitMs: number, signal?: AbortSignal): Promise<Lease> {
@@ -30,7 +34,7 @@ export class LeaseWaiter {
         if (reached(now)) return now;
       }
       const left = deadline - performance.now();
-      if (left <= 0 || signal?.aborted) return now;
+      if (left <= 0 || signal?.aborted || this.stopping.begun.aborted) return now;
       await this.look(left, signal);
     }
     return now;
@@ -45,11 +49,11 @@ export class LeaseWaiter {
     const ended = new Promise<void>((resolve) => {
       stop = resolve;
       timer = setTimeout(resolve, withinMs);
-      signal?.addEventListener('abort', stop, { once: true });
+      for (const one of [signal, this.stopping.begun]) one?.addEventListener('abort', stop, { once: true });
     });
     await Promise.race([this.nextLook, ended]);
     clearTimeout(timer);
-    if (stop) signal?.removeEventListener('abort', stop);
+    if (stop) for (const one of [signal, this.stopping.begun]) one?.removeEventListener('abort', stop);
   }
 
   /** Resolves soon after the log has grown. */

@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Stopping } from '../config/stopping.js';
 import { EventLog, inabilityOf, type Inability } from '../event-log/index.js';
 import { Projections, type ProjectionStatus } from '../projections/index.js';
+import { EffectQueue } from '../provisioning/effect-queue.js';
+import { EffectWorker } from '../provisioning/effect-worker.js';
 
 export interface Check {
   readonly ok: boolean;
@@ -10,7 +13,13 @@ export interface Check {
 
 export interface Readiness {
   readonly ready: boolean;
-  readonly checks: { readonly database: Check; readonly migrations: Check; readonly projections: Check };
+  readonly checks: {
+    readonly database: Check;
+    readonly migrations: Check;
+    readonly projections: Check;
+    readonly queue: Check;
+    readonly shutdown: Check;
+  };
 }
 
 /** A read model that is further behind is not one to serve queries from. */
@@ -30,18 +39,33 @@ export class ReadinessCheck {
     private readonly dataSource: DataSource,
     private readonly projections: Projections,
     private readonly log: EventLog,
+    private readonly queue: EffectQueue,
+    private readonly worker: EffectWorker,
+    private readonly stopping: Stopping,
   ) {}
 
   async run(): Promise<Readiness> {
-    const [database, migrations, projections] = await Promise.all([
+    const [database, migrations, projections, queue] = await Promise.all([
       checked(() => this.databaseCheck()),
       checked(async () => {
         const pending = await this.dataSource.showMigrations();
         return { ok: !pending, detail: pending ? 'some have not been run' : 'all have been run' };
       }),
       checked(() => this.projectionsCheck()),
+      checked(() => this.queueCheck()),
     ]);
-    return { ready: database.ok && migrations.ok && projections.ok, checks: { database, migrations, projections } };
+    const isStopping = this.stopping.begun.aborted;
+    const shutdown = {
+      ok: !isStopping,
+      detail: isStopping ? 'the service is shutting down' : 'nobody has asked for it',
+    };
+    const checks = { database, migrations, projections, queue, shutdown };
+    return { ready: Object.values(checks).every(({ ok }) => ok), checks };
+  }
+
+  private async queueCheck(): Promise<Check> {
+    const problem = await this.queue.check().then(() => this.worker.problem, messageOf);
+    return problem === null ? { ok: true, detail: 'takes effects' } : { ok: false, detail: problem };
   }
 
   /** Whether it takes what is asked of it: one that answers may take no writes. */
@@ -64,6 +88,10 @@ export class ReadinessCheck {
     const problems = (await this.projections.status()).flatMap((status) => problemOf(status) ?? []);
     return { ok: problems.length === 0, detail: problems.join('; ') || 'all have caught up' };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function problemOf({ name, state, version, codeVersion, lag, rebuild }: ProjectionStatus): string | null {

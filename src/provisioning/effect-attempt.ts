@@ -6,6 +6,7 @@ import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureOf, type DriverFailure } from '../drivers/failure-of.js';
 import type { Acquisition, EffectRequest, HeldLease, RuntimeDriver } from '../drivers/runtime-driver.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
+import { LeaseholdError } from '../errors/catalogue.js';
 import { Clock } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
 import {
@@ -27,6 +28,7 @@ import { LeaseWaiter } from '../leases/lease-waiter.js';
 import { retryAt } from '../leases/retry-policy.js';
 import { isReusable } from '../leases/reuse.js';
 import type { EffectFailure, JsonObject, Kept, Lease, LeaseEffect, LeaseState } from '../leases/state.js';
+import type { Placed } from './effect-places.js';
 import { effectRequest } from './effect-request.js';
 import { withinBudget } from './within-budget.js';
 
@@ -58,6 +60,15 @@ export class EffectAttempt {
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
+
+  /** What its turn goes by; null: it is not pending any more. */
+  async candidate(leaseId: string, effectId: string): Promise<Placed | null> {
+    const lease = await this.effects.lease(leaseId).catch(nullWhenNotFound);
+    const pending = lease && pendingEffect(lease, effectId);
+    if (!pending) return null;
+    const { companyId, terms } = lease;
+    return { companyId, environmentId: terms.environmentId, kind: pending.effect.kind, priority: terms.priority };
+  }
 
   /**
    * @returns when (ISO 8601) the effect is to be tried again, or null
@@ -223,6 +234,12 @@ export class EffectAttempt {
   ): Promise<Lease> {
     return (await this.record(lease, effect, decide)).lease;
   }
+}
+
+/** What the queue has may be of another log, or nothing but a probe of it. */
+function nullWhenNotFound(error: unknown): null {
+  if (error instanceof LeaseholdError && error.code === 'lease_not_found') return null;
+  throw error;
 }
 
 async function found(driver: RuntimeDriver, request: EffectRequest): Promise<Acquisition | null> {

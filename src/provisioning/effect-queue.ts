@@ -1,134 +1,115 @@
-import {
-  Queue,
-  Worker,
-  type Job,
-  type JobProgress,
-  type PostgresConnectionOptions,
-  type PostgresQueueBackend,
-} from 'bullmq';
-import type { Config } from '../config/config.js';
-import { sharesOf } from '../database/shares.js';
+import { ConfigError, type Config } from '../config/config.js';
+import { newId } from '../ids/new-id.js';
 import type { Lease } from '../leases/state.js';
 import type { PostgresConfig } from '../postgres/index.js';
-import { queueBackend, queueConnection } from './queue-postgres.js';
+import { EffectJobs } from './effect-jobs.js';
+import { queueStoreOf, type Jobs, type QueueStore } from './queue-store.js';
+import { Reopened } from './reopened.js';
 
-/** The queue carries only the intent's id; the rest is in the log. */
-export interface EffectJob {
-  readonly leaseId: string;
-}
-
-/** Of the jobs' name and of the queue. */
-const NAME = 'effects';
-const HIGHEST_PRIORITY = 101;
+const READY_MS = 5_000;
+/** Making BullMQ's tables takes its time. */
+const START_MS = 30_000;
+const START_OF_REDIS_MS = 2_000;
+const START_ATTEMPTS = 3;
+/** Asked for more often than this, the last answer is given again. */
+const CHECKED_MS = 1_000;
+const CHECK_READY_MS = 1_500;
+/** Of the jobs that are added only to see that it works. None is to be taken before it is removed again. */
+const PROBE = 'probe';
+const PROBE_DELAY_MS = 60_000;
 
 /**
  * The BullMQ queue of effects: on Redis when there is one, on BullMQ's Postgres backend in the service's own database
  * else. A job's id is its effect's id, so that an effect is in the queue once however often it is offered. What the
- * queue forgets is offered again by the sweep.
+ * queue forgets is offered again by the sweep. Its order is that of arrival: who is next is said where it is taken from.
  */
 export class EffectQueue {
-  private readonly queue: Jobs;
-  private readonly backend: Backend;
+  private readonly store: QueueStore;
+  private readonly queue: Reopened<Jobs>;
   private readonly lockMs: number;
+  private checked: { readonly at: number; readonly outcome: Promise<void> } | null = null;
 
-  constructor(client: PostgresConfig, config: Config, onError: (error: Error) => void) {
-    this.backend = backendOf(client, config);
+  constructor(
+    client: PostgresConfig,
+    config: Config,
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.store = queueStoreOf(client, config);
+    this.queue = new Reopened((listener) => this.store.queue(listener), onError);
     this.lockMs = config.workerLockMs;
-    this.queue = this.backend.queue(onError);
+  }
+
+  /**
+   * In Postgres it must work from the start, for the database does. A Redis that is away may come later: until then nothing is
+   * ready, and what is pending waits in the log.
+   * @throws ConfigError
+   */
+  async start(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.add(this.store.kind === 'Redis' ? START_OF_REDIS_MS : START_MS);
+        return;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (this.store.kind === 'Redis') {
+          this.onError(new Error(reason));
+          return;
+        }
+        if (attempt < START_ATTEMPTS) continue;
+        throw new ConfigError(
+          `The queue's tables in the schema "bull" of the database cannot be made or used: ${reason}.\n` +
+            'Give the account what is missing (CREATE on the database makes the schema), or set REDIS_URL.',
+        );
+      }
+    }
   }
 
   /** Offers the pending effects of leases. */
   async offer(leases: readonly Lease[]): Promise<void> {
-    const jobs = leases.flatMap(({ id: leaseId, effect, terms }) => {
+    const jobs = leases.flatMap(({ id: leaseId, effect }) => {
       if (effect === null) return [];
       const { effectId: jobId, dueAt, kind } = effect;
       const delay = dueAt === null ? 0 : Math.max(0, Date.parse(dueAt) - Date.now());
-      // What is taken back makes room for what is asked for.
-      const priority = kind === 'cleanup' ? 1 : HIGHEST_PRIORITY - terms.priority;
-      const opts = { jobId, delay, priority, removeOnComplete: true, removeOnFail: true };
+      const opts = { jobId, delay, removeOnComplete: true, removeOnFail: true };
       return [{ name: kind, data: { leaseId }, opts }];
     });
-    if (jobs.length > 0) await this.queue.addBulk(jobs);
+    if (jobs.length > 0) await (await this.queue.get(READY_MS)).addBulk(jobs);
   }
 
   /** Jobs that wait, are under way or are delayed. */
-  size(): Promise<number> {
-    return this.queue.getJobCountByTypes('wait', 'active', 'delayed', 'prioritized');
+  async size(): Promise<number> {
+    const queue = await this.queue.get(READY_MS);
+    return queue.getJobCountByTypes('wait', 'active', 'delayed', 'prioritized');
   }
 
-  /** Does jobs until the worker is closed; `onFailure` hears of what went wrong besides. */
-  work(concurrency: number, process: Process, onFailure: (error: Error) => void): { close(): Promise<void> } {
-    return this.backend.worker(process, onFailure, {
-      concurrency,
-      lockDuration: this.lockMs,
-      stalledInterval: this.lockMs / 2,
-      // Where the queue's server takes no connections. BullMQ's own is 15 seconds.
-      runRetryDelay: 1_000,
-      // However often its worker dies: the log says when it is enough.
-      maxStalledCount: 1_000_000,
-    });
+  /** Whether it takes jobs, which is found out by adding one. @throws the reason why it does not */
+  check(): Promise<void> {
+    const now = performance.now();
+    if (this.checked === null || now - this.checked.at > CHECKED_MS) {
+      this.checked = { at: now, outcome: this.add(CHECK_READY_MS) };
+    }
+    return this.checked.outcome;
+  }
+
+  /** @param onError hears of what goes wrong besides, as often as it does */
+  jobs(onError: (error: Error) => void): EffectJobs {
+    return new EffectJobs(this.store, this.lockMs, onError);
   }
 
   close(): Promise<void> {
     return this.queue.close();
   }
-}
 
-interface WorkerSettings {
-  readonly concurrency: number;
-  readonly lockDuration: number;
-  readonly stalledInterval: number;
-  readonly runRetryDelay: number;
-  readonly maxStalledCount: number;
-}
-
-type Process = (job: Job<EffectJob>, token?: string) => Promise<void>;
-type RedisQueue = Queue<EffectJob, void, string, EffectJob, void, string>;
-type PostgresQueue = Queue<
-  EffectJob,
-  void,
-  string,
-  EffectJob,
-  void,
-  string,
-  PostgresQueueBackend,
-  PostgresConnectionOptions
->;
-type PostgresWorker = Worker<EffectJob, void, string, PostgresQueueBackend, JobProgress, PostgresConnectionOptions>;
-type OnFailure = (error: Error) => void;
-type Jobs = Pick<RedisQueue, 'addBulk' | 'getJobCountByTypes' | 'close'>;
-
-/** The one place that knows which of the two it is. */
-interface Backend {
-  queue(onError: OnFailure): Jobs;
-  worker(process: Process, onFailure: OnFailure, settings: WorkerSettings): { close(): Promise<void> };
-}
-
-function backendOf(client: PostgresConfig, config: Config): Backend {
-  const { redisUrl, queuePrefix: prefix } = config;
-  if (redisUrl !== null) {
-    const connection = { url: redisUrl, maxRetriesPerRequest: null };
-    const failFast = { url: redisUrl, enableOfflineQueue: false };
-    return {
-      queue: (onError) => {
-        const queue: RedisQueue = new Queue(NAME, { connection: failFast, prefix });
-        return queue.on('error', onError);
-      },
-      worker: (process, onFailure, settings) =>
-        new Worker<EffectJob, void>(NAME, process, { connection, prefix, ...settings })
-          .on('error', onFailure)
-          .on('failed', (_job, error) => onFailure(error)),
-    };
+  private async add(withinMs: number): Promise<void> {
+    const opts = { jobId: `${PROBE}-${newId()}`, delay: PROBE_DELAY_MS, removeOnComplete: true, removeOnFail: true };
+    try {
+      const queue = await this.queue.get(withinMs);
+      const job = await queue.add(PROBE, { leaseId: '' }, opts);
+      await job.remove();
+    } catch (error) {
+      // The client says no more than that it has no connection.
+      const isUnconnected = error instanceof Error && error.message.includes('enableOfflineQueue');
+      throw isUnconnected ? (this.queue.lastError ?? new Error('It has no connection.')) : error;
+    }
   }
-  const connection = queueConnection(client, sharesOf(config).queue);
-  return {
-    queue: (onError) => {
-      const queue: PostgresQueue = new Queue(NAME, { connection }, queueBackend);
-      return queue.on('error', onError);
-    },
-    worker: (process, onFailure, settings) => {
-      const worker: PostgresWorker = new Worker(NAME, process, { connection, ...settings }, queueBackend);
-      return worker.on('error', onFailure).on('failed', (_job, error) => onFailure(error));
-    },
-  };
 }

@@ -7,14 +7,18 @@ import {
 } from '@nestjs/common';
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
 import { InjectRepository } from '@nestjs/typeorm';
-import { IsNull, MoreThan, Not, Repository } from 'typeorm';
+import { Repository } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { EffectPending } from '../leases/effect-hints.js';
 import { LeaseRow } from '../leases/lease-row.js';
+import type { Lease } from '../leases/state.js';
 import { EffectQueue } from './effect-queue.js';
+import { WAITING_OF_A_COMPANY } from './effect-worker.js';
 
 const EVERY_MS = 5_000;
 const AT_ONCE = 500;
+/** As `nextIn` has it within a company. */
+const ORDER = `lease #>> '{effect,kind}' = 'cleanup' DESC, (lease #>> '{terms,priority}')::int DESC, fence`;
 
 /** Puts an effect on the queue at once when it is asked for in this process. Should that fail, the sweep does it. */
 @EventsHandler(EffectPending)
@@ -27,8 +31,9 @@ export class EffectOffer implements IEventHandler<EffectPending> {
 }
 
 /**
- * At start and every five seconds, everything that is pending by the log is offered to the queue, which takes what it does
- * not have: so the queue may lose everything, and whoever was to fill it may die.
+ * At start and every five seconds, what is pending by the log is offered to the queue, which takes what it does not have: so
+ * the queue may lose everything, and whoever was to fill it may die. Of each company those that come next, as many as a worker
+ * keeps waiting: one with more of them takes neither the queue nor the sweep for itself.
  */
 @Injectable()
 export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -60,16 +65,17 @@ export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async sweep(): Promise<void> {
     try {
-      for (let fence = 0; ;) {
-        const rows = await this.rows.find({
-          where: { effectId: Not(IsNull()), fence: MoreThan(fence) },
-          order: { fence: 'ASC' },
-          take: AT_ONCE,
-        });
-        await this.queue.offer(rows.map((row) => row.lease));
-        const last = rows.at(-1);
-        if (!last || rows.length < AT_ONCE) return;
-        fence = last.fence;
+      const first = this.rows
+        .createQueryBuilder()
+        .select('lease')
+        .addSelect(`row_number() OVER (PARTITION BY company_id ORDER BY ${ORDER})`, 'place')
+        .where('effect_id IS NOT NULL');
+      const rows = await this.rows.query<{ lease: Lease }[]>(
+        `SELECT lease FROM (${first.getQuery()}) AS pending WHERE place <= $1 ORDER BY place`,
+        [WAITING_OF_A_COMPANY],
+      );
+      for (let from = 0; from < rows.length; from += AT_ONCE) {
+        await this.queue.offer(rows.slice(from, from + AT_ONCE).map((row) => row.lease));
       }
     } catch (error) {
       this.logger.warn(`What is pending could not be put on the queue: ${String(error)}`);

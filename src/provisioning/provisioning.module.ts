@@ -1,4 +1,11 @@
-import { Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Global,
+  Logger,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { PostgresConfig } from '../postgres/index.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -12,13 +19,19 @@ import { EffectWorker } from './effect-worker.js';
 import { LeftoverWatch } from './leftover-watch.js';
 
 /** The effects of leases: from the intent in the log over the queue to the driver, and back. */
+@Global()
 @Module({})
-export class ProvisioningModule implements OnApplicationShutdown {
+export class ProvisioningModule implements OnModuleInit, OnApplicationShutdown {
   constructor(private readonly queue: EffectQueue) {}
+
+  /** Before anybody works, and before the service says that it listens. */
+  onModuleInit(): Promise<void> {
+    return this.queue.start();
+  }
 
   static on(client: PostgresConfig): DynamicModule {
     const logger = new Logger('Queue');
-    const onError = (error: Error): void => logger.warn(`The queue is away: ${error.message}`);
+    const onError = (error: Error): void => logger.warn(`The queue cannot be used: ${error.message}`);
     return {
       module: ProvisioningModule,
       imports: [EnvironmentsModule, LeasesModule, TypeOrmModule.forFeature([LeaseRow])],
@@ -34,6 +47,7 @@ export class ProvisioningModule implements OnApplicationShutdown {
         EffectWorker,
         LeftoverWatch,
       ],
+      exports: [EffectQueue, EffectWorker],
     };
   }
 

@@ -10,21 +10,26 @@ export async function withinBudget<T>(
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const budget = new AbortController();
-  const timer = setTimeout(() => budget.abort(exceeded(budgetMs)), budgetMs);
-  const signal = AbortSignal.any([budget.signal, stop]);
+  // Not `AbortSignal.any`: Node keeps such a signal for good, with all that hangs on it, once somebody listens to it.
+  const over = new AbortController();
+  const exceeded = budgetExceeded(budgetMs);
+  const timer = setTimeout(() => over.abort(exceeded), budgetMs);
+  const onStop = (): void => over.abort(stop.reason);
+  stop.addEventListener('abort', onStop);
+  if (stop.aborted) onStop();
   let deaf: NodeJS.Timeout | undefined;
   const givenUp = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      deaf = setTimeout(() => reject(signal.reason as Error), GRACE_MS);
+    over.signal.addEventListener('abort', () => {
+      deaf = setTimeout(() => reject(over.signal.reason as Error), GRACE_MS);
     });
   });
   try {
-    return await Promise.race([work(signal), givenUp]);
+    return await Promise.race([work(over.signal), givenUp]);
   } catch (error) {
     // A driver that was stopped may say so in its own words.
-    throw budget.signal.aborted ? exceeded(budgetMs) : error;
+    throw over.signal.reason === exceeded ? exceeded : error;
   } finally {
+    stop.removeEventListener('abort', onStop);
     clearTimeout(timer);
     clearTimeout(deaf);
   }
@@ -32,6 +37,6 @@ export async function withinBudget<T>(
 
 const GRACE_MS = 2_000;
 
-function exceeded(budgetMs: number): DriverError {
+function budgetExceeded(budgetMs: number): DriverError {
   return new DriverError('transient', 'budget_exceeded', `It took longer than its budget of ${budgetMs} ms.`, true);
 }

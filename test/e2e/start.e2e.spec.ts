@@ -201,7 +201,7 @@ describe('settings', () => {
         cleanup: [1_000, 5_000, 15_000, 60_000, 300_000, 900_000],
       },
       workerLockMs: 10_000,
-      workerConcurrency: 32,
+      workerConcurrency: 64,
       queuePrefix: 'leasehold',
       keeping: { reusableSeconds: 3_600, retainedSeconds: 86_400, max: 5 },
       webhooks: {
@@ -211,6 +211,7 @@ describe('settings', () => {
         timeoutMs: 10_000,
       },
       syncLimitBytes: 10 * 1024 ** 3,
+      shutdownMs: 30_000,
     };
     expect(readConfig({})).toEqual(defaults);
     expect(readConfig({ HOST: '', PORT: ' ', LEASEHOLD_DATA_DIR: '', DATABASE_URL: '' })).toEqual(defaults);

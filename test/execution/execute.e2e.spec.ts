@@ -125,7 +125,7 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
     const left = service.api.send('POST', path(other), { command: 'sleep', args: [mark] });
     await begun(mark);
     await service.api.release(other);
-    expect((await left).status).toBeGreaterThanOrEqual(200);
+    expect(await left).toMatchObject({ status: 409, body: { code: 'lease_ended', reasonCode: 'released_by_caller' } });
     await gone(mark);
   });
 

@@ -126,9 +126,19 @@ test(
     process.kill(frozen.pid, 'SIGSTOP');
     expect(await ended(running)).toMatchObject([{ data: { reasonCode: 'process_lost' } }]);
     process.kill(frozen.pid, 'SIGCONT');
-    expect(await running.answer).toMatchObject({ status: 502, body: { code: 'execution_failed' } });
+    const lost = { status: 502, body: { code: 'execution_failed', reasonCode: 'process_lost' } };
+    expect(await running.answer).toMatchObject(lost);
     expect(isAlive(running.pid)).toBe(false);
     expect(await endsOf(running)).toHaveLength(1);
+
+    // R15: one that came to its own end meanwhile is told of as the log has it.
+    const over = await run(frozen);
+    process.kill(frozen.pid, 'SIGSTOP');
+    await ended(over);
+    process.kill(over.pid, 'SIGTERM');
+    process.kill(frozen.pid, 'SIGCONT');
+    expect(await over.answer).toMatchObject(lost);
+    expect(await endsOf(over)).toHaveLength(1);
     expect(await frozen.interrupt()).toBe(0);
   },
   SLOW,

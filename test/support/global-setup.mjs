@@ -21,7 +21,7 @@ async function prepared(folder, copy) {
   try {
     await migrate(first.connection);
     const queue = new EffectQueue(first.connection, readConfig({}), () => undefined);
-    await queue.size().finally(() => queue.close());
+    await queue.start().finally(() => queue.close());
   } finally {
     await first.leave();
   }

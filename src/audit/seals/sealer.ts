@@ -40,6 +40,7 @@ export class Sealer {
   async stop(): Promise<void> {
     this.unsubscribe();
     this.ending.abort();
+    this.wake.abort();
     await this.work;
   }
 
@@ -48,9 +49,8 @@ export class Sealer {
     while (!this.ending.signal.aborted) {
       this.wake = new AbortController();
       await this.seal(full);
-      const signal = AbortSignal.any([this.ending.signal, this.wake.signal]);
       // Woken for full seals, else it is time for all that there is.
-      full = await pause(this.options.everyMs, false, { signal }).catch(() => true);
+      full = await pause(this.options.everyMs, false, { signal: this.wake.signal }).catch(() => true);
     }
   }
 

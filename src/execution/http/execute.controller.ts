@@ -46,6 +46,7 @@ export class ExecuteController {
   @ApiProblems(
     'lease_not_found',
     'lease_not_active',
+    'lease_ended',
     'execution_not_repeatable',
     'unsupported_operation',
     'stale_fence',

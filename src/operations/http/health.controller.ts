@@ -10,6 +10,8 @@ const READY: Readiness = {
     database: { ok: true, detail: 'answers' },
     migrations: { ok: true, detail: 'all have been run' },
     projections: { ok: true, detail: 'all have caught up' },
+    queue: { ok: true, detail: 'takes effects' },
+    shutdown: { ok: true, detail: 'nobody has asked for it' },
   },
 };
 const NOT_READY: Readiness = {
@@ -32,7 +34,10 @@ export class HealthController {
 
   @Get('ready')
   @Requires(null, 'service')
-  @ApiOperation({ summary: 'Whether it can serve', description: 'Database, migrations and projections are in order.' })
+  @ApiOperation({
+    summary: 'Whether it can serve',
+    description: 'Database, migrations, projections and queue are in order.',
+  })
   @ApiAnswer({ status: 200, description: 'It can.', example: READY })
   @ApiAnswer({ status: 503, description: 'It cannot; each check says why.', example: NOT_READY })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
