@@ -90,7 +90,7 @@ function request(): EffectRequest {
   if (verdict.kind === 'invalid') throw new Error(JSON.stringify(verdict.errors));
   return {
     ...{ companyId: newId(), leaseId: newId(), effectId: newId(), environmentId: newId(), heartbeatRunId: null },
-    ...{ config: verdict.config, fence: 1, signal: NEVER },
+    ...{ config: verdict.config, fence: 1, endsAt: null, signal: NEVER },
   };
 }
 

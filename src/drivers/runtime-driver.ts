@@ -24,6 +24,8 @@ export interface AcquireRequest {
 export interface EffectRequest extends AcquireRequest {
   /** Log position of the lease's first event: whoever holds a lower one for the same thing is late. */
   readonly fence: number;
+  /** When the lease ends at the latest, were it active now (ISO 8601); null: it has no such limit. */
+  readonly endsAt: string | null;
   /** Aborted when the budget is used up or nobody wants the outcome any more. */
   readonly signal: AbortSignal;
 }
@@ -39,6 +41,8 @@ export interface Acquisition {
    * another config, another driver, or be gone. No secrets: a reference to one at the most.
    */
   readonly teardown: JsonObject;
+  /** When the provider takes it away by itself (ISO 8601); absent or null: never. */
+  readonly expiresAt?: string | null;
 }
 
 /** A lease as the driver that gave it knows it. */

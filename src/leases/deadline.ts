@@ -4,7 +4,10 @@ import type { ReasonCode } from './lease-names.js';
 export interface Deadline {
   /** ISO 8601. */
   readonly at: string;
-  readonly reasonCode: Extract<ReasonCode, 'ttl_elapsed' | 'idle_ttl_elapsed' | 'max_ttl_elapsed'>;
+  readonly reasonCode: Extract<
+    ReasonCode,
+    'ttl_elapsed' | 'idle_ttl_elapsed' | 'max_ttl_elapsed' | 'provider_ttl_elapsed'
+  >;
 }
 
 /**
@@ -13,18 +16,23 @@ export interface Deadline {
  * @param inUse work in the lease is under way: then its idle limit does not count
  */
 export function deadlineOf(terms: LeaseTerms, grant: LeaseGrant, inUse: boolean): Deadline | null {
+  const { acquiredAt, lastUsedAt, expiresAt } = grant;
+  const idleTtlSeconds = inUse ? null : terms.idleTtlSeconds;
   const limits = [
-    { reasonCode: 'ttl_elapsed', since: grant.acquiredAt, seconds: terms.ttlSeconds },
-    { reasonCode: 'max_ttl_elapsed', since: grant.acquiredAt, seconds: terms.maxTtlSeconds },
-    { reasonCode: 'idle_ttl_elapsed', since: grant.lastUsedAt, seconds: inUse ? null : terms.idleTtlSeconds },
+    { reasonCode: 'ttl_elapsed', at: after(acquiredAt, terms.ttlSeconds) },
+    { reasonCode: 'max_ttl_elapsed', at: after(acquiredAt, terms.maxTtlSeconds) },
+    { reasonCode: 'idle_ttl_elapsed', at: after(lastUsedAt, idleTtlSeconds) },
+    { reasonCode: 'provider_ttl_elapsed', at: expiresAt },
   ] as const;
   let first: Deadline | null = null;
-  for (const { reasonCode, since, seconds } of limits) {
-    if (seconds === null) continue;
-    const at = secondsAfter(since, seconds);
-    if (first === null || at < first.at) first = { at, reasonCode };
+  for (const { reasonCode, at } of limits) {
+    if (at !== null && (first === null || at < first.at)) first = { at, reasonCode };
   }
   return first;
+}
+
+function after(time: string, seconds: number | null): string | null {
+  return seconds === null ? null : secondsAfter(time, seconds);
 }
 
 /** Whether commands run in the lease, as far as the log knows. */

@@ -64,12 +64,16 @@ export function beginAttempt(state: LeaseState, effectId: string, cleanupId: str
 export function provisioned(
   state: LeaseState,
   effectId: string,
-  { providerLeaseId, metadata, teardown }: Acquisition,
+  { providerLeaseId, metadata, teardown, expiresAt = null }: Acquisition,
   cleanupId: string,
   settled: string | null,
 ): Facts {
   const pending = pendingEffect(state, effectId);
   const grant = { providerLeaseId, metadata, teardown };
+  const activated: LeaseEvent = {
+    type: 'LeaseActivated',
+    data: { effectId, ...grant, expiresAt },
+  };
   if (pending?.lease.status === 'releasing') {
     return [
       { type: 'ProvisioningOvertaken', data: { effectId, grant } },
@@ -78,7 +82,7 @@ export function provisioned(
     ];
   }
   // The doubt first: who waits for the lease to be active sees it.
-  if (pending) return [...doubtIn(pending.lease, settled), { type: 'LeaseActivated', data: { effectId, ...grant } }];
+  if (pending) return [...doubtIn(pending.lease, settled), activated];
   // A worker that was given up for dead comes back after the lease was cleaned up: what it made is taken back once more.
   const late = state !== null && state.endedAt !== null && state.effect === null && state.grant === null;
   return late ? [{ type: 'CleanupRequested', data: { effectId: cleanupId } }] : [];

@@ -66,8 +66,8 @@ export function acquireLease(
     case 'acquired': {
       const { effectId, acquisition } = result;
       // Named one by one: a driver's object may carry more than an event may hold.
-      const { providerLeaseId, metadata, teardown } = acquisition;
-      const activated = { effectId, providerLeaseId, metadata, teardown };
+      const { providerLeaseId, metadata, teardown, expiresAt = null } = acquisition;
+      const activated = { effectId, providerLeaseId, metadata, teardown, expiresAt };
       return accepted([...requested, { type: 'LeaseActivated', data: activated }]);
     }
   }

@@ -125,7 +125,10 @@ export const LeaseActivated = defineEvent(
     providerLeaseId: Nullable(Type.String()),
     metadata: JsonObject,
     teardown: JsonObject,
+    /** When the provider takes it away by itself; null: never. Since version 2. */
+    expiresAt: Nullable(Time),
   }),
+  { schemaVersion: 2, upcasters: { 1: (data) => ({ ...(data as object), expiresAt: null }) } },
 );
 
 /**

@@ -83,8 +83,8 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
       return { ...known, effect: null, grant: grant && grantOf(grant, event.recordedAt) };
     }
     case 'LeaseActivated': {
-      const { providerLeaseId, metadata, teardown } = event.data;
-      const grant = grantOf({ providerLeaseId, metadata, teardown }, event.recordedAt);
+      const { providerLeaseId, metadata, teardown, expiresAt } = event.data;
+      const grant = grantOf({ providerLeaseId, metadata, teardown }, event.recordedAt, expiresAt);
       return { ...notActiveYet(lease, event), status: 'active', effect: null, lastFailure: null, grant };
     }
     case 'DoubtOpened':
@@ -193,8 +193,12 @@ function failureOf({ failureClass, reasonCode, failureReason }: EffectFailure): 
   return { failureClass, reasonCode, failureReason };
 }
 
-function grantOf(given: Omit<LeaseGrant, 'acquiredAt' | 'lastUsedAt'>, at: string): LeaseGrant {
-  return { ...given, acquiredAt: at, lastUsedAt: at };
+function grantOf(
+  given: Omit<LeaseGrant, 'expiresAt' | 'acquiredAt' | 'lastUsedAt'>,
+  at: string,
+  expiresAt: string | null = null,
+): LeaseGrant {
+  return { ...given, expiresAt, acquiredAt: at, lastUsedAt: at };
 }
 
 /** A use puts off the end by idling; one that is told of after the end changes nothing. */

@@ -78,6 +78,7 @@ export const REASON_CODES = [
   'ttl_elapsed',
   'idle_ttl_elapsed',
   'max_ttl_elapsed',
+  'provider_ttl_elapsed',
   'process_lost',
   'attempts_lost',
   'service_stopping',

@@ -36,7 +36,8 @@ export interface LeaseGrant {
   readonly providerLeaseId: string | null;
   readonly metadata: JsonObject;
   readonly teardown: JsonObject;
-  /** ISO 8601 times. */
+  /** ISO 8601 times; the provider's own end of it, or null. */
+  readonly expiresAt: string | null;
   readonly acquiredAt: string;
   readonly lastUsedAt: string;
 }

@@ -11,6 +11,7 @@ import type { EnvironmentDriver } from '../environments/driver-names.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
 import { environmentStream } from '../environments/events.js';
 import { LeaseholdError } from '../errors/catalogue.js';
+import { ConfigSecrets } from '../secrets/config-secrets.js';
 import { findingOf } from './finding.js';
 
 /** What an environment that is not stored is called (SEED, "Environment"). */
@@ -23,6 +24,7 @@ export class Probes {
     private readonly environments: EnvironmentStore,
     private readonly drivers: DriverRegistry,
     private readonly runner: CommandRunner,
+    private readonly secrets: ConfigSecrets,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -55,7 +57,9 @@ export class Probes {
 
   /** Nothing is stored. @throws LeaseholdError validation_failed, unsupported_environment, driver_unavailable */
   async ofConfig(companyId: string, driver: EnvironmentDriver, config: JsonObject): Promise<ProbeResult> {
-    return this.probe(companyId, UNSAVED, driver, await this.drivers.validConfig(driver, config, companyId));
+    const valid = await this.drivers.validConfig(driver, config, companyId);
+    await this.secrets.requireUsableRefs(companyId, driver, valid);
+    return this.probe(companyId, UNSAVED, driver, valid);
   }
 
   private async probe(

@@ -129,7 +129,7 @@ export class EffectAttempt {
       .catch(() => undefined);
     const answer = await this.asked(released.signal, async (signal) => {
       const driver = this.driverOf(lease);
-      const request = effectRequest(lease, effectId, config, signal);
+      const request = effectRequest(lease, effectId, config, this.clock.now(), signal);
       const made = effect.attempts > 0 ? await found(driver, request) : null;
       return made ?? (await takenOverOrMade(lease, driver, request));
     }).finally(() => over.abort());
@@ -186,7 +186,7 @@ export class EffectAttempt {
     signal: AbortSignal,
   ): Promise<Kept | null> {
     const driver = this.driverOf(lease);
-    const held = inDoubt ? await heldInDoubt(lease, driver, inDoubt, signal) : heldBy(lease);
+    const held = inDoubt ? await heldInDoubt(lease, driver, inDoubt, this.clock.now(), signal) : heldBy(lease);
     if (held === null) return null;
     if (reusable && driver.acquiring === 'queued' && driver.suspend) {
       await driver.suspend({ ...held, signal });
@@ -261,11 +261,12 @@ async function heldInDoubt(
   lease: Lease,
   driver: RuntimeDriver,
   config: JsonObject,
+  now: string,
   signal: AbortSignal,
 ): Promise<HeldLease | null> {
   const { id: leaseId, companyId, fence, provisioningId, takenOver } = lease;
   if (provisioningId === null) return null;
-  const grant = await found(driver, effectRequest(lease, provisioningId, config, signal));
+  const grant = await found(driver, effectRequest(lease, provisioningId, config, now, signal));
   if (grant === null) return takenOver && { companyId, ...takenOver };
   const { providerLeaseId, teardown } = grant;
   return { companyId, leaseId, fence, providerLeaseId, teardown };

@@ -1,9 +1,18 @@
 import type { EffectRequest } from '../drivers/runtime-driver.js';
+import { secondsAfter } from '../leases/deadline.js';
 import type { JsonObject, Lease } from '../leases/state.js';
 
-/** What a driver is asked about an effect of a lease. */
-export function effectRequest(lease: Lease, effectId: string, config: JsonObject, signal: AbortSignal): EffectRequest {
+/** What a driver is asked about an effect of a lease. @param now ISO 8601 */
+export function effectRequest(
+  lease: Lease,
+  effectId: string,
+  config: JsonObject,
+  now: string,
+  signal: AbortSignal,
+): EffectRequest {
   const { id: leaseId, companyId, fence } = lease;
-  const { environmentId, heartbeatRunId } = lease.terms;
-  return { companyId, leaseId, effectId, environmentId, heartbeatRunId, config, fence, signal };
+  const { environmentId, heartbeatRunId, ttlSeconds, maxTtlSeconds } = lease.terms;
+  const limits = [ttlSeconds, maxTtlSeconds].filter((seconds) => seconds !== null);
+  const endsAt = limits.length > 0 ? secondsAfter(now, Math.min(...limits)) : null;
+  return { companyId, leaseId, effectId, environmentId, heartbeatRunId, config, fence, endsAt, signal };
 }

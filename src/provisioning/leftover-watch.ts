@@ -100,7 +100,7 @@ export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationS
   ): Promise<string[]> {
     const { id: leaseId, companyId, fence, grant, terms, environmentVersion } = lease;
     const { config } = await this.environments.environmentAtVersion(terms.environmentId, environmentVersion);
-    const found = await settling.findAll(effectRequest(lease, effectId, config, signal));
+    const found = await settling.findAll(effectRequest(lease, effectId, config, this.clock.now(), signal));
     const destroyed: string[] = [];
     for (const { providerLeaseId, teardown } of found) {
       if (providerLeaseId === null || providerLeaseId === grant?.providerLeaseId) continue;

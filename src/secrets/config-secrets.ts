@@ -75,6 +75,13 @@ export class ConfigSecrets {
     return { config, childless, ...changes.plan() };
   }
 
+  /** For a config that is only tried out: what it refers to is a secret of the company. @throws LeaseholdError validation_failed */
+  async requireUsableRefs(companyId: string, driver: RuntimeDriver['driver'], config: JsonObject): Promise<void> {
+    const changes = new SecretChanges(this.store);
+    const { secretFields } = this.drivers.forConfig(driver, config);
+    for (const field of secretFields) await this.usable(companyId, field, config, changes);
+  }
+
   /** For an environment that is deleted: its leases are finished, so the secrets that were made for it go too. */
   async planRemoval(owner: ConfigOwner): Promise<ConfigSecretPlan> {
     const changes = new SecretChanges(this.store);
@@ -116,6 +123,20 @@ export class ConfigSecrets {
     config: JsonObject,
     changes: SecretChanges,
   ): Promise<SecretRef | undefined> {
+    const ref = await this.usable(companyId, field, config, changes);
+    if (ref !== undefined && !secretIdsIn(before).has(ref.secretId)) {
+      changes.add(ref.secretId, [{ type: 'SecretReferenced', data: { environmentId } }]);
+    }
+    return ref;
+  }
+
+  /** What a config refers to in a field; undefined where it refers to nothing. */
+  private async usable(
+    companyId: string,
+    field: string,
+    config: JsonObject,
+    changes: SecretChanges,
+  ): Promise<SecretRef | undefined> {
     const sent = valueAt(config, refField(field));
     if (sent === undefined || sent === null) return undefined;
     const ref = parseSecretRef(sent);
@@ -124,9 +145,6 @@ export class ConfigSecrets {
     if (secret === null) throw invalid(refField(field), 'must refer to a secret of this company');
     if (ref.version !== 'latest' && ref.version > secret.latestVersion) {
       throw invalid(refField(field), `must refer to a version up to ${secret.latestVersion}`);
-    }
-    if (!secretIdsIn(before).has(ref.secretId)) {
-      changes.add(ref.secretId, [{ type: 'SecretReferenced', data: { environmentId } }]);
     }
     return ref;
   }

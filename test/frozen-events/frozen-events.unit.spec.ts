@@ -28,6 +28,7 @@ const SEALS: Record<string, string> = {
   'ExecutionStarted.v1.json': '99aa7fda2e93760dda5afa5fb41ca4874e351ceb97eb5808189ef6d81794bc2b',
   'ExecutionStarted.v2.json': '3547c0e8719f156abeb71553217fd783dcd7242b4f6045979ac62aa4a4e0dcba',
   'LeaseActivated.v1.json': 'a2f685abbe1c2028ee291ae4a43e7a9831ccc2792c93846ff59633093c1290d3',
+  'LeaseActivated.v2.json': '32e0db3f1eaaf3b6a0d9cd289a837647e93989cc45c35d7743242573f10bcd3a',
   'LeaseExpired.v1.json': '88f8d0768432c1c90666c4557767f4c26b5837305d587bd488171e1d21ebd042',
   'LeaseFailed.v1.json': '78bc489c1c872329cc7dfb4fce7109dad4560794706c08985607e4c87ac8763e',
   'LeaseReleaseRequested.v1.json': 'a8a88134afef464c70fd94fd34e08a7103e286e19c2d7b41ef1d71244b2b64fc',

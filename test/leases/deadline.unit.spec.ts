@@ -6,6 +6,7 @@ import { ACQUISITION, terms } from './lease-examples.js';
 
 const grant = (change: Partial<LeaseGrant>): LeaseGrant => ({
   ...ACQUISITION,
+  expiresAt: null,
   acquiredAt: at(0),
   lastUsedAt: at(0),
   ...change,
@@ -33,6 +34,13 @@ describe('the deadline of an active lease', () => {
       { idleTtlSeconds: 60, maxTtlSeconds: 60 },
       {},
       { at: at(60), reasonCode: 'max_ttl_elapsed' },
+    ],
+    ['the provider’s', { ttlSeconds: 61 }, { expiresAt: at(60) }, { at: at(60), reasonCode: 'provider_ttl_elapsed' }],
+    [
+      'ttl, when the provider’s is equal',
+      { ttlSeconds: 60 },
+      { expiresAt: at(60) },
+      { at: at(60), reasonCode: 'ttl_elapsed' },
     ],
     [
       'ttl, when all are equal',

@@ -33,7 +33,7 @@ const attemptFailed = (inDoubt: boolean, retryAt: string | null, attempt = 1): L
   type: 'ProvisioningAttemptFailed',
   data: { effectId: EFFECT, attempt, ...FAILURE, inDoubt, retryAt },
 });
-const activated: LeaseEvent = { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION } };
+const activated: LeaseEvent = { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION, expiresAt: null } };
 const overtaken = (grant: typeof ACQUISITION | null): LeaseEvent => ({
   type: 'ProvisioningOvertaken',
   data: { effectId: EFFECT, grant },

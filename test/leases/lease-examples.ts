@@ -42,18 +42,18 @@ export function terms(change: Partial<LeaseTerms> = {}): LeaseTerms {
   };
 }
 
-export const ACQUISITION: Acquisition = {
+export const ACQUISITION = {
   providerLeaseId: `sandbox://fake/${RUN}/${EFFECT}`,
   metadata: { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false },
   teardown: { reuseLease: false },
-};
+} satisfies Acquisition;
 
 export function requested(change: Partial<LeaseTerms> = {}): LeaseEvent {
   return { type: 'LeaseRequested', data: { ...terms(change), environmentVersion: ENVIRONMENT_VERSION } };
 }
 
 export function activated(): LeaseEvent {
-  return { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION } };
+  return { type: 'LeaseActivated', data: { effectId: EFFECT, ...ACQUISITION, expiresAt: null } };
 }
 
 /** The events of a lease that is active; its last event is recorded a second after its first. */

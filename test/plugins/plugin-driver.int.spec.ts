@@ -99,6 +99,28 @@ describe('a lease', () => {
     expect((await acquire()).providerLeaseId).not.toBe(first.providerLeaseId);
   });
 
+  test('ends when its provider says so, which is told until when it is wanted', async () => {
+    const endsAt = '2030-01-01T00:00:00.000Z';
+    const { expiresAt, metadata } = await driver.acquire({ ...plugins.effect({ livesMs: 60_000 }), endsAt });
+    expect(Date.parse(expiresAt ?? '') - Date.now()).toBeGreaterThan(30_000);
+    expect(metadata['requestedExpiresAt']).toBe(endsAt);
+    expect((await acquire()).expiresAt).toBeNull();
+  });
+
+  test.each(['whole', 'part of it'])(
+    'whose id or folder has a secret in it (%s) is refused, and taken down',
+    async (how) => {
+      const before = await readdir(plugins.root);
+      const apiKey = `k3y-${randomBytes(8).toString('hex')}`;
+      const image = how === 'whole' ? apiKey : `image-${apiKey}-1`;
+      await expect(driver.acquire(plugins.effect({ apiKey, image }))).rejects.toMatchObject({
+        reasonCode: 'driver_failed',
+        message: expect.not.stringContaining(apiKey) as unknown,
+      });
+      expect(await readdir(plugins.root)).toEqual(before);
+    },
+  );
+
   test('cannot resume what is gone', async () => {
     const acquired = await acquire();
     await driver.release(plugins.held(acquired));
@@ -123,6 +145,7 @@ describe('a config', () => {
 
   test.each<[string, JsonObject, readonly string[]]>([
     ['a missing field', {}, ['root']],
+    ['a list that is too long to be compared', { root: '/srv', volumes: Array(501).fill({}) }, ['volumes']],
     ['an unknown field', { root: '/srv', extra: 1 }, ['extra']],
     ['a field of another type', { root: '/srv', image: 1 }, ['image']],
     ['too short a secret', { root: '/srv', apiKey: 'short' }, ['apiKey']],

@@ -59,7 +59,7 @@ export class PluginsUnderTest {
     const { companyId } = this;
     const ids = { leaseId: randomUUID(), effectId: randomUUID(), environmentId: randomUUID() };
     const whole = { root: this.root, ...config };
-    return { companyId, ...ids, heartbeatRunId: randomUUID(), config: whole, fence: 1, signal };
+    return { companyId, ...ids, heartbeatRunId: randomUUID(), config: whole, fence: 1, endsAt: null, signal };
   }
 
   /** As if it had been acquired with this config. */

@@ -47,6 +47,21 @@ test('a probe that fails is an answer with its reason', async () => {
   });
 });
 
+test('a config that refers to the signing secret of a webhook is refused as one that refers to nothing', async () => {
+  const wish = { url: 'https://example.com/hook' };
+  const { id } = await service.api.expect<{ id: string }>(201, 'POST', `/api/companies/${companyId}/webhooks`, wish);
+  const refused = async (secretId: string) => {
+    const { privateKey, ...rest } = config();
+    const privateKeySecretRef = { type: 'secret_ref', secretId, version: 'latest' };
+    const body = { driver: 'ssh', config: { ...rest, privateKeySecretRef } };
+    const path = `/api/companies/${companyId}/environments/probe-config`;
+    const { code, errors } = await service.api.problem(400, 'POST', path, body);
+    expect(typeof privateKey).toBe('string');
+    return { code, errors };
+  };
+  expect(await refused(id)).toEqual(await refused(randomUUID()));
+});
+
 test('a stored environment is probed with its secret, and its lease tells how to reach it', async () => {
   const made = await service.api.createEnvironment(companyId, { name: 'Host', driver: 'ssh', config: config() });
   expect(await service.api.expect(200, 'POST', `/api/environments/${made.id}/probe`, {})).toMatchObject({ ok: true });

@@ -7,6 +7,7 @@ import type { JsonObject } from '../runtime-driver.js';
 import { isObject } from './config-form.js';
 
 const SECRET_FORMAT = 'secret-ref';
+const MOST_ITEMS = 500;
 
 /** In linear time, whatever the pattern and the text: a config comes from callers. Without look-around and back-references. */
 function linear(pattern: string): { test(text: string): boolean } {
@@ -42,8 +43,13 @@ export class ConfigSchema {
     return isObject(this.schema['properties']) && Object.hasOwn(this.schema['properties'], field);
   }
 
-  /** What is wrong with a config; defaults are filled in. Fields that the schema does not know are wrong, unless it says that there may be more. */
+  /**
+   * What is wrong with a config; defaults are filled in. Fields that the schema does not know are wrong, unless it says that
+   * there may be more. A schema may ask for quadratic work (`uniqueItems`), so that long lists are not looked at.
+   */
   complete(config: JsonObject): { readonly config: JsonObject; readonly errors: readonly FieldError[] } {
+    const long = longList(config);
+    if (long !== null) return { config, errors: [{ field: long, message: `has more than ${MOST_ITEMS} items` }] };
     const completed = structuredClone(config);
     const errors = this.validate(completed) ? [] : (this.validate.errors ?? []).map(fieldError);
     const { additionalProperties, patternProperties } = this.schema;
@@ -54,6 +60,17 @@ export class ConfigSchema {
       errors: [...errors, ...unknown.map((field) => ({ field, message: 'is not a setting of this driver' }))],
     };
   }
+}
+
+/** The path of a list with more items than are looked at; null: there is none. */
+function longList(value: unknown, path: readonly string[] = []): string | null {
+  if (Array.isArray(value) && value.length > MOST_ITEMS) return path.join('.');
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [name, inner] of Object.entries(value)) {
+    const found = longList(inner, [...path, name]);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
 /** Without the values: one of them may be a secret. */

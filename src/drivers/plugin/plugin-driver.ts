@@ -44,7 +44,14 @@ interface Subject {
   readonly config: JsonObject;
 }
 
-type CallOptions = Pick<WorkerCall, 'signal' | 'onOutput'> & { readonly budgetMs?: number };
+type CallOptions = Pick<WorkerCall, 'signal' | 'onOutput'> & {
+  readonly budgetMs?: number;
+  /** Told an answer that is refused for a secret in it, so that what it made is taken down. */
+  readonly onRefused?: (answer: JsonObject) => Promise<unknown>;
+};
+
+/** What these answer is kept, and given back with later calls: it cannot be masked. */
+const KEPT = ['environmentAcquireLease', 'environmentResumeLease', 'environmentRealizeWorkspace'];
 
 /** A driver that a plugin's worker serves, by the protocol of @paperclipai/plugin-sdk: see docs/decisions/0014-plugins.md. */
 export class PluginDriver implements QueuedDriver {
@@ -127,11 +134,13 @@ export class PluginDriver implements QueuedDriver {
   }
 
   acquire(request: EffectRequest): Promise<Acquisition> {
-    const { leaseId, effectId, heartbeatRunId, fence, signal } = request;
+    const { leaseId, effectId, heartbeatRunId, fence, endsAt: requestedExpiresAt, signal } = request;
     const acquire = async (): Promise<Acquisition> => {
       // The key is not of the protocol: whoever does not know it does not see it.
-      const params = { runId: heartbeatRunId ?? leaseId, idempotencyKey: effectId };
-      const answer = await this.ask('environmentAcquireLease', request, params);
+      const params = { runId: heartbeatRunId ?? leaseId, idempotencyKey: effectId, requestedExpiresAt };
+      const onRefused = ({ providerLeaseId, metadata: leaseMetadata = {} }: JsonObject): Promise<unknown> =>
+        this.ask('environmentDestroyLease', request, { providerLeaseId, leaseMetadata });
+      const answer = await this.ask('environmentAcquireLease', request, params, { onRefused });
       return this.held(acquisitionOf(answer, request, this.known), fence);
     };
     return this.acquires.make(effectId, acquire, signal);
@@ -268,7 +277,10 @@ export class PluginDriver implements QueuedDriver {
     return this.call(method, { ...base, ...params }, open.secrets, { ...options, companyId });
   }
 
-  /** Nothing that it gives has the call's secrets in it, but for what a command prints. */
+  /**
+   * Nothing that it gives has the call's secrets in it, but for what a command prints.
+   * @throws DriverError driver_failed where an answer that is kept has one
+   */
   private async call(
     method: string,
     params: JsonObject,
@@ -280,6 +292,11 @@ export class PluginDriver implements QueuedDriver {
     if (method === 'environmentExecute') return answer;
     const redaction = new Redaction();
     redaction.add(secrets);
+    if (KEPT.includes(method) && isObject(answer) && redaction.isIn(answer)) {
+      await options.onRefused?.(answer).catch(() => undefined);
+      const message = `The plugin’s answer to ${method} has a secret of the environment in it.`;
+      throw new DriverError('permanent', 'driver_failed', message, true);
+    }
     return redaction.json(answer);
   }
 }

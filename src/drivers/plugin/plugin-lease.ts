@@ -23,15 +23,23 @@ export function acquisitionOf(
   { environmentId, config }: Pick<EffectRequest, 'environmentId' | 'config'>,
   known: JsonObject,
 ): Acquisition {
-  const { providerLeaseId = null, metadata: leaseMetadata = {} } = isObject(answer) ? answer : {};
+  const { providerLeaseId = null, metadata: leaseMetadata = {}, expiresAt = null } = isObject(answer) ? answer : {};
   const isId = providerLeaseId === null || (typeof providerLeaseId === 'string' && providerLeaseId.length <= 1_000);
-  if (!isObject(answer) || !isId || !isObject(leaseMetadata) || JSON.stringify(leaseMetadata).length > MAX_METADATA) {
+  const isTime = expiresAt === null || (typeof expiresAt === 'string' && !Number.isNaN(Date.parse(expiresAt)));
+  if (
+    !isObject(answer) ||
+    !isId ||
+    !isTime ||
+    !isObject(leaseMetadata) ||
+    JSON.stringify(leaseMetadata).length > MAX_METADATA
+  ) {
     throw new DriverError('permanent', 'driver_failed', 'The plugin’s answer is not a lease.', true);
   }
   return {
     providerLeaseId,
     metadata: { ...leaseMetadata, ...known, remoteCwd: cwdOf(leaseMetadata) },
     teardown: { environmentId, config, leaseMetadata } satisfies PluginTeardown,
+    expiresAt: typeof expiresAt === 'string' ? new Date(expiresAt).toISOString() : null,
   };
 }
 

@@ -49,14 +49,14 @@ export class PluginWorker {
   ) {}
 
   /**
-   * @param secrets values in the call, which are taken out of all that the worker says from then on
+   * @param secrets values in the call, which are taken out of its refusal, and of all that the worker logs from then on
    * @throws WorkerRefusal, DriverError connection_lost, budget_exceeded, or what the signal was aborted with
    */
   async call(call: WorkerCall, secrets: readonly string[] = []): Promise<unknown> {
     const worker = await abortable(this.worker(), call.signal);
     worker.redaction.add(secrets);
     try {
-      const result = await worker.connection.call(call);
+      const result = await worker.connection.call({ ...call, secrets });
       this.failures = 0;
       return result;
     } catch (error) {
@@ -101,7 +101,7 @@ export class PluginWorker {
     const child = startNode([worker], folder);
     const redaction = new Redaction();
     const log = new WorkerLog(key, redaction, this.write);
-    const connection = new WorkerConnection(child, redaction, log, () => endGroup(child));
+    const connection = new WorkerConnection(child, log, () => endGroup(child));
     child.on('error', (error) => log.note('start', error.message));
     const ended = once(child, 'close').then(
       () => undefined,

@@ -3,7 +3,7 @@ import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import type { JsonObject } from '../runtime-driver.js';
 import { readLines } from './json-lines.js';
-import type { Redaction } from './redaction.js';
+import { Redaction } from './redaction.js';
 import type { WorkerLog } from './worker-log.js';
 
 /** Bytes of one message; a command's whole output is in one. */
@@ -24,6 +24,8 @@ export interface WorkerCall {
   /** In milliseconds. */
   readonly budgetMs: number;
   readonly signal?: AbortSignal;
+  /** Values in the call, which a refusal of it must not repeat. */
+  readonly secrets?: readonly string[];
   /** Pieces of a command's output while it runs. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: string) => void;
 }
@@ -54,7 +56,6 @@ export class WorkerConnection {
   /** @param onHopeless told once the worker's output cannot be followed any more */
   constructor(
     private readonly streams: { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable },
-    private readonly redaction: Redaction,
     private readonly log: WorkerLog,
     private readonly onHopeless: () => void,
   ) {
@@ -126,7 +127,7 @@ export class WorkerConnection {
     }
     const { call, settle } = pending;
     const { error } = message;
-    if (isObject(error)) settle({ error: this.refusal(call.method, error) });
+    if (isObject(error)) settle({ error: refusalOf(call, error) });
     else if ('result' in message) settle({ result: message['result'] });
     else this.ignore('An answer without a result.');
   }
@@ -135,11 +136,6 @@ export class WorkerConnection {
     this.rubbish += 1;
     this.log.note('stdout', what);
     if (this.rubbish === MAX_RUBBISH) this.onHopeless();
-  }
-
-  private refusal(method: string, { code, message }: JsonObject): WorkerRefusal {
-    const text = failureText(this.redaction.text(typeof message === 'string' ? message : 'It does not say why.'));
-    return new WorkerRefusal(`${method}: ${text}`, code === METHOD_NOT_FOUND || code === METHOD_NOT_IMPLEMENTED);
   }
 
   /** The host of this protocol offers a worker much that there is not here. */
@@ -162,6 +158,14 @@ export class WorkerConnection {
     if (!('method' in message) && stdin.writableLength > MAX_UNREAD) return;
     if (stdin.writable) stdin.write(`${JSON.stringify(message)}\n`);
   }
+}
+
+/** Without the call's own secrets. Those of other calls stay: whoever could make a worker repeat a text could guess at them. */
+function refusalOf({ method, secrets = [] }: WorkerCall, { code, message }: JsonObject): WorkerRefusal {
+  const redaction = new Redaction();
+  redaction.add(secrets);
+  const text = failureText(redaction.text(typeof message === 'string' ? message : 'It does not say why.'));
+  return new WorkerRefusal(`${method}: ${text}`, code === METHOD_NOT_FOUND || code === METHOD_NOT_IMPLEMENTED);
 }
 
 function exceeded(method: string, budgetMs: number): DriverError {

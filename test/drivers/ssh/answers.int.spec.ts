@@ -35,7 +35,7 @@ function request(): EffectRequest {
   if (verdict.kind === 'invalid') throw new Error(JSON.stringify(verdict.errors));
   return {
     ...{ companyId: newId(), leaseId: newId(), effectId: newId(), environmentId: newId(), heartbeatRunId: null },
-    ...{ config: verdict.config, fence: 1, signal: AbortSignal.timeout(20_000) },
+    ...{ config: verdict.config, fence: 1, endsAt: null, signal: AbortSignal.timeout(20_000) },
   };
 }
 

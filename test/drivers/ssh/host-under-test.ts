@@ -47,7 +47,7 @@ export class HostUnderTest {
     this.fence += 1;
     return {
       ...{ companyId: newId(), leaseId: newId(), effectId: newId(), environmentId: newId(), heartbeatRunId: null },
-      ...{ config: verdict.config, fence: this.fence, signal: NEVER },
+      ...{ config: verdict.config, fence: this.fence, endsAt: null, signal: NEVER },
     };
   }
 

@@ -37,7 +37,7 @@ function request(change: object = {}): EffectRequest {
   fence += 1;
   return {
     ...{ companyId: newId(), leaseId: newId(), effectId: newId(), environmentId: newId(), heartbeatRunId: null },
-    ...{ config: verdict.config, fence, signal: NEVER },
+    ...{ config: verdict.config, fence, endsAt: null, signal: NEVER },
   };
 }
 

@@ -7,6 +7,8 @@ const configSchema = {
     image: { type: 'string', default: 'fake:latest' },
     apiKey: { type: 'string', format: 'secret-ref', minLength: 8 },
     reuseLease: { type: 'boolean', default: false },
+    livesMs: { type: 'integer', minimum: 1, description: 'The provider ends a sandbox after this.' },
+    volumes: { type: 'array', uniqueItems: true, items: { type: 'object' } },
   },
 };
 

@@ -66,10 +66,12 @@ const plugin = definePlugin({
     return { ok, summary: ok ? `Sandboxes can be made in ${config.root}.` : `There is no ${config.root}.` };
   },
   // Asked twice under one key, it gives the same sandbox.
-  async onEnvironmentAcquireLease({ config, runId, idempotencyKey = randomUUID() }) {
+  async onEnvironmentAcquireLease({ config, runId, idempotencyKey = randomUUID(), requestedExpiresAt }) {
     const lease = leaseOf(config, `fake-plugin://${runId}/${idempotencyKey}`);
     await mkdir(lease.metadata.remoteCwd, { recursive: true });
-    return lease;
+    if (config.livesMs === undefined) return lease;
+    const expiresAt = new Date(Date.now() + config.livesMs).toISOString();
+    return { ...lease, metadata: { ...lease.metadata, requestedExpiresAt }, expiresAt };
   },
   onEnvironmentResumeLease({ config, providerLeaseId }) {
     const isThere = existsSync(folderOf(config, providerLeaseId));
