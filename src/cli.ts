@@ -15,20 +15,34 @@ const program = programOf({
   serve: async (config) => (await import('./serve-command.js')).serveCommand(config),
 });
 
+// Whoever reads may have gone, or the disk be full: without a listener that would be a stack trace.
+process.stderr.on('error', () => undefined);
+process.stdout.on('error', (error: Error) => {
+  if (isBrokenPipe(error)) process.exit(EXIT.readerGone);
+  tell(`The output could not be written: ${error.message}`);
+  process.exit(EXIT.failed);
+});
+
 try {
   await program.parseAsync();
   process.exitCode = EXIT.done;
 } catch (error) {
   process.exitCode = codeOf(error);
-  if (!(error instanceof CommanderError)) {
+  if (!(error instanceof CommanderError) && !isBrokenPipe(error)) {
     const isOurs = error instanceof CliError || error instanceof LeaseholdError;
     tell(isOurs ? error.message : (startFailureOf(error) ?? inspect(error)));
   }
 }
-// What has been written is to reach a pipe whole; what a command has left open is not to keep it.
-process.stdout.write('', () => process.exit());
+// What has been written is to reach a pipe whole; what a command has left open is not to keep it. What
+// could not be written is told after the call, in another turn.
+process.stdout.write('', () => setImmediate(() => process.exit()));
+
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}
 
 function codeOf(error: unknown): number {
+  if (isBrokenPipe(error)) return EXIT.readerGone;
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   return error instanceof LeaseholdError ? EXIT.refused : EXIT.failed;

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { readConfig } from '../config/config.js';
 import { CliError, EXIT } from './exit.js';
 import type { Parts } from './parts.js';
+import { unanswered } from './unanswered.js';
 import { visible } from './visible.js';
 
 /** Whom a command asks. Both ways it is the service's own API, so that both do and refuse the same. */
@@ -14,7 +15,7 @@ interface Target {
   readonly token: string | null;
 }
 
-interface TargetOptions {
+export interface TargetOptions {
   readonly url: string;
   readonly databaseUrl?: string;
 }
@@ -78,8 +79,8 @@ export class Client {
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(body && { 'content-type': 'application/json' }),
     };
-    const response = await answerTo(url + path, { method, headers }, body).catch(() => {
-      throw new CliError(EXIT.failed, `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`);
+    const response = await answerTo(url + path, { method, headers }, body).catch((error: unknown) => {
+      throw unanswered(url, error);
     });
     if (Number(response.statusCode) < 300) return response;
     const { code, title, detail, remedy } = ((await this.jsonOf(response)) ?? {}) as Partial<Problem>;

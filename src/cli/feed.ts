@@ -1,9 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { FeedPageAnswer } from '../feed/http/feed-queries.js';
 import type { FeedEvent } from '../feed/event-frames.js';
 import { count, position, uuid } from './arguments.js';
-import { withClient } from './client.js';
-import { print, show, tableOf } from './output.js';
+import { withClient, type Client } from './client.js';
+import { print, show, tableOf, tell } from './output.js';
+import { CliError, EXIT } from './exit.js';
 import type { Parts } from './parts.js';
 import { shownAsEscapes } from './visible.js';
 
@@ -16,6 +18,10 @@ interface Options {
   readonly run?: string;
   readonly json?: boolean;
 }
+
+const AGAIN_MS = 1_000;
+/** Of connections that fail one after another: a restart takes seconds. */
+const TRIES = 60;
 
 export function addEvents(program: Command, parts: Parts): void {
   const events = program.command('events').description('What has happened, as the log has it.');
@@ -42,14 +48,43 @@ export function addEvents(program: Command, parts: Parts): void {
     .action(async ({ limit, json = false, ...options }: Options & { readonly limit?: number }, command: Command) => {
       await withClient(command, parts, async (client) => {
         let left = limit ?? Infinity;
-        for await (const line of client.lines(`/api/companies/${options.company}/events/stream`, queryOf(options))) {
-          if (!line.startsWith('data: ')) continue;
-          const text = line.slice('data: '.length);
+        for await (const text of eventsOf(client, options)) {
           print(json ? text : lineOf(shownAsEscapes(JSON.parse(text) as FeedEvent)));
           if ((left -= 1) <= 0) return;
         }
       });
     });
+}
+
+/** The service ends a stream when it stops, or when its reader is behind: it goes on from the last position that was told. */
+async function* eventsOf(client: Client, options: Options): AsyncGenerator<string> {
+  const path = `/api/companies/${options.company}/events/stream`;
+  let { after } = options;
+  let wasOpen = false;
+  for (let tries = 0; ; tries += 1) {
+    let id: number | undefined;
+    let data: string | undefined;
+    try {
+      for await (const line of client.lines(path, { ...queryOf(options), after })) {
+        [wasOpen, tries] = [true, 0];
+        if (line.startsWith('id: ')) id = Number(line.slice('id: '.length));
+        if (line.startsWith('data: ')) data = line.slice('data: '.length);
+        // Only whole ones count: what was cut off comes again.
+        if (line !== '') continue;
+        if (data !== undefined) yield data;
+        after = id ?? after;
+        [id, data] = [undefined, undefined];
+      }
+    } catch (error) {
+      const isPassing = error instanceof CliError && error.exitCode === EXIT.failed;
+      if (!wasOpen || !isPassing || tries >= TRIES) throw error;
+    }
+    if (after === undefined) {
+      throw new CliError(EXIT.failed, 'The stream ended before it had told a position: events may be missing.');
+    }
+    if (tries === 0) tell(`The stream ended; going on behind position ${after}.`);
+    await pause(AGAIN_MS);
+  }
 }
 
 function filtered(command: Command): Command {

@@ -8,7 +8,7 @@ import type { LeaseJson } from '../leases/lease-json.js';
 import { Option } from 'commander';
 import { count, uuid } from './arguments.js';
 import { withClient, type Client } from './client.js';
-import { fieldsOf, show, tableOf, textOf } from './output.js';
+import { fieldsOf, show, tell, tableOf, textOf } from './output.js';
 import type { Parts } from './parts.js';
 
 interface Json {
@@ -37,6 +37,7 @@ export function addLeases(program: Command, parts: Parts): void {
     .option('--run <uuid>', 'only of this run', uuid)
     .addOption(new Option('--status <status...>', 'only these').choices(LEASE_STATUSES))
     .option('--limit <count>', 'at the most', count, 50)
+    .option('--cursor <cursor>', 'go on where the answer before has ended')
     .option(...AT)
     .option(...JSON_OPTION)
     .action(
@@ -47,13 +48,23 @@ export function addLeases(program: Command, parts: Parts): void {
           readonly run?: string;
           readonly status?: readonly string[];
           readonly limit: number;
+          readonly cursor?: string;
         },
         command: Command,
       ) => {
-        const { company, environment: environmentId, run: heartbeatRunId, status, limit, at, json = false } = options;
-        const query = { environmentId, heartbeatRunId, status, limit, at };
+        const {
+          company,
+          environment: environmentId,
+          run: heartbeatRunId,
+          status,
+          limit,
+          cursor,
+          at,
+          json = false,
+        } = options;
+        const query = { environmentId, heartbeatRunId, status, limit, cursor, at };
         const page = await ask(command, (client) =>
-          client.get<{ items: LeaseJson[] }>(`/api/companies/${company}/leases`, query),
+          client.get<{ items: LeaseJson[]; nextCursor: string | null }>(`/api/companies/${company}/leases`, query),
         );
         show(page, json, ({ items }) =>
           tableOf(items, [
@@ -65,6 +76,8 @@ export function addLeases(program: Command, parts: Parts): void {
             { name: 'CREATED', of: ({ createdAt }) => createdAt },
           ]),
         );
+        if (!json && page.nextCursor != null)
+          tell(`There are more: add --cursor ${page.nextCursor} for the next ones.`);
       },
     );
 

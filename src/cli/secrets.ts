@@ -20,12 +20,14 @@ export function addSecrets(program: Command, parts: Parts): void {
     .option('--resume', 'go on with a rotation that was interrupted: make no other key')
     .option('--json', 'answer in JSON')
     .addHelpText('after', HELP)
-    .action((options: { readonly resume?: boolean; readonly json?: boolean }) =>
-      onLog(parts, async (log, config) => {
-        const done = await replaceMasterKey(log.pool, config, options.resume === true);
-        show(done, options.json === true, () => replaced(done, config));
-      }),
-    );
+    .action(async (options: { readonly resume?: boolean; readonly json?: boolean }, command: Command) => {
+      const { databaseUrl } = command.optsWithGlobals<{ readonly databaseUrl?: string }>();
+      const [done, text] = await onLog(parts, { databaseUrl, makes: false }, async (log, config) => {
+        const replacement = await replaceMasterKey(log.pool, config, options.resume === true);
+        return [replacement, replaced(replacement, config)] as const;
+      });
+      show(done, options.json === true, () => text);
+    });
 }
 
 function replaced({ keyId, sealed, olderKeyIds }: Replacement, { secretsKey }: Config): string {

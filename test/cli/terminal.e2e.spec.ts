@@ -38,6 +38,7 @@ test.each([
   [['leases', 'timeline', ID], { items: [{ ...LIST.items[0], sentence: EVIL, changes: CHANGES }], nextCursor: null }],
   [['events', 'list', '--company', ID], LIST],
   [['projections', 'list'], LIST],
+  [['tokens', 'list'], { items: [{ id: ID, name: EVIL, companies: null, permissions: [], revokedAt: null }] }],
 ] as const)('%j shows what others wrote as escapes, to people and in JSON', async (args, answer) => {
   const settings = await serviceOf((_request, response) => response.end(JSON.stringify(answer)));
   const people = await leasehold(settings, ...args);
