@@ -9,6 +9,7 @@ export const DRIVER_REASONS = [
   'host_key_mismatch',
   'authentication_failed',
   'connection_lost',
+  'session_refused',
   'workspace_not_writable',
   'disk_full',
   'tool_missing',

@@ -45,10 +45,11 @@ async function outcome(
   budgetMs = BUDGET_MS,
 ): Promise<unknown> {
   pool = new SshPool(budgetMs);
-  const answer = pool.use(endpoint, (connection) => {
+  const work = (connection: SshConnection): Promise<string> => {
     onConnected(connection);
     return runScript(connection, 'echo answered', [], signal);
-  });
+  };
+  const answer = pool.use(endpoint, work, signal);
   return answer.catch((error: unknown) => error);
 }
 
@@ -77,7 +78,7 @@ describe('a host with a fault', () => {
     const budget = new AbortController();
     const why = new Error('the budget is used up');
     const answer = outcome(endpointOf(host), budget.signal, () => budget.abort(why));
-    expect(await answer).toBe(why);
+    expect(await answer).toMatchObject({ reasonCode: 'host_not_answering', message: why.message });
     await pool.close();
     await host.abandoned();
   });
@@ -143,7 +144,8 @@ describe('acquiring on a machine', () => {
       const words = [machine.workspace, newId(), newId(), '1', 'false', 'http://127.0.0.1:9'];
       const never = new AbortController().signal;
       const endpoint = endpointOf(sshd, { username, privateKey });
-      const answer = await pool.use(endpoint, (connection) => runScript(connection, ACQUIRE, words, never));
+      const work = (connection: SshConnection): Promise<string> => runScript(connection, ACQUIRE, words, never);
+      const answer = await pool.use(endpoint, work, never);
       expect(answer).toContain(expected);
       const left = await readdir(machine.workspace, { recursive: true });
       expect(left.filter((name) => !/^\.leasehold(\/leases|\/ended|\/\.gitignore)?$/.test(name))).toEqual([]);

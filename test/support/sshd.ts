@@ -30,6 +30,8 @@ export interface TestSshd {
   readonly knownHosts: string;
   /** A folder of its own for each server, empty, for `remoteWorkspacePath`. */
   readonly workspace: string;
+  /** It and its connections do nothing any more, and stay open, until it is stopped. */
+  freeze(): Promise<void>;
   /** Ends the connections that it has, too. */
   stop(): Promise<void>;
 }
@@ -85,6 +87,10 @@ export async function startSshd({ config = [] }: SshdOptions = {}): Promise<Test
     privateKey,
     knownHosts: `[127.0.0.1]:${port} ${publicHostKey}`,
     workspace,
+    freeze: async () => {
+      const main = Number(server.pid);
+      for (const pid of [main, ...(await descendantsOf(main))]) process.kill(pid, 'SIGSTOP');
+    },
     stop: async () => {
       if (server.exitCode === null && server.signalCode === null && server.pid !== undefined) {
         // Each connection has a process in a session of its own.

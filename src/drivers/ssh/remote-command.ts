@@ -23,7 +23,7 @@ export async function runScript(
   const mark = newMark();
   // What a shell's start files print comes before the mark.
   const line = commandLine(`printf '%s\\n' '${mark}'\n${script}`, args);
-  const { channel, exited, output, said } = await connection.exec(line, (channel) => {
+  const { channel, exited, output, said } = await connection.exec(line, signal, (channel) => {
     const exited = ended(channel, signal);
     exited.catch(() => undefined);
     channel.end();
@@ -76,7 +76,7 @@ export async function runCommand(
   const seconds = Math.ceil(timeoutMs / 1_000) + HOST_GRACE_SECONDS;
   const words = [place.workspace, lease.leaseId, executionId, lease.fence, seconds, header.length, mark].map(String);
   const line = commandLine(EXECUTE, words, header.start);
-  const { channel, exited, output, answer } = await connection.exec(line, (channel) => {
+  const { channel, exited, output, answer } = await connection.exec(line, signal, (channel) => {
     // Settled before anything is read: a refusal may come and the channel be gone in the same moment.
     const exited = ended(channel, signal);
     const output = afterMark(channel, mark, (line) => line === '');

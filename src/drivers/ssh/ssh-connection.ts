@@ -27,12 +27,24 @@ export type OnStep = (step: 'connect' | 'host_key' | 'authenticate') => void;
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVES_MISSED = 3;
 
+/** The host opens no (further) session on a connection that is otherwise well: nothing was begun. */
+export class SessionRefusedError extends DriverError {}
+
+/** Nobody waits any longer for a session that was not open yet: no command that waits for its words has begun. */
+export class SessionAbandonedError extends DriverError {
+  constructor({ reason }: AbortSignal, inDoubt: boolean) {
+    super('transient', 'host_not_answering', failureText(reason), inDoubt);
+  }
+}
+
 /** One connection to a host, which carries several commands. */
 export class SshConnection {
   /** Whether something on it went unanswered. */
   doubtful = false;
-  /** Channels that are open or about to be. */
-  channels = 0;
+  /** Sessions that are open or about to be. */
+  sessions = 0;
+  /** Whether the host has ever opened one. */
+  hadSession = false;
   #lost: DriverError | null = null;
 
   private constructor(
@@ -97,22 +109,35 @@ export class SshConnection {
   }
 
   /**
-   * Opens a channel that runs a command.
-   * @param listen called as soon as the channel is open: a command that is quick has ended in the same turn
-   * @throws DriverError connection_lost
+   * Opens a session that runs a command.
+   * @param listen called as soon as the session is open: a command that is quick has ended in the same turn
+   * @throws SessionRefusedError; SessionAbandonedError when the signal is aborted first; DriverError connection_lost
    */
-  exec<Opened>(command: string, listen: (channel: ClientChannel) => Opened): Promise<Opened> {
+  exec<Opened>(command: string, signal: AbortSignal, listen: (channel: ClientChannel) => Opened): Promise<Opened> {
     if (this.#lost) return Promise.reject(this.#lost);
+    if (signal.aborted) return Promise.reject(new SessionAbandonedError(signal, false));
     return new Promise((resolve, reject) => {
       const onClose = (): void => reject(broken(this.name, 'the connection was lost'));
+      const onAbort = (): void => {
+        this.doubtful = true;
+        reject(new SessionAbandonedError(signal, true));
+      };
       this.client.once('close', onClose);
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.sessions += 1;
       this.client.exec(command, (error, channel) => {
         this.client.off('close', onClose);
-        if (error) reject(broken(this.name, error.message));
-        else {
-          guardWindow(channel, () => this.destroy());
-          resolve(listen(channel));
+        signal.removeEventListener('abort', onAbort);
+        if (error) {
+          this.sessions -= 1;
+          reject(isRefusal(error) ? refused(this.name, error.message) : broken(this.name, error.message));
+          return;
         }
+        this.hadSession = true;
+        channel.once('close', () => (this.sessions -= 1));
+        guardWindow(channel, () => this.destroy());
+        if (signal.aborted) channel.destroy();
+        else resolve(listen(channel));
       });
     });
   }
@@ -190,6 +215,16 @@ function notAnswering(name: string, budgetMs: number): DriverError {
 
 function broken(name: string, why: string, inDoubt = true): DriverError {
   return new DriverError('transient', 'connection_lost', `${name}: ${why}.`, inDoubt);
+}
+
+/** What ssh2 gives an error for a channel that the host does not open, and no other error: RFC 4254, 5.1. */
+function isRefusal(error: Error): boolean {
+  return typeof (error as { reason?: unknown }).reason === 'number';
+}
+
+function refused(name: string, why: string): SessionRefusedError {
+  const message = `${name} opens no session for a command (MaxSessions of its sshd, or the account): ${why}`;
+  return new SessionRefusedError('transient', 'session_refused', message, false);
 }
 
 const HOST_KEY_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [

@@ -24,8 +24,11 @@ import { failureIn, runCommand, runScript } from './remote-command.js';
 import { END_COMMAND } from './remote-execute.js';
 import { ACQUIRE, FIND, RELEASE } from './remote-scripts.js';
 import { validateSshConfig, type SshConfig } from './ssh-config.js';
-import type { SshConnection, SshEndpoint } from './ssh-connection.js';
-import { SshPool } from './ssh-pool.js';
+import { SessionAbandonedError, type SshConnection, type SshEndpoint } from './ssh-connection.js';
+import { SshPool, unlessAborted } from './ssh-pool.js';
+
+/** A host that is not told to end a command within this ends it by itself: HOST_GRACE_SECONDS. */
+const TOLD_WITHIN_MS = 10_000;
 
 /** What is kept with a lease: the config without the key, and the URL of the service that answered from the host. */
 type Teardown = JsonObject & SshConfig & { readonly runtimeApiUrl: string | null };
@@ -105,22 +108,25 @@ export class SshDriver implements QueuedDriver {
     const { remoteWorkspacePath: workspace } = config;
     const cwd = request.cwd === null || request.cwd.startsWith('/') ? request.cwd : `${workspace}/${request.cwd}`;
     const executionId = newId();
-    const endpoint = await this.endpointOf(companyId, config);
     const time = new AbortController();
     const timer = setTimeout(() => time.abort(new Error('timed out')), request.timeoutMs);
     const signal = AbortSignal.any([time.signal, request.signal]);
+    let endpoint: SshEndpoint | null = null;
     try {
-      return await this.pool.use(endpoint, async (connection) => {
+      endpoint = await unlessAborted(this.endpointOf(companyId, config), signal);
+      const run = async (connection: SshConnection): Promise<ExecutionResult> => {
         const exit = await runCommand(connection, executionId, { workspace, cwd: cwd ?? workspace }, request, signal);
         const { code, signal: by } = exit;
         return { exitCode: code, signal: code === null ? by : guessedSignal(code), timedOut: false };
-      });
+      };
+      return await this.pool.use(endpoint, run, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
       // The channel is closed; what ran in it, and its children, are told on the host.
-      await this.endCommand(endpoint, [workspace, leaseId, executionId]);
+      if (endpoint && !(error instanceof SessionAbandonedError))
+        await this.endCommand(endpoint, [workspace, leaseId, executionId]);
       if (time.signal.aborted) return { exitCode: null, signal: 'SIGKILL', timedOut: true };
-      throw error;
+      throw request.signal.reason;
     } finally {
       clearTimeout(timer);
     }
@@ -147,14 +153,14 @@ export class SshDriver implements QueuedDriver {
     words: readonly string[],
   ): Promise<string> {
     const endpoint = await this.endpointOf(companyId, config);
-    return this.pool.use(endpoint, (connection) => runScript(connection, script, words, signal));
+    return this.pool.use(endpoint, (connection) => runScript(connection, script, words, signal), signal);
   }
 
   private async endCommand(endpoint: SshEndpoint, words: readonly string[]): Promise<void> {
-    const signal = AbortSignal.timeout(this.budgets.transportMs);
+    const signal = AbortSignal.timeout(Math.min(this.budgets.transportMs, TOLD_WITHIN_MS));
     const end = (connection: SshConnection): Promise<string> => runScript(connection, END_COMMAND, words, signal);
     // When the host cannot be told, it finds out by itself: its watch looks whether the connection is there.
-    await this.pool.use(endpoint, end).catch(() => undefined);
+    await this.pool.use(endpoint, end, signal).catch(() => undefined);
   }
 
   /** The key is read for each use: one that was replaced or withdrawn is not used any more. */

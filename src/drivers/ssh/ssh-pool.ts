@@ -1,52 +1,77 @@
 import { DriverError } from '../driver-error.js';
-import { identityOf, SshConnection, type SshEndpoint } from './ssh-connection.js';
+import {
+  identityOf,
+  SessionAbandonedError,
+  SessionRefusedError,
+  SshConnection,
+  type SshEndpoint,
+} from './ssh-connection.js';
 
-/** sshd's own limit, MaxSessions, is 10; two are left for others who use the account. */
-const CHANNELS_A_CONNECTION = 8;
+/** sshd's own limit, MaxSessions, is 10 unless it is set; two are left for what ends there later than here. */
+const SESSIONS_A_CONNECTION = 8;
 const CLOSED_AFTER_IDLE_MS = 60_000;
 
 interface Pooled {
   readonly connecting: Promise<SshConnection>;
-  /** Channels that are given to somebody. */
+  /** Places that are given to somebody. */
   used: number;
   idle: NodeJS.Timeout | null;
   /** Nobody gets it any more; it is closed when those who have it are done. */
   retired: boolean;
 }
 
+interface Host {
+  readonly connections: Pooled[];
+  /** Sessions that a connection can have, as far as the host has shown. */
+  places: number;
+}
+
 /** Connections that are kept open between commands: a new one costs as much as fifty commands. */
 export class SshPool {
-  private readonly byIdentity = new Map<string, Pooled[]>();
+  private readonly byIdentity = new Map<string, Host>();
   private closed = false;
 
   /** @param budgetMs for connecting */
   constructor(private readonly budgetMs: number) {}
 
-  /** Lends a channel's place on a connection for as long as the work takes. @throws DriverError */
-  async use<T>(endpoint: SshEndpoint, work: (connection: SshConnection) => Promise<T>): Promise<T> {
-    if (this.closed) throw new DriverError('transient', 'connection_lost', 'The service is stopping.', false);
+  /**
+   * Lends a session's place on a connection for as long as the work takes. Where the host opens no session on it, the work is
+   * begun again on another one: it must open its session before it does anything else.
+   * @throws DriverError; SessionAbandonedError when the signal is aborted before there is a connection
+   */
+  async use<T>(
+    endpoint: SshEndpoint,
+    work: (connection: SshConnection) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const identity = identityOf(endpoint);
-    const pooled = this.placeOn(identity, endpoint);
-    try {
-      const connection = await pooled.connecting;
+    for (;;) {
+      if (this.closed) throw new DriverError('transient', 'connection_lost', 'The service is stopping.', false);
+      const host = this.hostOf(identity);
+      const pooled = this.placeOn(identity, host, endpoint);
       try {
-        return await work(connection);
+        const connection = await unlessAborted(pooled.connecting, signal);
+        try {
+          return await work(connection);
+        } catch (error) {
+          if (!(error instanceof SessionRefusedError) || !learnsFrom(host, pooled, connection)) throw error;
+        } finally {
+          pooled.retired ||= connection.doubtful;
+        }
       } finally {
-        pooled.retired ||= connection.doubtful;
+        this.giveBack(identity, pooled);
       }
-    } finally {
-      this.giveBack(identity, pooled);
     }
   }
 
   /** Connections that are open or about to be. */
   get size(): number {
-    return [...this.byIdentity.values()].reduce((sum, all) => sum + all.length, 0);
+    return [...this.byIdentity.values()].reduce((sum, { connections }) => sum + connections.length, 0);
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    const all = [...this.byIdentity.values()].flat();
+    const all = [...this.byIdentity.values()].flatMap(({ connections }) => connections);
     this.byIdentity.clear();
     await Promise.all(
       all.map(async ({ connecting, idle }) => {
@@ -56,13 +81,17 @@ export class SshPool {
     );
   }
 
-  private placeOn(identity: string, endpoint: SshEndpoint): Pooled {
-    const all = this.byIdentity.get(identity) ?? [];
-    this.byIdentity.set(identity, all);
-    let pooled = all.find(({ used, retired }) => used < CHANNELS_A_CONNECTION && !retired);
+  private hostOf(identity: string): Host {
+    const host = this.byIdentity.get(identity) ?? { connections: [], places: SESSIONS_A_CONNECTION };
+    this.byIdentity.set(identity, host);
+    return host;
+  }
+
+  private placeOn(identity: string, { connections, places }: Host, endpoint: SshEndpoint): Pooled {
+    let pooled = connections.find(({ used, retired }) => used < places && !retired);
     if (!pooled) {
       pooled = { connecting: SshConnection.open(endpoint, this.budgetMs), used: 0, idle: null, retired: false };
-      all.push(pooled);
+      connections.push(pooled);
       this.forgetWhenLost(identity, pooled);
     }
     if (pooled.idle) clearTimeout(pooled.idle);
@@ -90,10 +119,37 @@ export class SshPool {
   }
 
   private forget(identity: string, pooled: Pooled): void {
-    const all = this.byIdentity.get(identity) ?? [];
-    const left = all.filter((one) => one !== pooled);
-    if (left.length > 0) this.byIdentity.set(identity, left);
-    else this.byIdentity.delete(identity);
+    const { connections } = this.hostOf(identity);
+    const at = connections.indexOf(pooled);
+    if (at !== -1) connections.splice(at, 1);
+    if (connections.length === 0) this.byIdentity.delete(identity);
     if (pooled.idle) clearTimeout(pooled.idle);
+  }
+}
+
+/**
+ * Takes note of a refused session. @returns whether another connection may have one: not where this one was new and had nobody
+ * else on it
+ */
+function learnsFrom(host: Host, pooled: Pooled, connection: SshConnection): boolean {
+  if (connection.sessions > 0) host.places = Math.min(host.places, connection.sessions);
+  // Those that have ended here have not ended there yet.
+  else if (connection.hadSession) pooled.retired = true;
+  else return false;
+  return true;
+}
+
+/** @throws SessionAbandonedError when the signal is aborted first */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(new SessionAbandonedError(signal, false));
+  });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([aborted, work]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -211,7 +211,7 @@ async function readPlainly(): Promise<void> {
     ...{ host: '127.0.0.1', port, username: 'u', privateKey: PRIVATE_KEY, knownHosts, strictHostKeyChecking: true },
   };
   const connection = await SshConnection.open(endpoint, 30_000);
-  await connection.exec(`true ${MARK}`, (channel) => {
+  await connection.exec(`true ${MARK}`, NEVER, (channel) => {
     channel.stderr.resume();
     return new Promise((resolve) => channel.resume().once('close', resolve));
   });

@@ -25,10 +25,14 @@ export class HostUnderTest {
     readonly driver: SshDriver,
   ) {}
 
-  static async start(options: SshdOptions = {}, candidates: readonly string[] = []): Promise<HostUnderTest> {
+  static async start(
+    options: SshdOptions = {},
+    candidates: readonly string[] = [],
+    budgets: Partial<typeof BUDGETS> = {},
+  ): Promise<HostUnderTest> {
     const sshd = await startSshd(options);
     const secrets = { read: () => Promise.resolve(sshd.privateKey) };
-    return new HostUnderTest(sshd, new SshDriver(secrets, BUDGETS, candidates));
+    return new HostUnderTest(sshd, new SshDriver(secrets, { ...BUDGETS, ...budgets }, candidates));
   }
 
   async stop(): Promise<void> {
