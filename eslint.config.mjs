@@ -10,6 +10,7 @@ import tseslint from 'typescript-eslint';
 const MAY_IMPORT = {
   errors: [],
   ids: [],
+  addresses: [],
   postgres: [],
   'event-log': ['postgres'],
   subscriptions: ['errors', 'event-log', 'postgres'],
@@ -20,7 +21,7 @@ const MAY_IMPORT = {
   'read-models': ['errors', 'event-log', 'projections', 'subscriptions'],
   commands: ['errors', 'event-log', 'ids'],
   http: ['commands', 'errors', 'event-log', 'ids'],
-  drivers: ['config', 'errors', 'ids'],
+  drivers: ['addresses', 'config', 'errors', 'ids'],
   secrets: ['commands', 'config', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
   access: ['config', 'errors', 'event-log', 'http', 'ids', 'postgres'],
   environments: ['commands', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models', 'secrets'],

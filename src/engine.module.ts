@@ -11,7 +11,7 @@ import type { PostgresConfig } from './postgres/index.js';
 import { DataSource } from 'typeorm';
 import { anyTokenMade } from './access/token-rows.js';
 import { CommandRunner } from './commands/command-runner.js';
-import { CONFIG, type Config } from './config/config.js';
+import { CONFIG, isLoopback, type Config } from './config/config.js';
 import { Stopping } from './config/stopping.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { sharesOf } from './database/shares.js';
@@ -19,6 +19,7 @@ import { DriverRegistry } from './drivers/driver-registry.js';
 import { loadPlugins, requireDistinct } from './drivers/plugin/load-plugins.js';
 import type { RuntimeDriver } from './drivers/runtime-driver.js';
 import { SECRET_READER, type SecretReader } from './drivers/secret-reader.js';
+import { SshAddresses } from './drivers/ssh/ssh-addresses.js';
 import { SshDriver } from './drivers/ssh/ssh-driver.js';
 import { LocalDriver } from './drivers/local/local-driver.js';
 import { BubblewrapDriver } from './drivers/sandbox/bubblewrap/bubblewrap-driver.js';
@@ -86,7 +87,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
                 new LocalDriver(config.localExecute),
                 new FakeSandboxDriver(),
                 new BubblewrapDriver(config.dataDir, sandboxSettings(config, eventLog)),
-                new SshDriver(secrets, config.budgets, config.runtimeApiCandidates),
+                new SshDriver(secrets, config.budgets, config.runtimeApiCandidates, sshAddresses(config, eventLog)),
                 ...(await pluginDrivers(config, secrets)),
                 ...drivers,
               ]),
@@ -137,6 +138,11 @@ function sandboxSettings({ workspaceRoots, sandboxMost }: Config, { pool }: Even
     most: sandboxMost,
     someTokenMade: () => anyTokenMade(pool),
   };
+}
+
+/** Who has a token may be anywhere: a service on loopback may stand behind a proxy. */
+function sshAddresses({ sshAddresses: allowed, host }: Config, log: EventLog): SshAddresses {
+  return new SshAddresses(allowed, async () => isLoopback(host) && !(await anyTokenMade(log.pool)));
 }
 
 function pluginDrivers(

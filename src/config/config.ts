@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
 import { allowedRoots, type AllowedRoot } from './allowed-root.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;
@@ -40,6 +42,8 @@ export interface Config {
   readonly syncLimitBytes: number;
   /** URLs of this service to be tried from a host, in their order. */
   readonly runtimeApiCandidates: readonly string[];
+  /** Addresses and ranges that SSH may connect to besides public ones; null: all while nobody but this machine can call. */
+  readonly sshAddresses: readonly string[] | null;
   /** Names or folders of the packages whose plugins are run. */
   readonly plugins: readonly string[];
   /** Origins of pages elsewhere that may call, such as `https://console.example.org`. */
@@ -156,6 +160,13 @@ export function readConfig(env: Settings): Config {
     'LEASEHOLD_WORKSPACE_ROOTS must be a JSON array of absolute paths, such as ["/srv/work"], or a JSON object of one for each company’s id.',
   );
   const runtimeApiCandidates = list(env, 'LEASEHOLD_RUNTIME_API_CANDIDATES', problems, isHttpUrl, 'http or https URLs');
+  const sshAddresses = list(
+    env,
+    'LEASEHOLD_SSH_ADDRESSES',
+    problems,
+    isAddressRange,
+    'IP addresses and ranges (10.0.0.0/8)',
+  );
   const allowedOrigins = list(env, 'LEASEHOLD_ALLOWED_ORIGINS', problems, isOrigin, 'origins (https://name:port)');
   const allowedHosts = list(env, 'LEASEHOLD_ALLOWED_HOSTS', problems, (name) => /^[^/:\s]+$/.test(name), 'host names');
   const maxConnections = wholeNumber(env, 'LEASEHOLD_MAX_CONNECTIONS', 5_000, problems);
@@ -213,6 +224,7 @@ export function readConfig(env: Settings): Config {
     sandboxMost,
     syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,
+    sshAddresses: set(env['LEASEHOLD_SSH_ADDRESSES']) === undefined ? null : sshAddresses,
     plugins: (set(env['LEASEHOLD_PLUGINS']) ?? '').split(',').flatMap((name) => set(name) ?? []),
     allowedOrigins,
     allowedHosts: allowedHosts.map((name) => name.toLowerCase()),
@@ -245,6 +257,10 @@ function isRole(name: string): name is Role {
 /** Whether only this machine can reach what listens there. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function isAddressRange(text: string): boolean {
+  return isIP(text) === 0 ? ipaddr.isValidCIDR(text) : !text.includes('%');
 }
 
 function isOrigin(text: string): boolean {

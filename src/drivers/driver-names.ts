@@ -4,6 +4,7 @@ export type FailureClass = (typeof FAILURE_CLASSES)[number];
 
 /** Why a driver failed, in words that callers may rely on. Added to, never changed: events carry them. */
 export const DRIVER_REASONS = [
+  'address_refused',
   'host_unreachable',
   'host_not_answering',
   'host_key_mismatch',

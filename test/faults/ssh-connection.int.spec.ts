@@ -6,6 +6,7 @@ import { ACQUIRE } from '../../src/drivers/ssh/remote-scripts.js';
 import type { SshConnection, SshEndpoint } from '../../src/drivers/ssh/ssh-connection.js';
 import { SshPool } from '../../src/drivers/ssh/ssh-pool.js';
 import { newId } from '../../src/ids/new-id.js';
+import { ANY_ADDRESS } from '../support/any-address.js';
 import { type Fault, type FaultHost, startFaultHost } from '../support/fault-host.js';
 import { type PoorMachine, withoutTools, workspaceOn } from '../support/faulty-workspace.js';
 import { freePort } from '../support/free-port.js';
@@ -44,7 +45,7 @@ async function outcome(
   onConnected: (connection: SshConnection) => void = () => undefined,
   budgetMs = BUDGET_MS,
 ): Promise<unknown> {
-  pool = new SshPool(budgetMs);
+  pool = new SshPool(budgetMs, ANY_ADDRESS);
   const work = (connection: SshConnection): Promise<string> => {
     onConnected(connection);
     return runScript(connection, 'echo answered', [], signal);
@@ -140,7 +141,7 @@ describe('acquiring on a machine', () => {
     try {
       sshd = await startSshd({ config: machine.config });
       const { username, privateKey } = sshd;
-      pool = new SshPool(BUDGET_MS);
+      pool = new SshPool(BUDGET_MS, ANY_ADDRESS);
       const words = [machine.workspace, newId(), newId(), '1', 'false', 'http://127.0.0.1:9'];
       const never = new AbortController().signal;
       const endpoint = endpointOf(sshd, { username, privateKey });

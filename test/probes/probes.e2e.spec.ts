@@ -128,3 +128,15 @@ test('an environment of nobody is not found', async () => {
   const answer = await service.api.send<Environment>('POST', `/api/environments/${randomUUID()}/probe`, {});
   expect(answer).toMatchObject({ status: 404, body: { code: 'environment_not_found' } });
 });
+
+test('once there is a token, SSH connects to private addresses only where the operator allows them', async () => {
+  const token = { name: 'first', permissions: ['admin'], companies: null };
+  const { value } = await service.api.expect<{ value: string }>(201, 'POST', '/api/tokens', token);
+  const bearer = { authorization: `Bearer ${value}` };
+  const path = `/api/companies/${companyId}/environments/probe-config`;
+  const probe = (): Promise<ProbeAnswer> =>
+    service.api.expect<ProbeAnswer>(200, 'POST', path, { driver: 'ssh', config: config() }, bearer);
+  expect(await probe()).toMatchObject({ ok: false, details: { reasonCode: 'address_refused' } });
+  await service.restart({ LEASEHOLD_SSH_ADDRESSES: '["127.0.0.0/8"]' });
+  expect(await probe()).toMatchObject({ ok: true });
+});

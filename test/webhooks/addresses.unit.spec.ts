@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { whyNotPublic } from '../../src/addresses/public-address.js';
 import type { LeaseholdError } from '../../src/errors/catalogue.js';
-import { requireAllowed, whyNotPublic } from '../../src/webhooks/addresses.js';
+import { requireAllowed } from '../../src/webhooks/addresses.js';
 
 const codeOf = (url: string): string | null => {
   try {

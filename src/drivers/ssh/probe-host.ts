@@ -3,6 +3,7 @@ import { failureText } from '../failure-text.js';
 import type { ProbeResult } from '../runtime-driver.js';
 import { runScript } from './remote-command.js';
 import { PROBE } from './remote-scripts.js';
+import type { SshAddresses } from './ssh-addresses.js';
 import type { SshConfig } from './ssh-config.js';
 import { SshConnection, type SshEndpoint } from './ssh-connection.js';
 
@@ -17,6 +18,7 @@ export async function probeHost(
   endpoint: Promise<SshEndpoint>,
   config: SshConfig,
   budgetMs: number,
+  addresses: SshAddresses,
   signal: AbortSignal,
 ): Promise<ProbeResult> {
   const steps: Step[] = [];
@@ -29,7 +31,7 @@ export async function probeHost(
   const { remoteWorkspacePath } = config;
   let connection: SshConnection | null = null;
   try {
-    connection = await SshConnection.open(await endpoint, budgetMs, (step) => done(step));
+    connection = await SshConnection.open(await endpoint, budgetMs, addresses, (step) => done(step));
     const answer = await runScript(connection, PROBE, [remoteWorkspacePath, 'probe'], signal);
     const workspace = /^workspace=(.*)$/m.exec(answer)?.[1] ?? '';
     const missingTools = (/^missing=(.*)$/m.exec(answer)?.[1] ?? '').split(' ').filter((tool) => tool !== '');

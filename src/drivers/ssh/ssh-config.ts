@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { FieldError } from '../../errors/catalogue.js';
 import type { SecretRef } from '../secret-reader.js';
 import type { ConfigVerdict, JsonObject } from '../runtime-driver.js';
+import { bareHost } from './ssh-url.js';
 import { MAX_HOST_LENGTH, whyNotKnownHosts } from './known-hosts.js';
 
 /** SEED, "Environment": the config of a host. */
@@ -42,7 +44,7 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
     if (!holds) errors.push({ field, message: `${field} ${message}` });
   };
   const { host, port, username, remoteWorkspacePath, privateKey, privateKeySecretRef, knownHosts } = config;
-  require('host', isName(host, /^[^\s@/]+$/, MAX_HOST_LENGTH), 'must be a host name or an address');
+  require('host', isHost(host), 'must be a host name or an address');
   require('port', Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535, 'must be from 1 to 65535');
   require('username', isName(username, /^[^\s@:/]+$/), 'must be the name of an account');
   require('remoteWorkspacePath', isAbsolutePath(remoteWorkspacePath), 'must be an absolute path without . and ..');
@@ -56,7 +58,13 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
   for (const flag of ['strictHostKeyChecking', 'exclusive']) {
     require(flag, typeof config[flag] === 'boolean', 'must be true or false');
   }
-  return errors.length > 0 ? { kind: 'invalid', errors } : { kind: 'valid', config };
+  if (errors.length > 0) return { kind: 'invalid', errors };
+  return { kind: 'valid', config: { ...config, host: bareHost(String(host)) } };
+}
+
+function isHost(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length > MAX_HOST_LENGTH) return false;
+  return isIP(bareHost(value)) !== 0 || /^[\p{L}\p{M}\p{N}_.-]+$/u.test(value);
 }
 
 const REF_MESSAGE = 'must be { type: "secret_ref", secretId, version: "latest" or a number }';
@@ -65,8 +73,8 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KEY;
 }
 
-function isName(value: unknown, pattern: RegExp, maxLength = MAX_LENGTH): boolean {
-  return typeof value === 'string' && value.length <= maxLength && pattern.test(value) && !/\p{Cc}/u.test(value);
+function isName(value: unknown, pattern: RegExp): boolean {
+  return typeof value === 'string' && value.length <= MAX_LENGTH && pattern.test(value) && !/\p{Cc}/u.test(value);
 }
 
 function isAbsolutePath(value: unknown): boolean {

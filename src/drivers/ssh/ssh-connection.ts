@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
+import { AddressRefusedError, checkedLookup } from '../../addresses/checked-lookup.js';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import { fingerprint, knownKeyTypes, verifyHostKey } from './known-hosts.js';
+import { addressRefused, requireAllowedLiteral, type AddressRule, type SshAddresses } from './ssh-addresses.js';
 import { guardWindow } from './window-guard.js';
 
 /** Where to connect to, and as whom. */
@@ -57,7 +59,12 @@ export class SshConnection {
   }
 
   /** @throws DriverError; nothing has been made by then. */
-  static async open(endpoint: SshEndpoint, budgetMs: number, onStep: OnStep = () => undefined): Promise<SshConnection> {
+  static async open(
+    endpoint: SshEndpoint,
+    budgetMs: number,
+    addresses: SshAddresses,
+    onStep: OnStep = () => undefined,
+  ): Promise<SshConnection> {
     const { host, port, username, privateKey, knownHosts, strictHostKeyChecking } = endpoint;
     const name = `${host}:${port}`;
     const client = new Client();
@@ -66,7 +73,7 @@ export class SshConnection {
     const timedOut = notAnswering(name, budgetMs);
     let timer: NodeJS.Timeout | undefined;
     try {
-      socket = await connected(host, port, budgetMs);
+      socket = await connected(host, port, budgetMs, await addresses.rule());
       // Without it a command on a connection that is open waits for the timer of Nagle's algorithm.
       socket.setNoDelay(true);
       onStep('connect');
@@ -157,23 +164,27 @@ export class SshConnection {
   }
 }
 
-function connected(host: string, port: number, budgetMs: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port });
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(notAnswering(`${host}:${port}`, budgetMs));
-    }, budgetMs);
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      resolve(socket);
+async function connected(host: string, port: number, budgetMs: number, rule: AddressRule): Promise<Socket> {
+  let timer: NodeJS.Timeout | undefined;
+  let socket: Socket | undefined;
+  try {
+    requireAllowedLiteral(host, rule);
+    const opening = connect({ host, port, lookup: checkedLookup(rule) });
+    socket = opening;
+    await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(() => reject(notAnswering(`${host}:${port}`, budgetMs)), budgetMs);
+      opening.once('connect', resolve).once('error', reject);
     });
-    socket.once('error', (error) => {
-      clearTimeout(timer);
-      const message = `${host}:${port} cannot be reached: ${failureText(error)}.`;
-      reject(new DriverError('transient', 'host_unreachable', message, false));
-    });
-  });
+    return opening;
+  } catch (error) {
+    socket?.destroy();
+    if (error instanceof DriverError) throw error;
+    if (error instanceof AddressRefusedError) throw addressRefused(host);
+    const message = `${host}:${port} cannot be reached: ${failureText(error)}.`;
+    throw new DriverError('transient', 'host_unreachable', message, false);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function refusal({ knownHosts, host, port }: SshEndpoint, key: Buffer): DriverError | null {

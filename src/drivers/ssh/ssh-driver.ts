@@ -23,9 +23,11 @@ import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
 import { END_COMMAND } from './remote-execute.js';
 import { ACQUIRE, FIND, RELEASE } from './remote-scripts.js';
+import type { SshAddresses } from './ssh-addresses.js';
 import { validateSshConfig, type SshConfig } from './ssh-config.js';
 import { SessionAbandonedError, type SshConnection, type SshEndpoint } from './ssh-connection.js';
 import { SshPool, unlessAborted } from './ssh-pool.js';
+import { bareHost, sshUrl } from './ssh-url.js';
 
 /** A host that is not told to end a command within this ends it by itself: HOST_GRACE_SECONDS. */
 const TOLD_WITHIN_MS = 10_000;
@@ -63,8 +65,9 @@ export class SshDriver implements QueuedDriver {
     private readonly secrets: SecretReader,
     private readonly budgets: Budgets,
     private readonly runtimeApiCandidates: readonly string[],
+    private readonly addresses: SshAddresses,
   ) {
-    this.pool = new SshPool(budgets.transportMs);
+    this.pool = new SshPool(budgets.transportMs, addresses);
   }
 
   validateConfig(config: JsonObject): ConfigVerdict {
@@ -73,7 +76,7 @@ export class SshDriver implements QueuedDriver {
 
   async probe({ companyId, config, signal }: ProbeRequest): Promise<ProbeResult> {
     const endpoint = this.endpointOf(companyId, config as JsonObject & SshConfig);
-    return probeHost(endpoint, config as JsonObject & SshConfig, this.budgets.transportMs, signal);
+    return probeHost(endpoint, config as JsonObject & SshConfig, this.budgets.transportMs, this.addresses, signal);
   }
 
   async acquire(request: EffectRequest): Promise<Acquisition> {
@@ -86,14 +89,14 @@ export class SshDriver implements QueuedDriver {
       const { reasonCode, text } = failure;
       throw new DriverError(CLASS_OF[reasonCode] ?? 'permanent', reasonCode, text, false);
     }
-    return acquisition(config, answer.replace(/^ok=/, ''));
+    return this.acquisition(config, answer.replace(/^ok=/, ''));
   }
 
   async find(request: EffectRequest): Promise<Acquisition | null> {
     const config = request.config as JsonObject & SshConfig;
     const words = [config.remoteWorkspacePath, request.leaseId, request.effectId];
     const answer = await this.ask(request, config, FIND, words);
-    return answer === 'none' ? null : acquisition(config, answer.replace(/^found=/, ''));
+    return answer === 'none' ? null : this.acquisition(config, answer.replace(/^found=/, ''));
   }
 
   async release(lease: ReleaseRequest): Promise<ReleaseOutcome> {
@@ -146,6 +149,17 @@ export class SshDriver implements QueuedDriver {
     return this.pool.close();
   }
 
+  /** @param url as the host says: one that is not this service's is not passed on */
+  private acquisition(config: JsonObject & SshConfig, url: string): Acquisition {
+    const { host, port, username, remoteWorkspacePath } = config;
+    const runtimeApiUrl = this.runtimeApiCandidates.find((candidate) => candidate === url) ?? null;
+    return {
+      providerLeaseId: sshUrl(config, remoteWorkspacePath),
+      metadata: { host, port, username, remoteWorkspacePath, remoteCwd: remoteWorkspacePath, runtimeApiUrl },
+      teardown: { ...config, privateKey: null, runtimeApiUrl },
+    };
+  }
+
   private async ask(
     { companyId, signal }: { readonly companyId: string; readonly signal: AbortSignal },
     config: SshConfig,
@@ -168,16 +182,6 @@ export class SshDriver implements QueuedDriver {
     const { host, port, username, knownHosts, strictHostKeyChecking, privateKey, privateKeySecretRef } = config;
     const key = privateKey ?? (privateKeySecretRef && (await this.secrets.read(companyId, privateKeySecretRef)));
     if (key === null) throw new DriverError('config', 'secret_unavailable', 'The config has no private key.', false);
-    return { host, port, username, knownHosts, strictHostKeyChecking, privateKey: key };
+    return { host: bareHost(host), port, username, knownHosts, strictHostKeyChecking, privateKey: key };
   }
-}
-
-function acquisition(config: JsonObject & SshConfig, url: string): Acquisition {
-  const { host, port, username, remoteWorkspacePath } = config;
-  const runtimeApiUrl = url === '' ? null : url;
-  return {
-    providerLeaseId: `ssh://${username}@${host}:${port}${remoteWorkspacePath}`,
-    metadata: { host, port, username, remoteWorkspacePath, remoteCwd: remoteWorkspacePath, runtimeApiUrl },
-    teardown: { ...config, privateKey: null, runtimeApiUrl },
-  };
 }

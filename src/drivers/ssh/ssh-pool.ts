@@ -1,4 +1,5 @@
 import { DriverError } from '../driver-error.js';
+import type { SshAddresses } from './ssh-addresses.js';
 import {
   identityOf,
   SessionAbandonedError,
@@ -32,7 +33,10 @@ export class SshPool {
   private closed = false;
 
   /** @param budgetMs for connecting */
-  constructor(private readonly budgetMs: number) {}
+  constructor(
+    private readonly budgetMs: number,
+    private readonly addresses: SshAddresses,
+  ) {}
 
   /**
    * Lends a session's place on a connection for as long as the work takes. Where the host opens no session on it, the work is
@@ -90,7 +94,12 @@ export class SshPool {
   private placeOn(identity: string, { connections, places }: Host, endpoint: SshEndpoint): Pooled {
     let pooled = connections.find(({ used, retired }) => used < places && !retired);
     if (!pooled) {
-      pooled = { connecting: SshConnection.open(endpoint, this.budgetMs), used: 0, idle: null, retired: false };
+      pooled = {
+        connecting: SshConnection.open(endpoint, this.budgetMs, this.addresses),
+        used: 0,
+        idle: null,
+        retired: false,
+      };
       connections.push(pooled);
       this.forgetWhenLost(identity, pooled);
     }

@@ -1,8 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
+import { AddressRefusedError, checkedLookup } from '../../addresses/checked-lookup.js';
+import { whyNotPublic } from '../../addresses/public-address.js';
 import { failureText } from '../../drivers/failure-text.js';
-import { literalAddress, whyNotPublic } from '../addresses.js';
-import { AddressRefusedError, checkedLookup } from './checked-lookup.js';
+import { literalAddress } from '../addresses.js';
 
 /** What a request came to. `status` is null where there was no answer. */
 export interface SendResult {
@@ -37,7 +38,7 @@ export class Sender {
   ) {
     const options = { keepAlive: true, maxFreeSockets: 64, timeout: IDLE_MS };
     this.agents = { http: new http.Agent(options), https: new https.Agent(options) };
-    if (!privateAddresses) this.lookup = { lookup: checkedLookup };
+    if (!privateAddresses) this.lookup = { lookup: checkedLookup(whyNotPublic) };
   }
 
   /** Never rejects, but where `stopping` is aborted meanwhile: then nobody knows what the receiver has got. */

@@ -8,6 +8,7 @@ import { SshConnection, type SshEndpoint } from '../../../src/drivers/ssh/ssh-co
 import { SshDriver } from '../../../src/drivers/ssh/ssh-driver.js';
 import type { EffectRequest, ExecutionResult } from '../../../src/drivers/runtime-driver.js';
 import { newId } from '../../../src/ids/new-id.js';
+import { ANY_ADDRESS } from '../../support/any-address.js';
 import { grown, IS_SOAK } from '../../support/soak.js';
 import { startSayingHost, type Saying, type SayingHost } from '../../support/saying-host.js';
 import { PRIVATE_KEY } from './private-key.js';
@@ -20,7 +21,7 @@ let host: SayingHost;
 let driver: SshDriver;
 beforeAll(async () => {
   host = await startSayingHost();
-  driver = new SshDriver({ read: () => Promise.resolve(PRIVATE_KEY) }, BUDGETS, []);
+  driver = new SshDriver({ read: () => Promise.resolve(PRIVATE_KEY) }, BUDGETS, [], ANY_ADDRESS);
 });
 afterAll(async () => {
   await driver?.close();
@@ -210,7 +211,7 @@ async function readPlainly(): Promise<void> {
   const endpoint: SshEndpoint = {
     ...{ host: '127.0.0.1', port, username: 'u', privateKey: PRIVATE_KEY, knownHosts, strictHostKeyChecking: true },
   };
-  const connection = await SshConnection.open(endpoint, 30_000);
+  const connection = await SshConnection.open(endpoint, 30_000, ANY_ADDRESS);
   await connection.exec(`true ${MARK}`, NEVER, (channel) => {
     channel.stderr.resume();
     return new Promise((resolve) => channel.resume().once('close', resolve));

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../src/drivers/runtime-driver.js';
 import { SshDriver } from '../../../src/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../src/ids/new-id.js';
+import { ANY_ADDRESS } from '../../support/any-address.js';
 import { startSshd, type SshdOptions, type TestSshd } from '../../support/sshd.js';
 
 export const NEVER = new AbortController().signal;
@@ -32,7 +33,7 @@ export class HostUnderTest {
   ): Promise<HostUnderTest> {
     const sshd = await startSshd(options);
     const secrets = { read: () => Promise.resolve(sshd.privateKey) };
-    return new HostUnderTest(sshd, new SshDriver(secrets, { ...BUDGETS, ...budgets }, candidates));
+    return new HostUnderTest(sshd, new SshDriver(secrets, { ...BUDGETS, ...budgets }, candidates, ANY_ADDRESS));
   }
 
   async stop(): Promise<void> {

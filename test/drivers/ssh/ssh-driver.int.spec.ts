@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../src/drivers/runtime-driver.js';
 import { SshDriver } from '../../../src/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../src/ids/new-id.js';
+import { ANY_ADDRESS } from '../../support/any-address.js';
 import { begun, sleeping, unusedSeconds } from '../../support/sleeping.js';
 import { leasesOnHost } from '../../support/ssh-host.js';
 import { startSshd, type TestSshd } from '../../support/sshd.js';
@@ -19,7 +22,7 @@ let fence = 0;
 
 beforeAll(async () => {
   sshd = await startSshd();
-  driver = new SshDriver({ read: () => Promise.resolve(sshd.privateKey) }, BUDGETS, []);
+  driver = new SshDriver({ read: () => Promise.resolve(sshd.privateKey) }, BUDGETS, [], ANY_ADDRESS);
 });
 afterAll(async () => {
   await driver?.close();
@@ -210,6 +213,18 @@ describe('a host over SSH', () => {
     await finished(stdout.end());
     expect(taken).toBe(bytes);
     await driver.release(lease);
+  });
+
+  test('tells of no other URL of the service than those that were asked of it', async () => {
+    const effect = request();
+    const { metadata } = await driver.acquire(effect);
+    expect(metadata).toMatchObject({ runtimeApiUrl: null });
+    const kept = join(sshd.workspace, '.leasehold', 'leases', effect.leaseId, 'url');
+    await writeFile(kept, 'http://evil.example:8080');
+    for (const again of [await driver.acquire(effect), await driver.find(effect)]) {
+      expect(again).toMatchObject({ metadata: { runtimeApiUrl: null }, teardown: { runtimeApiUrl: null } });
+    }
+    await driver.release({ ...effect, providerLeaseId: null, teardown: effect.config });
   });
 
   test('is probed without leaving anything, and a failed probe is an answer', async () => {

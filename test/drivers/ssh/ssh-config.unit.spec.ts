@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { validateSshConfig } from '../../../src/drivers/ssh/ssh-config.js';
+import { sshUrl } from '../../../src/drivers/ssh/ssh-url.js';
+
+const config = { host: 'host', username: 'root', remoteWorkspacePath: '/w', privateKey: 'a key' };
+
+describe('a host in a config', () => {
+  test.each([
+    ['::1', '::1'],
+    ['[::1]', '::1'],
+    ['[2001:db8::7]', '2001:db8::7'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['127.0.0.1', '127.0.0.1'],
+    ['build_1.example.', 'build_1.example.'],
+    ['bücher.example', 'bücher.example'],
+  ])('%s is taken as %s', (given, host) => {
+    expect(validateSshConfig({ ...config, host: given })).toMatchObject({ kind: 'valid', config: { host } });
+  });
+
+  test.each([
+    '',
+    'a b',
+    'a/b',
+    'u@h',
+    'h:22',
+    '[h]',
+    '[::1',
+    '[::1]:22',
+    'a?b',
+    'a#b',
+    'a%b',
+    'a\\b',
+    'a\n',
+    'h'.repeat(254),
+  ])('%j is refused', (host) => {
+    const field = { field: 'host', message: 'host must be a host name or an address' };
+    expect(validateSshConfig({ ...config, host })).toEqual({ kind: 'invalid', errors: [field] });
+  });
+});
+
+describe('what a lease on a host is called', () => {
+  test.each([
+    ['::1', 'root', '/w', 'ssh://root@[::1]:3222/w'],
+    ['[::1]', 'root', '/w', 'ssh://root@[::1]:3222/w'],
+    ['127.0.0.1', 'root', '/w', 'ssh://root@127.0.0.1:3222/w'],
+    ['host.example', 'a+b\\c', `/'q#?%41/ü b`, `ssh://a%2Bb%5Cc@host.example:3222/'q%23%3F%2541/%C3%BC%20b`],
+    ['fe80::1%eth0', 'root', '/w', 'ssh://root@fe80%3A%3A1%25eth0:3222/w'],
+    ['bücher', 'root', '/w/', 'ssh://root@b%C3%BCcher:3222/w/'],
+  ])('%s, %s, %s: %s', (host, username, path, expected) => {
+    const url = sshUrl({ host, port: 3222, username }, path);
+    expect(url).toBe(expected);
+    const read = new URL(url);
+    expect(decodeURIComponent(read.username)).toBe(username);
+    expect(decodeURIComponent(read.pathname)).toBe(path);
+    expect(read.port).toBe('3222');
+  });
+});
