@@ -14,6 +14,10 @@ const run = promisify(execFile);
 export interface SshdOptions {
   /** Lines of sshd_config besides those that a test host has. */
   readonly config?: readonly string[];
+  /** The same, before those: the first line with a name counts. */
+  readonly first?: readonly string[];
+  /** Lines of authorized_keys besides the client key's. */
+  readonly authorizedKeys?: readonly string[];
 }
 
 /**
@@ -36,18 +40,20 @@ export interface TestSshd {
   stop(): Promise<void>;
 }
 
-export async function startSshd({ config = [] }: SshdOptions = {}): Promise<TestSshd> {
+export async function startSshd({ config = [], first = [], authorizedKeys = [] }: SshdOptions = {}): Promise<TestSshd> {
   const folder = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-sshd-`));
   const [hostKey, clientKey, workspace] = [join(folder, 'host'), join(folder, 'client'), join(folder, 'workspace')];
   await mkdir(workspace);
   for (const key of [hostKey, clientKey]) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
   const authorized = join(folder, 'authorized_keys');
-  await writeFile(authorized, await readFile(`${clientKey}.pub`), { mode: 0o600 });
+  const letIn = [await readFile(`${clientKey}.pub`, 'utf8'), ...authorizedKeys];
+  await writeFile(authorized, letIn.join('\n'), { mode: 0o600 });
   await chmod(folder, 0o700);
   const port = await freePort();
   const { username, uid } = userInfo();
   const sshdConfig = join(folder, 'sshd_config');
   const lines = [
+    ...first,
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     `HostKey ${hostKey}`,

@@ -5,6 +5,7 @@ import { AddressRefusedError, checkedLookup } from '../../addresses/checked-look
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import { fingerprint, knownKeyTypes, verifyHostKey } from './known-hosts.js';
+import { encryptedKey, readablePrivateKey, unreadableKey } from './private-key.js';
 import { addressRefused, requireAllowedLiteral, type AddressRule, type SshAddresses } from './ssh-addresses.js';
 import { guardWindow } from './window-guard.js';
 
@@ -65,14 +66,16 @@ export class SshConnection {
     addresses: SshAddresses,
     onStep: OnStep = () => undefined,
   ): Promise<SshConnection> {
-    const { host, port, username, privateKey, knownHosts, strictHostKeyChecking } = endpoint;
+    const { host, port, username, knownHosts, strictHostKeyChecking } = endpoint;
     const name = `${host}:${port}`;
     const client = new Client();
     let socket: Socket | undefined;
     const verdict: { refused: DriverError | null } = { refused: null };
+    const wanted: { methods: readonly string[]; isSecondFactor: boolean } = { methods: [], isSecondFactor: false };
     const timedOut = notAnswering(name, budgetMs);
     let timer: NodeJS.Timeout | undefined;
     try {
+      const privateKey = readablePrivateKey(endpoint.privateKey);
       socket = await connected(host, port, budgetMs, await addresses.rule());
       // Without it a command on a connection that is open waits for the timer of Nagle's algorithm.
       socket.setNoDelay(true);
@@ -86,6 +89,12 @@ export class SshConnection {
           sock: socket as Socket,
           username,
           privateKey,
+          // The key, once; what the host would have instead, or besides, is for the reason.
+          authHandler: (methods: readonly string[] | null, isSecondFactor: boolean) => {
+            if (methods === null) return 'publickey';
+            Object.assign(wanted, { methods, isSecondFactor });
+            return false;
+          },
           readyTimeout: 0,
           keepaliveInterval: KEEPALIVE_MS,
           keepaliveCountMax: KEEPALIVES_MISSED,
@@ -102,7 +111,7 @@ export class SshConnection {
       client.on('error', () => undefined);
       client.destroy();
       socket?.destroy();
-      throw verdict.refused ?? failureToConnect(error, name, username);
+      throw verdict.refused ?? failureToConnect(error, name, username, wanted);
     } finally {
       clearTimeout(timer);
     }
@@ -201,21 +210,26 @@ function refusal({ knownHosts, host, port }: SshEndpoint, key: Buffer): DriverEr
   return new DriverError('config', 'host_key_mismatch', `${offers}, and ${why}.`, false);
 }
 
-function failureToConnect(error: unknown, name: string, username: string): DriverError {
+function failureToConnect(
+  error: unknown,
+  name: string,
+  username: string,
+  wanted: { readonly methods: readonly string[]; readonly isSecondFactor: boolean },
+): DriverError {
   if (error instanceof DriverError) return error;
   const { level, message = String(error) } = error as { level?: string; message?: string };
   if (level === 'client-authentication') {
-    return new DriverError(
-      'auth',
-      'authentication_failed',
-      `${name} does not let ${username} in with this key.`,
-      false,
-    );
+    const methods = wanted.methods.join(', ');
+    const why = wanted.isSecondFactor
+      ? `takes the key of ${username} and wants a second factor (${methods}), which is not supported`
+      : wanted.methods.length > 0 && !wanted.methods.includes('publickey')
+        ? `does not let ${username} in with a key, only by ${methods}, which is not supported`
+        : `does not let ${username} in with this key`;
+    return new DriverError('auth', 'authentication_failed', `${name} ${why}.`, false);
   }
   // ssh2 says so before it connects; what it says may have a part of the key in it.
-  if (/privateKey|private key|passphrase|Unsupported key/i.test(message)) {
-    return new DriverError('auth', 'authentication_failed', 'The private key cannot be read.', false);
-  }
+  if (/no passphrase given/.test(message)) return encryptedKey();
+  if (/privateKey|private key|passphrase|Unsupported key/i.test(message)) return unreadableKey();
   return broken(name, failureText(error), false);
 }
 

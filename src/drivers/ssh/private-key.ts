@@ -1,0 +1,64 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { DriverError } from '../driver-error.js';
+
+/** An RSA key of 16,384 bits; signing with a larger one would hold the event loop. */
+const MAX_LENGTH = 16 * 1024;
+
+/**
+ * A private key in a form that ssh2 reads: PKCS#8, which it does not, becomes the key's older form. A key that is encrypted is
+ * refused: how long its opening takes stands in the key itself.
+ * @throws DriverError authentication_failed, without anything of the key
+ */
+export function readablePrivateKey(pem: string): string {
+  if (pem.length > MAX_LENGTH) throw unusable(`has more than ${MAX_LENGTH} characters`);
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) throw encryptedKey();
+  if (!pem.includes('-----BEGIN PRIVATE KEY-----')) return pem;
+  try {
+    return olderForm(createPrivateKey(pem.trim()));
+  } catch {
+    throw unusable('cannot be read');
+  }
+}
+
+export function encryptedKey(): DriverError {
+  return unusable(
+    'is encrypted, which is not supported. Give the key without its passphrase (`ssh-keygen -p -N ""`): it is stored sealed',
+  );
+}
+
+export function unreadableKey(): DriverError {
+  return unusable('cannot be read');
+}
+
+function unusable(why: string): DriverError {
+  return new DriverError('auth', 'authentication_failed', `The private key ${why}.`, false);
+}
+
+function olderForm(key: KeyObject): string {
+  if (key.asymmetricKeyType === 'rsa') return key.export({ type: 'pkcs1', format: 'pem' }).toString();
+  if (key.asymmetricKeyType === 'ec') return key.export({ type: 'sec1', format: 'pem' }).toString();
+  const { crv, x = '', d = '' } = key.export({ format: 'jwk' });
+  if (crv !== 'Ed25519') throw new Error(`SSH has no keys of the kind ${String(crv)}.`);
+  return openSshEd25519(Buffer.from(x, 'base64url'), Buffer.from(d, 'base64url'));
+}
+
+/** OpenSSH's PROTOCOL.key, not encrypted. */
+function openSshEd25519(publicKey: Buffer, seed: Buffer): string {
+  const type = Buffer.from('ssh-ed25519');
+  // Two equal numbers, by which whoever decrypts one sees that it came out right.
+  const fields = [Buffer.alloc(8), field(type), field(publicKey), field(seed, publicKey), field()];
+  const open = Buffer.concat(fields);
+  const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7].slice(0, (8 - (open.length % 8)) % 8));
+  const none = field(Buffer.from('none'));
+  const header = [Buffer.from('openssh-key-v1\0'), none, none, field(), Buffer.from([0, 0, 0, 1])];
+  const blob = Buffer.concat([...header, field(field(type), field(publicKey)), field(open, padding)]);
+  const lines = blob.toString('base64').replaceAll(/.{70}/g, '$&\n');
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`;
+}
+
+function field(...parts: readonly Buffer[]): Buffer {
+  const content = Buffer.concat(parts);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  return Buffer.concat([length, content]);
+}
