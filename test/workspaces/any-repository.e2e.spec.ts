@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { grown } from '../support/soak.js';
-import { git, script, WorkspaceService } from './workspace-service.js';
+import { script, WorkspaceService } from './workspace-service.js';
 
 let service: WorkspaceService;
 beforeAll(async () => {
@@ -79,8 +79,11 @@ function setUp({ files, rules, rulesFirst, settings, sparse, deeds }: Wanted): s
 
 /** Paths that git takes for changed, new or deleted. */
 async function seen(folder: string): Promise<string[]> {
-  const lines = await git(folder, '-c', 'core.quotePath=true', 'status', '--porcelain', '--no-renames');
-  return lines === '' ? [] : lines.split('\n').map((line) => line.replace(/^\s*\S{1,2}\s+/, ''));
+  const lines = await script(folder, 'git status -z --porcelain --no-renames --untracked-files=all');
+  return lines
+    .split('\0')
+    .slice(0, -1)
+    .map((line) => line.slice(3));
 }
 
 test('F3: whatever a repository is, git in a lease sees no change that is none here, and a run’s commit has only what was changed', async () => {
@@ -94,17 +97,8 @@ test('F3: whatever a repository is, git in a lease sees no change that is none h
       expect(here).toEqual(expect.arrayContaining(await seen(remote)));
       await writeFile(join(remote, 'run'), 'run\n');
       await script(remote, 'git add -A 2>/dev/null; git commit -qm run');
-      const committed = await git(
-        remote,
-        '-c',
-        'core.quotePath=true',
-        'diff',
-        '--name-only',
-        '--no-renames',
-        'HEAD^',
-        'HEAD',
-      );
-      expect(['run', ...here]).toEqual(expect.arrayContaining(committed.split('\n')));
+      const committed = await script(remote, 'git diff -z --name-only --no-renames HEAD^ HEAD');
+      expect(['run', ...here]).toEqual(expect.arrayContaining(committed.split('\0').slice(0, -1)));
       await rm(folder, { recursive: true });
     }),
     { numRuns: grown(3, 150) },
