@@ -2,6 +2,7 @@ export { arrayLiteral, type Scalar } from './array-literal.js';
 export type { Append, FirstResult, Idempotency, StreamGuard, StreamWrite, Verdict } from './append.js';
 export type { CommitterOptions } from './committer.js';
 export { EventCatalogue, type EventDefinition } from './event-catalogue.js';
+export { sizeOf } from './event-size.js';
 export { EventLog, type LogTransaction } from './event-log.js';
 export type { Json, NewEvent, Recorded, RecordedEvent } from './events.js';
 export { LogOverloadedError, LogUnavailableError, UnknownEventError } from './errors.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { LessThanOrEqual, Repository } from 'typeorm';
 import { LeaseholdError } from '../errors/catalogue.js';
-import { EventLog, type RecordedEvent } from '../event-log/index.js';
+import { EventLog, sizeOf, type RecordedEvent } from '../event-log/index.js';
 import { leaseProjection } from '../leases/lease-projection.js';
 import { LeaseRow } from '../leases/lease-row.js';
 import { ReadModelGate } from '../read-models/read-model-gate.js';
@@ -18,7 +18,10 @@ export interface FeedPage {
 
 /** Events of the company that are looked at for one page at the most, however few of them are wanted. */
 const LOOKED_AT = 10_000;
-const READ_AT_ONCE = 1_000;
+/** A stored event may have a megabyte: what is read at once is in memory at once. */
+const READ_AT_ONCE = 250;
+/** With the event that reaches it, a page ends, however few events it has. */
+const PAGE_BYTES = 8 * 1024 * 1024;
 
 /** The log as one company's readers see it: in its order, without a gap. */
 @Injectable()
@@ -47,12 +50,15 @@ export class Feed {
     const found: RecordedEvent[] = [];
     const upTo = await this.log.read.head();
     let position = after;
+    let bytes = 0;
     for (let looked = 0; looked < LOOKED_AT && position < upTo; looked += READ_AT_ONCE) {
       const events = await this.log.read.after(position, { ...selection.readOptions, upTo, limit: READ_AT_ONCE });
       for (const event of events) {
         position = event.position;
-        if (selection.wants(event)) found.push(event);
-        if (found.length === limit) return { events: found, position, isHead: false };
+        if (!selection.wants(event)) continue;
+        found.push(event);
+        bytes += sizeOf(event);
+        if (found.length === limit || bytes >= PAGE_BYTES) return { events: found, position, isHead: false };
       }
       if (events.length < READ_AT_ONCE) position = upTo;
     }
