@@ -62,10 +62,10 @@ export class HttpAdapter extends FastifyAdapter {
    */
   override async close(): Promise<void> {
     this.refusing = true;
-    for (const socket of this.silent) socket.destroy();
     await this.idle(this.closeGraceMs);
     for (const reply of this.underWay) giveUp(reply);
     await this.idle(FAREWELL_MS);
+    for (const socket of this.silent) socket.destroy();
     const closed = super.close();
     this.instance.server.closeAllConnections();
     await closed;
