@@ -20,7 +20,8 @@ export function cutWhenIncomplete(request: IncomingMessage, afterMs: number): vo
   const { socket } = request;
   if (request.complete || socket.destroyed) return;
   answeredEarly.add(socket);
-  const cut = setTimeout(() => socket.destroy(), afterMs).unref();
+  // Not the socket: the one of an injected request cannot be destroyed.
+  const cut = setTimeout(() => request.destroy(), afterMs).unref();
   request.once('close', () => {
     clearTimeout(cut);
     answeredEarly.delete(socket);
