@@ -212,6 +212,7 @@ describe('settings', () => {
       },
       syncLimitBytes: 10 * 1024 ** 3,
       shutdownMs: 30_000,
+      sshAddresses: null,
     };
     expect(readConfig({})).toEqual(defaults);
     expect(readConfig({ HOST: '', PORT: ' ', LEASEHOLD_DATA_DIR: '', DATABASE_URL: '' })).toEqual(defaults);

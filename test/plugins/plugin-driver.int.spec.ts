@@ -107,19 +107,17 @@ describe('a lease', () => {
     expect((await acquire()).expiresAt).toBeNull();
   });
 
-  test.each(['whole', 'part of it'])(
-    'whose id or folder has a secret in it (%s) is refused, and taken down',
-    async (how) => {
-      const before = await readdir(plugins.root);
-      const apiKey = `k3y-${randomBytes(8).toString('hex')}`;
-      const image = how === 'whole' ? apiKey : `image-${apiKey}-1`;
-      await expect(driver.acquire(plugins.effect({ apiKey, image }))).rejects.toMatchObject({
-        reasonCode: 'driver_failed',
-        message: expect.not.stringContaining(apiKey) as unknown,
-      });
-      expect(await readdir(plugins.root)).toEqual(before);
-    },
-  );
+  test('whose name has a secret in it is refused, and taken down', async () => {
+    const before = await readdir(plugins.root);
+    const effect = plugins.effect({});
+    const apiKey = effect.effectId;
+    const acquiring = driver.acquire({ ...effect, config: { ...effect.config, apiKey } });
+    await expect(acquiring).rejects.toMatchObject({
+      reasonCode: 'driver_failed',
+      message: expect.not.stringContaining(apiKey) as unknown,
+    });
+    expect(await readdir(plugins.root)).toEqual(before);
+  });
 
   test('cannot resume what is gone', async () => {
     const acquired = await acquire();

@@ -50,8 +50,12 @@ type CallOptions = Pick<WorkerCall, 'signal' | 'onOutput'> & {
   readonly onRefused?: (answer: JsonObject) => Promise<unknown>;
 };
 
-/** What these answer is kept, and given back with later calls: it cannot be masked. */
-const KEPT = ['environmentAcquireLease', 'environmentResumeLease', 'environmentRealizeWorkspace'];
+/** What these answer names things by that are used later, which cannot be masked. */
+const NAMING = ['environmentAcquireLease', 'environmentResumeLease', 'environmentRealizeWorkspace'];
+
+function namesIn({ providerLeaseId, metadata, cwd }: JsonObject): unknown[] {
+  return [providerLeaseId, cwd, isObject(metadata) ? metadata['remoteCwd'] : null];
+}
 
 /** A driver that a plugin's worker serves, by the protocol of @paperclipai/plugin-sdk: see docs/decisions/0014-plugins.md. */
 export class PluginDriver implements QueuedDriver {
@@ -279,7 +283,7 @@ export class PluginDriver implements QueuedDriver {
 
   /**
    * Nothing that it gives has the call's secrets in it, but for what a command prints.
-   * @throws DriverError driver_failed where an answer that is kept has one
+   * @throws DriverError driver_failed where the name of a sandbox or of its folder has one
    */
   private async call(
     method: string,
@@ -292,9 +296,9 @@ export class PluginDriver implements QueuedDriver {
     if (method === 'environmentExecute') return answer;
     const redaction = new Redaction();
     redaction.add(secrets);
-    if (KEPT.includes(method) && isObject(answer) && redaction.isIn(answer)) {
+    if (NAMING.includes(method) && isObject(answer) && redaction.isIn(namesIn(answer))) {
       await options.onRefused?.(answer).catch(() => undefined);
-      const message = `The plugin’s answer to ${method} has a secret of the environment in it.`;
+      const message = `The plugin’s answer to ${method} has a secret of the environment in a name.`;
       throw new DriverError('permanent', 'driver_failed', message, true);
     }
     return redaction.json(answer);

@@ -27,11 +27,10 @@ export class Redaction {
       .reduce((left, form) => left.replaceAll(form, INSTEAD), text);
   }
 
-  /** Whether some text in a JSON value, or the name of a field, has a secret in it. */
+  /** Whether a text, or one of several, has a secret in it. */
   isIn(value: unknown): boolean {
     if (typeof value === 'string') return this.text(value) !== value;
-    if (typeof value !== 'object' || value === null) return false;
-    return Object.entries(value).some(([name, inner]) => this.isIn(name) || this.isIn(inner));
+    return Array.isArray(value) && value.some((item) => this.isIn(item));
   }
 
   /** Every text in a JSON value, names of fields too; and what Postgres cannot store. Too deep a value throws. */
