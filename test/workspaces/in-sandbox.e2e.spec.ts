@@ -113,7 +113,7 @@ test('a sandbox that has lost its folder is replaced', async () => {
   const first = await acquire(held, REUSED);
   await service.api.release(first.id);
   const boxes = join(home, 'data', 'sandboxes');
-  for (const name of await readdir(boxes)) await rm(join(boxes, name), { recursive: true, force: true });
+  for (const name of await sandboxesIn(boxes)) await rm(join(boxes, name), { recursive: true, force: true });
   const second = await acquire(held, REUSED);
   expect(second).toMatchObject({ status: 'active', reuseRejected: [{ reasonCode: 'resume_check_failed' }] });
   expect((await run(second, 'echo here')).stdout).toBe('here\n');
@@ -133,10 +133,13 @@ test('a failed lease’s sandbox is retained and looked into', async () => {
 
 test('nothing of a sandbox that was given back is left', async () => {
   const boxes = join(home, 'data', 'sandboxes');
-  // Marks of what has ended are kept for a while, so that who comes late is refused.
-  const left = async (): Promise<string[]> => (await readdir(boxes)).filter((name) => name !== '.gone');
-  for (let attempt = 0; attempt < 200 && (await left()).length > 0; attempt += 1) {
+  for (let attempt = 0; attempt < 200 && (await sandboxesIn(boxes)).length > 0; attempt += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  expect(await left()).toEqual([]);
+  expect(await sandboxesIn(boxes)).toEqual([]);
 });
+
+/** Besides what the driver keeps of all of them, such as marks of those that have ended. */
+async function sandboxesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => !name.startsWith('.'));
+}

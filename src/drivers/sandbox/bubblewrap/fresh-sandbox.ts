@@ -65,6 +65,7 @@ export async function followFresh(
     signal.throwIfAborted();
     const { timedOut, why } = ending;
     if (why) throw why;
+    if (timedOut) return { exitCode: null, signal: 'SIGKILL', timedOut };
     return { exitCode: code, signal: code === null ? by : guessedSignal(code, OF_THIS_MACHINE), timedOut };
   } finally {
     clearTimeout(timer);
