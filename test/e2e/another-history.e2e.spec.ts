@@ -67,7 +67,10 @@ async function expectSound({ api }: ServiceProcess, leaseIds: readonly string[])
 
 /** Warnings are paced: one of several at once comes seconds later. */
 function toldOf(service: ServiceProcess, text: string): Promise<void> {
-  return eventually(() => Promise.resolve(expect(service.output).toContain(text)), 30_000);
+  return eventually(async () => {
+    await Promise.resolve();
+    expect(service.output).toContain(text);
+  }, 30_000);
 }
 
 async function acquireAll(service: ServiceProcess, company: string, count: number): Promise<string[]> {
