@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
+import { MoreThan, Repository } from 'typeorm';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureText } from '../drivers/failure-text.js';
@@ -65,11 +65,20 @@ export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   private async look(): Promise<void> {
-    const rows = await this.rows.find({ where: { inDoubt: true }, order: { fence: 'ASC' }, take: AT_ONCE });
     const now = performance.now();
-    this.next = new Map(rows.map(({ id }) => [id, this.next.get(id) ?? now]));
-    const due = rows.filter(({ id }) => (this.next.get(id) ?? now) <= now);
-    await Promise.all(due.map(({ id }) => this.lookFor(id).catch((error: unknown) => this.warn(error))));
+    const next = new Map<string, number>();
+    // On behind those that were looked at: one whose driver is gone is in nobody's way.
+    for (let fence = 0; !this.ending.signal.aborted;) {
+      const where = { inDoubt: true, fence: MoreThan(fence) };
+      const rows = await this.rows.find({ where, order: { fence: 'ASC' }, take: AT_ONCE });
+      const due = rows.filter(({ id }) => (this.next.get(id) ?? now) <= now);
+      await Promise.all(due.map(({ id }) => this.lookFor(id).catch((error: unknown) => this.warn(error))));
+      for (const { id } of rows) next.set(id, this.next.get(id) ?? now);
+      const last = rows.at(-1);
+      if (!last || rows.length < AT_ONCE) break;
+      fence = last.fence;
+    }
+    this.next = next;
   }
 
   private async lookFor(leaseId: string): Promise<void> {
