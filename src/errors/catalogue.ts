@@ -29,7 +29,7 @@ export const ERRORS = {
   environment_in_use: {
     status: 409,
     title: 'The environment has leases that are not finished.',
-    remedy: 'Release the leases in `leaseIds` first.',
+    remedy: 'Release the leases in `leaseIds`. One that is released counts until its `inDoubtUntil` is null.',
   },
   local_environment_exists: {
     status: 409,

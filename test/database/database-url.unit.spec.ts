@@ -138,7 +138,7 @@ const urlWithOptions = fc
   .map(([options, more]) => ({ options, url: `postgres://app@db/lh?options=${encodeURIComponent(options)}${more}` }));
 
 describe('whatever DATABASE_URL is', () => {
-  const numRuns = grown(500, 500_000);
+  const numRuns = grown(500, 100_000);
 
   test('it is a config or a sentence, and never takes what the service sets', () => {
     fc.assert(
@@ -154,8 +154,12 @@ describe('whatever DATABASE_URL is', () => {
         for (const ours of ['options', 'settings', 'binary', 'client_encoding', 'types', 'Client', 'max']) {
           expect(client).not.toHaveProperty(ours);
         }
-        if (typeof client.password === 'string' && client.password.length > 12) {
-          expect(description).not.toContain(client.password);
+        const { password, host, database } = client;
+        const isSaidElsewhere = [host, database].some(
+          (part) => typeof password === 'string' && part?.includes(password),
+        );
+        if (typeof password === 'string' && password.length > 12 && !isSaidElsewhere) {
+          expect(description).not.toContain(password);
         }
         // A client can be made of it: what is wrong with it then is the connection's to tell.
         expect(new PostgresClient(client)).toBeInstanceOf(PostgresClient);
