@@ -224,8 +224,8 @@ describe.each([
     try {
       const mine = await careful.acquire();
       const found = await careful.sh(mine, `ls -A ${one} ${other}; touch ${one}/file || echo refused`);
-      expect(found.stdout).toBe(`${other}:\n\n${one}:\nrefused\n`);
       await careful.driver.release(mine);
+      expect(found.stdout).toBe(`${other}:\n\n${one}:\nrefused\n`);
     } finally {
       await careful.stop();
     }
