@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, readdir, readlink, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ServiceHome } from '../support/service.js';
@@ -33,4 +33,15 @@ test('descriptors that a launcher left open are open in nothing that the service
     ['sandboxes', 'secrets.key'].map(async (name) => (await stat(join(home.dataDir, name))).mode & 0o077),
   );
   expect(made).toEqual([0, 0]);
+  expect(await writableByOthers(home.dataDir)).toEqual([]);
 });
+
+async function writableByOthers(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await readdir(folder, { recursive: true })) {
+    // What goes meanwhile is nobody's. A symlink has no rights of its own, a socket those of its folder.
+    const stats = await lstat(join(folder, name)).catch(() => null);
+    if ((stats?.isFile() || stats?.isDirectory()) && (stats.mode & 0o022) !== 0) found.push(name);
+  }
+  return found;
+}
