@@ -23,7 +23,7 @@ export const REQUEST_ERRORS = {
   unsupported_media_type: {
     status: 415,
     title: 'The body has a media type that is not supported.',
-    remedy: 'Send `Content-Type: application/json`.',
+    remedy: 'Send a `Content-Type` that `detail` names.',
   },
   uri_too_long: {
     status: 414,
@@ -44,6 +44,11 @@ export const REQUEST_ERRORS = {
     status: 404,
     title: 'There is no such route.',
     remedy: 'See /api/docs for the routes.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The route has no such method.',
+    remedy: 'Use one of the methods in `Allow`.',
   },
   unauthenticated: {
     status: 401,

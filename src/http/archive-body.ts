@@ -13,14 +13,34 @@ const receiving = new WeakSet<Socket>();
 /** Beside JSON, a few routes take `application/x-tar`: the handler reads it as it comes, without the limits of a JSON body. */
 export function acceptArchives(server: Pick<FastifyInstance, 'addContentTypeParser'>): void {
   server.addContentTypeParser('application/x-tar', (request, payload: IncomingMessage, done) => {
-    const { config } = request.routeOptions as { readonly config?: { readonly takesArchive?: boolean } };
-    if (config?.takesArchive !== true || request.headers['content-encoding'] !== undefined) {
-      done(new LeaseholdError('unsupported_media_type', 'This route takes no such archive.'));
+    const detail = refusalOf(request);
+    if (detail !== null) {
+      done(new LeaseholdError('unsupported_media_type', detail));
       return;
     }
     archives.set(request.raw, payload);
     done(null, {});
   });
+  server.addContentTypeParser('*', (request, _payload, done) => {
+    // A route that does not exist says so, whatever was sent to it.
+    if (request.is404) {
+      done(null);
+      return;
+    }
+    const types = takesArchive(request) ? 'application/json or application/x-tar' : 'application/json';
+    done(new LeaseholdError('unsupported_media_type', `The body must be sent as ${types}.`));
+  });
+}
+
+function refusalOf(request: FastifyRequest): string | null {
+  if (!takesArchive(request)) return 'The body must be sent as application/json: this route takes no archive.';
+  if (request.headers['content-encoding'] === undefined) return null;
+  return 'The archive must be sent as application/x-tar without a Content-Encoding.';
+}
+
+function takesArchive(request: FastifyRequest): boolean {
+  const { config } = request.routeOptions as { readonly config?: { readonly takesArchive?: boolean } };
+  return config?.takesArchive === true;
 }
 
 /** Whether a handler is reading an archive from a socket, which may take longer than a request otherwise may. */

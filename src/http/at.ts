@@ -14,7 +14,9 @@ function parseMoment(text: unknown): Moment | null {
   if (typeof text !== 'string') return null;
   const position = POSITION.exec(text)?.[1];
   if (position !== undefined) return { position: Number(position) };
-  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  // A plus that was not encoded arrives as a space, which nothing else there could mean.
+  const sent = text.replace(/ (?=\d\d:\d\d$)/, '+');
+  const time = TIME.test(sent) ? Date.parse(sent) : Number.NaN;
   return Number.isNaN(time) ? null : { time: new Date(time).toISOString() };
 }
 

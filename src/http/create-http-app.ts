@@ -3,6 +3,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { EventDefinition } from '../event-log/index.js';
+import { isPlainOptions, tellAllowedMethods } from './allowed-methods.js';
 import { acceptArchives } from './archive-body.js';
 import { HttpAdapter } from './http-adapter.js';
 import { checkInputBeforeValidation } from './input-hygiene.js';
@@ -33,6 +34,7 @@ export async function createHttpApp(
     abortOnError: false,
   });
   const server = app.getHttpAdapter().getInstance();
+  tellAllowedMethods(server);
   acceptOnlyJson(server);
   acceptArchives(server);
   checkInputBeforeValidation(server);
@@ -52,10 +54,11 @@ class ServiceLogger extends PacedLogger {
 
 /** Tokens are sent by the pages themselves, so no credentials of the browser are let in. */
 function allowPages(app: NestFastifyApplication, origins: readonly string[]): void {
-  app.enableCors({
+  const options = {
     origin: [...origins],
     methods: ['GET', 'POST', 'PATCH', 'DELETE'],
     exposedHeaders: [
+      'Allow',
       'Location',
       'Link',
       'Retry-After',
@@ -65,5 +68,9 @@ function allowPages(app: NestFastifyApplication, origins: readonly string[]): vo
       'X-Sync-Summary',
     ],
     maxAge: 600,
+  };
+  app.enableCors({
+    // OPTIONS that is no preflight is answered by allowed-methods.ts.
+    delegator: (request, give) => give(null, { ...options, preflight: !isPlainOptions(request) }),
   });
 }

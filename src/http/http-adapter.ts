@@ -7,6 +7,7 @@ import { cutWhenIncomplete } from './client-errors.js';
 import { fastifyOptions, REQUEST_TIMEOUT_MS } from './fastify-options.js';
 import { pathOf, problemOf, sendProblem } from './problem.js';
 import { requestIdFor } from './request-id.js';
+import { SAFE_HEADERS } from './safe-headers.js';
 
 /** How long requests under way may take to finish once the server closes. */
 const CLOSE_GRACE_MS = 20_000;
@@ -26,7 +27,7 @@ export class HttpAdapter extends FastifyAdapter {
   constructor(private readonly closeGraceMs = CLOSE_GRACE_MS) {
     super(fastifyOptions());
     this.instance.addHook('onRequest', (request, reply, done) => {
-      void reply.header('x-request-id', request.id);
+      void reply.headers({ ...SAFE_HEADERS, 'x-request-id': request.id });
       const refusal = this.refusalOf(request.raw);
       if (!refusal) this.begin(reply);
       done(refusal);

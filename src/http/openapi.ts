@@ -7,6 +7,7 @@ import { codesByStatus, problemResponse } from './api-docs.js';
 import { errorDocsPage } from './error-docs-page.js';
 import { packageVersion } from './package-version.js';
 import { ERROR_DOCS_PATH, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { pagePolicy } from './safe-headers.js';
 import { swaggerUiRoutes } from './swagger-ui.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
@@ -42,7 +43,10 @@ export function setupOpenApi(app: NestFastifyApplication, events: readonly Event
     void reply.type('application/json; charset=utf-8').send(json);
   });
   adapter.get(ERROR_DOCS_PATH, (_request: FastifyRequest, reply: FastifyReply) => {
-    void reply.type('text/html; charset=utf-8').send(errorDocsPage());
+    void reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', pagePolicy("default-src 'none'; style-src 'unsafe-inline'"))
+      .send(errorDocsPage());
   });
   for (const [path, answer] of swaggerUiRoutes()) adapter.get(path, answer);
 }

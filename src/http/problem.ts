@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { ERRORS, type ErrorCode, type ErrorFacts } from '../errors/catalogue.js';
+import { SAFE_HEADERS } from './safe-headers.js';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
@@ -49,8 +50,8 @@ export function problemOf(failure: Failure, requestId: string, url: string): Pro
 
 export function problemHeaders(problem: Problem): Record<string, string> {
   return {
+    ...SAFE_HEADERS,
     'content-type': PROBLEM_MEDIA_TYPE,
-    'cache-control': 'no-store',
     'x-request-id': problem.requestId,
     // RFC 9110 15.6.4: every 503 and 507 of this service passes, so that it says when to come back.
     ...([503, 507].includes(problem.status) && { 'retry-after': String(RETRY_AFTER_SECONDS) }),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { pagePolicy } from './safe-headers.js';
 
 type Answer = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 
@@ -21,7 +22,7 @@ const ASSETS = {
 } as const;
 
 // Swagger UI sets styles on elements and has its icons in data URLs; nothing else comes from elsewhere.
-const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+const POLICY = pagePolicy("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:");
 
 /**
  * The routes of Swagger UI. SwaggerModule's own would load a file server at every start, and put the whole document into

@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CONFIG, isLoopback, type Config } from '../../config/config.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
+import { pathOf } from '../../http/problem.js';
 import { TokenDirectory } from '../token-directory.js';
 
 /**
@@ -28,7 +29,7 @@ export class ForeignRequests implements OnModuleInit {
     if (origin !== undefined && !this.isOwn(origin, host)) {
       throw new LeaseholdError('foreign_origin', 'The Origin header names another site.');
     }
-    if (!(await this.isServed(host))) {
+    if (!isOldProbe(request) && !(await this.isServed(host))) {
       throw new LeaseholdError('foreign_host', 'The Host header names another host.');
     }
   }
@@ -46,6 +47,11 @@ export class ForeignRequests implements OnModuleInit {
     if (!isLoopback(this.config.host)) return allowedHosts.length === 0;
     return allowedHosts.length === 0 && (await this.tokens.anyMade());
   }
+}
+
+/** Load balancers ask in HTTP/1.0, which needs no Host, whether a process is well; every browser sends one. */
+function isOldProbe({ raw, headers }: FastifyRequest): boolean {
+  return headers.host === undefined && ['/api/health', '/api/ready'].includes(pathOf(raw.url ?? ''));
 }
 
 /** Without the port, and an IPv6 address without its brackets. */

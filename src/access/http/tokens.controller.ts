@@ -51,7 +51,7 @@ export class TokensController {
     };
     const made = await createToken(this.log, wanted, { actor: caller.actor, correlationId: request.id });
     this.directory.changed(made.row.id);
-    void reply.headers({ 'X-Event-Position': made.position, 'Cache-Control': 'no-store' });
+    void reply.header('X-Event-Position', made.position);
     return { ...tokenJson(made.row), value: made.value };
   }
 

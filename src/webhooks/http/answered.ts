@@ -10,6 +10,5 @@ export function answered(webhook: Webhook, reply: FastifyReply): WebhookJson {
 }
 
 export function answeredWithSecret({ webhook, secret }: WithSecret, reply: FastifyReply): WebhookWithSecretAnswer {
-  void reply.header('Cache-Control', 'no-store');
   return { ...answered(webhook, reply), secret };
 }
