@@ -11,6 +11,7 @@ const PARTS = {
   sshd: 'openssh-server',
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
+  openssl: 'openssl',
   'redis-server': 'redis-server',
   git: 'git',
   curl: 'curl',

@@ -1,37 +1,36 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { DriverError } from '../driver-error.js';
+import ssh2 from 'ssh2';
+import { decryptedKey, unusableKey } from './decrypted-key.js';
 
 /** An RSA key of 16,384 bits; signing with a larger one would hold the event loop. */
 const MAX_LENGTH = 16 * 1024;
 
 /**
- * A private key in a form that ssh2 reads: PKCS#8, which it does not, becomes the key's older form. A key that is encrypted is
- * refused: how long its opening takes stands in the key itself.
- * @throws DriverError authentication_failed, without anything of the key
+ * A private key in a form that ssh2 reads, and decrypted: PKCS#8, which ssh2 does not read, becomes the key's older form.
+ * @throws DriverError authentication_failed, without anything of the key; budget_exceeded
  */
-export function readablePrivateKey(pem: string): string {
-  if (pem.length > MAX_LENGTH) throw unusable(`has more than ${MAX_LENGTH} characters`);
-  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) throw encryptedKey();
-  if (!pem.includes('-----BEGIN PRIVATE KEY-----')) return pem;
+export async function readablePrivateKey(pem: string, passphrase: string | null, budgetMs: number): Promise<string> {
+  if (pem.length > MAX_LENGTH) throw unusableKey(`has more than ${MAX_LENGTH} characters`);
+  if (!isEncrypted(pem)) return readable(pem);
+  if (passphrase === null) throw unusableKey('is encrypted, and the config has no passphrase for it');
+  return readable(await decryptedKey(pem, passphrase, budgetMs));
+}
+
+function isEncrypted(pem: string): boolean {
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) return true;
+  const parsed = ssh2.utils.parseKey(pem);
+  return parsed instanceof Error && parsed.message.includes('no passphrase given');
+}
+
+function readable(pem: string): string {
   try {
-    return olderForm(createPrivateKey(pem.trim()));
+    const key = pem.includes('-----BEGIN PRIVATE KEY-----') ? olderForm(createPrivateKey(pem.trim())) : pem;
+    const parsed = ssh2.utils.parseKey(key);
+    if (!(parsed instanceof Error) && parsed.isPrivateKey()) return key;
   } catch {
-    throw unusable('cannot be read');
+    // The same as what ssh2 cannot read.
   }
-}
-
-export function encryptedKey(): DriverError {
-  return unusable(
-    'is encrypted, which is not supported. Give the key without its passphrase (`ssh-keygen -p -N ""`): it is stored sealed',
-  );
-}
-
-export function unreadableKey(): DriverError {
-  return unusable('cannot be read');
-}
-
-function unusable(why: string): DriverError {
-  return new DriverError('auth', 'authentication_failed', `The private key ${why}.`, false);
+  throw unusableKey('cannot be read');
 }
 
 function olderForm(key: KeyObject): string {

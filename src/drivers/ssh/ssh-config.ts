@@ -15,6 +15,9 @@ export interface SshConfig {
   /** Only going in: a stored config has null. */
   readonly privateKey: string | null;
   readonly privateKeySecretRef: SecretRef | null;
+  /** Of a private key that is encrypted; going in and stored as the key is. Configs that were stored before have neither. */
+  readonly passphrase?: string | null;
+  readonly passphraseSecretRef?: SecretRef | null;
   /** Lines as in OpenSSH's known_hosts. */
   readonly knownHosts: string | null;
   readonly strictHostKeyChecking: boolean;
@@ -26,6 +29,8 @@ const DEFAULTS = {
   port: 22,
   privateKey: null,
   privateKeySecretRef: null,
+  passphrase: null,
+  passphraseSecretRef: null,
   knownHosts: null,
   strictHostKeyChecking: true,
   exclusive: false,
@@ -34,6 +39,8 @@ const DEFAULTS = {
 const KEYS = ['host', 'username', 'remoteWorkspacePath', ...Object.keys(DEFAULTS)];
 const MAX_LENGTH = 1_000;
 const MAX_KEY = 64 * 1024;
+/** OpenSSL takes no longer ones. */
+const MAX_PASSPHRASE = 1_000;
 
 export function validateSshConfig(given: JsonObject): ConfigVerdict {
   const config: JsonObject = { ...DEFAULTS, ...given };
@@ -43,7 +50,8 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
   const require = (field: string, holds: boolean, message: string): void => {
     if (!holds) errors.push({ field, message: `${field} ${message}` });
   };
-  const { host, port, username, remoteWorkspacePath, privateKey, privateKeySecretRef, knownHosts } = config;
+  const { host, port, username, remoteWorkspacePath, knownHosts } = config;
+  const { privateKey, privateKeySecretRef, passphrase, passphraseSecretRef } = config;
   require('host', isHost(host), 'must be a host name or an address');
   require('port', Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535, 'must be from 1 to 65535');
   require('username', isName(username, /^[^\s@:/]+$/), 'must be the name of an account');
@@ -52,6 +60,8 @@ export function validateSshConfig(given: JsonObject): ConfigVerdict {
   require('privateKeySecretRef', privateKeySecretRef === null || isSecretRef(privateKeySecretRef), REF_MESSAGE);
   require('privateKeySecretRef', privateKey !== null ||
     privateKeySecretRef !== null, 'or privateKey is needed: nobody is let in without a key');
+  require('passphrase', passphrase === null || isPassphrase(passphrase), PASSPHRASE_MESSAGE);
+  require('passphraseSecretRef', passphraseSecretRef === null || isSecretRef(passphraseSecretRef), REF_MESSAGE);
   const wrong =
     typeof knownHosts === 'string' ? whyNotKnownHosts(knownHosts) : 'must be lines as in known_hosts, or null';
   require('knownHosts', knownHosts === null || wrong === null, wrong ?? '');
@@ -68,6 +78,12 @@ function isHost(value: unknown): value is string {
 }
 
 const REF_MESSAGE = 'must be { type: "secret_ref", secretId, version: "latest" or a number }';
+
+const PASSPHRASE_MESSAGE = `must be the passphrase of the private key, up to ${MAX_PASSPHRASE} bytes, or null`;
+
+function isPassphrase(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_PASSPHRASE;
+}
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KEY;

@@ -5,7 +5,7 @@ import { AddressRefusedError, checkedLookup } from '../../addresses/checked-look
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import { fingerprint, knownKeyTypes, verifyHostKey } from './known-hosts.js';
-import { encryptedKey, readablePrivateKey, unreadableKey } from './private-key.js';
+import { readablePrivateKey } from './private-key.js';
 import { addressRefused, requireAllowedLiteral, type AddressRule, type SshAddresses } from './ssh-addresses.js';
 import { guardWindow } from './window-guard.js';
 
@@ -15,13 +15,14 @@ export interface SshEndpoint {
   readonly port: number;
   readonly username: string;
   readonly privateKey: string;
+  readonly passphrase?: string | null;
   readonly knownHosts: string | null;
   readonly strictHostKeyChecking: boolean;
 }
 
-/** The same for connections that may stand in for each other; the key is in it as a hash. */
-export function identityOf({ privateKey, ...rest }: SshEndpoint): string {
-  return JSON.stringify([rest, createHash('sha256').update(privateKey).digest('base64')]);
+/** The same for connections that may stand in for each other: a hash, since the key is in it. */
+export function identityOf(endpoint: SshEndpoint): string {
+  return createHash('sha256').update(JSON.stringify(endpoint)).digest('base64');
 }
 
 /** Told of the steps of connecting, for a probe. */
@@ -29,6 +30,8 @@ export type OnStep = (step: 'connect' | 'host_key' | 'authenticate') => void;
 
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVES_MISSED = 3;
+
+const CLOSED_EARLY = 'it closed the connection before it had let us in';
 
 /** The host opens no (further) session on a connection that is otherwise well: nothing was begun. */
 export class SessionRefusedError extends DriverError {}
@@ -75,16 +78,17 @@ export class SshConnection {
     const timedOut = notAnswering(name, budgetMs);
     let timer: NodeJS.Timeout | undefined;
     try {
-      const privateKey = readablePrivateKey(endpoint.privateKey);
       socket = await connected(host, port, budgetMs, await addresses.rule());
       // Without it a command on a connection that is open waits for the timer of Nagle's algorithm.
       socket.setNoDelay(true);
       onStep('connect');
+      const privateKey = await readablePrivateKey(endpoint.privateKey, endpoint.passphrase ?? null, budgetMs);
+      if (socket.destroyed) throw broken(name, CLOSED_EARLY, false);
       await new Promise<void>((resolve, reject) => {
         timer = setTimeout(() => reject(timedOut), budgetMs);
         client.once('ready', resolve);
         client.on('error', reject);
-        client.once('close', () => reject(broken(name, 'it closed the connection before it had let us in', false)));
+        client.once('close', () => reject(broken(name, CLOSED_EARLY, false)));
         client.connect({
           sock: socket as Socket,
           username,
@@ -182,7 +186,8 @@ async function connected(host: string, port: number, budgetMs: number, rule: Add
     socket = opening;
     await new Promise<void>((resolve, reject) => {
       timer = setTimeout(() => reject(notAnswering(`${host}:${port}`, budgetMs)), budgetMs);
-      opening.once('connect', resolve).once('error', reject);
+      // Listened to for as long as it is open: it may break while nothing else listens.
+      opening.once('connect', resolve).on('error', reject);
     });
     return opening;
   } catch (error) {
@@ -217,7 +222,7 @@ function failureToConnect(
   wanted: { readonly methods: readonly string[]; readonly isSecondFactor: boolean },
 ): DriverError {
   if (error instanceof DriverError) return error;
-  const { level, message = String(error) } = error as { level?: string; message?: string };
+  const { level } = error as { level?: string };
   if (level === 'client-authentication') {
     const methods = wanted.methods.join(', ');
     const why = wanted.isSecondFactor
@@ -227,9 +232,6 @@ function failureToConnect(
         : `does not let ${username} in with this key`;
     return new DriverError('auth', 'authentication_failed', `${name} ${why}.`, false);
   }
-  // ssh2 says so before it connects; what it says may have a part of the key in it.
-  if (/no passphrase given/.test(message)) return encryptedKey();
-  if (/privateKey|private key|passphrase|Unsupported key/i.test(message)) return unreadableKey();
   return broken(name, failureText(error), false);
 }
 

@@ -17,7 +17,7 @@ import type {
   ReleaseOutcome,
   ReleaseRequest,
 } from '../runtime-driver.js';
-import type { SecretReader } from '../secret-reader.js';
+import type { SecretReader, SecretRef } from '../secret-reader.js';
 import { guessedSignal } from '../signal-name.js';
 import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
@@ -51,7 +51,7 @@ export class SshDriver implements QueuedDriver {
   readonly acquiring = 'queued';
   readonly displayName = 'SSH host';
   readonly description = 'A machine that is reached over SSH.';
-  readonly secretFields = ['privateKey'];
+  readonly secretFields = ['privateKey', 'passphrase'];
   readonly capabilities = {
     supportsRunExecution: true,
     supportsSavedProbe: true,
@@ -156,7 +156,7 @@ export class SshDriver implements QueuedDriver {
     return {
       providerLeaseId: sshUrl(config, remoteWorkspacePath),
       metadata: { host, port, username, remoteWorkspacePath, remoteCwd: remoteWorkspacePath, runtimeApiUrl },
-      teardown: { ...config, privateKey: null, runtimeApiUrl },
+      teardown: { ...config, privateKey: null, passphrase: null, runtimeApiUrl },
     };
   }
 
@@ -179,9 +179,14 @@ export class SshDriver implements QueuedDriver {
 
   /** The key is read for each use: one that was replaced or withdrawn is not used any more. */
   private async endpointOf(companyId: string, config: SshConfig): Promise<SshEndpoint> {
-    const { host, port, username, knownHosts, strictHostKeyChecking, privateKey, privateKeySecretRef } = config;
-    const key = privateKey ?? (privateKeySecretRef && (await this.secrets.read(companyId, privateKeySecretRef)));
-    if (key === null) throw new DriverError('config', 'secret_unavailable', 'The config has no private key.', false);
-    return { host: bareHost(host), port, username, knownHosts, strictHostKeyChecking, privateKey: key };
+    const { host, port, username, knownHosts, strictHostKeyChecking } = config;
+    const read = async (value: string | null, ref: SecretRef | null): Promise<string | null> =>
+      value ?? (ref && (await this.secrets.read(companyId, ref)));
+    const privateKey = await read(config.privateKey, config.privateKeySecretRef);
+    if (privateKey === null) {
+      throw new DriverError('config', 'secret_unavailable', 'The config has no private key.', false);
+    }
+    const passphrase = await read(config.passphrase ?? null, config.passphraseSecretRef ?? null);
+    return { host: bareHost(host), port, username, knownHosts, strictHostKeyChecking, privateKey, passphrase };
   }
 }

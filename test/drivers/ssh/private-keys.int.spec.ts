@@ -1,6 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import ssh2 from 'ssh2';
+import { decryptedKey } from '../../../src/drivers/ssh/decrypted-key.js';
 import { readablePrivateKey } from '../../../src/drivers/ssh/private-key.js';
 import { SshConnection } from '../../../src/drivers/ssh/ssh-connection.js';
 import { ANY_ADDRESS } from '../../support/any-address.js';
@@ -12,18 +17,22 @@ const KEYS: Record<string, KeyObject> = {
   Ed25519: generateKeyPairSync('ed25519').privateKey,
 };
 const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
-const encrypted = { cipher: 'aes-256-cbc', passphrase: 'word' } as const;
+const BUDGET_MS = 20_000;
+const PASSPHRASE = 'a "word" ü';
+const encrypted = { cipher: 'aes-256-cbc', passphrase: PASSPHRASE } as const;
+const pbkdf2 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem', ...encrypted }).toString();
 
 let sshd: TestSshd;
 
 beforeAll(async () => {
-  const authorizedKeys = Object.values(KEYS).map((key) => {
-    const parsed = ssh2.utils.parseKey(readablePrivateKey(pkcs8(key)));
+  const authorizedKeys: string[] = [];
+  for (const key of Object.values(KEYS)) {
+    const parsed = ssh2.utils.parseKey(await readablePrivateKey(pkcs8(key), null, BUDGET_MS));
     if (parsed instanceof Error) throw parsed;
     // What is shown to the host is the public key of the key that was given.
     if (key.asymmetricKeyType !== 'ed25519') expect(parsed.getPublicPEM().trim()).toBe(publicPem(key).trim());
-    return `${parsed.type} ${parsed.getPublicSSH().toString('base64')}`;
-  });
+    authorizedKeys.push(`${parsed.type} ${parsed.getPublicSSH().toString('base64')}`);
+  }
   sshd = await startSshd({ authorizedKeys });
 });
 afterAll(() => sshd?.stop());
@@ -32,11 +41,11 @@ function publicPem(key: KeyObject): string {
   return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
 }
 
-async function letIn(privateKey: string, at: TestSshd = sshd): Promise<string> {
+async function letIn(privateKey: string, at: TestSshd = sshd, passphrase: string | null = null): Promise<string> {
   const { host, port, username, knownHosts } = at;
-  const endpoint = { host, port, username, knownHosts, privateKey, strictHostKeyChecking: true };
+  const endpoint = { host, port, username, knownHosts, privateKey, passphrase, strictHostKeyChecking: true };
   try {
-    (await SshConnection.open(endpoint, 20_000, ANY_ADDRESS)).destroy();
+    (await SshConnection.open(endpoint, BUDGET_MS, ANY_ADDRESS)).destroy();
     return 'let in';
   } catch (error) {
     expect(error).toMatchObject({ failureClass: 'auth', reasonCode: 'authentication_failed', inDoubt: false });
@@ -50,17 +59,6 @@ describe('a private key', () => {
     expect(await letIn(pkcs8(KEYS[name]!).replaceAll('\n', '\r\n'))).toBe('let in');
   });
 
-  test('that is encrypted, in whatever form, is refused by that name', async () => {
-    const legacy = KEYS['RSA']!.export({ type: 'pkcs1', format: 'pem', ...encrypted }).toString();
-    const modern = KEYS['RSA']!.export({ type: 'pkcs8', format: 'pem', ...encrypted }).toString();
-    const openSsh = ssh2.utils.generateKeyPairSync('ed25519', {
-      passphrase: 'word',
-      cipher: 'aes256-cbc',
-      rounds: 16,
-    }).private;
-    for (const key of [legacy, modern, openSsh]) expect(await letIn(key)).toMatch(/^The private key is encrypted/);
-  });
-
   test('that is none is refused without anything of it', async () => {
     const broken = pkcs8(KEYS['RSA']!).replace(/\n.{20}/, '\nAAAA');
     const other = generateKeyPairSync('x25519').privateKey;
@@ -68,6 +66,103 @@ describe('a private key', () => {
     expect(await letIn('k'.repeat(16_385))).toMatch(/^The private key has more than 16384 characters/);
   });
 });
+
+describe('an encrypted private key', () => {
+  const scrypt = (key: KeyObject): string =>
+    execFileSync('openssl', ['pkcs8', '-topk8', '-scrypt', '-passout', `pass:${PASSPHRASE}`], {
+      input: pkcs8(key),
+    }).toString();
+  const FORMS: [string, () => string][] = [
+    ['PKCS#8 (RSA, PBKDF2)', () => pbkdf2(KEYS['RSA']!)],
+    ['PKCS#8 (ECDSA, PBKDF2)', () => pbkdf2(KEYS['ECDSA']!)],
+    ['PKCS#8 (Ed25519, scrypt)', () => scrypt(KEYS['Ed25519']!)],
+    ['PEM (RSA)', () => KEYS['RSA']!.export({ type: 'pkcs1', format: 'pem', ...encrypted }).toString()],
+    ['PEM (ECDSA)', () => KEYS['ECDSA']!.export({ type: 'sec1', format: 'pem', ...encrypted }).toString()],
+  ];
+
+  test.each(FORMS)('in %s lets us in with its passphrase alone', async (_form, make) => {
+    const key = make();
+    expect(await letIn(key, sshd, PASSPHRASE)).toBe('let in');
+    expect(await letIn(key.replaceAll('\n', '\r\n'), sshd, PASSPHRASE)).toBe('let in');
+    expect(await letIn(key, sshd, 'another')).toBe('The private key cannot be decrypted with its passphrase.');
+    expect(await letIn(key)).toBe('The private key is encrypted, and the config has no passphrase for it.');
+  });
+
+  test.each([
+    ['ed25519', 'aes256-ctr'],
+    ['rsa', 'aes128-cbc'],
+    ['ecdsa', 'aes256-gcm@openssh.com'],
+  ])('in OpenSSH’s form (%s, %s) lets us in with its passphrase alone', async (type, cipher) => {
+    const key = await openSshKey('-t', type, '-Z', cipher, '-a', '2');
+    const host = await startSshd({ authorizedKeys: [key.publicLine] });
+    try {
+      expect(await letIn(key.pem, host, PASSPHRASE)).toBe('let in');
+      expect(await letIn(key.pem, host, 'another')).toBe('The private key cannot be decrypted with its passphrase.');
+      expect(await letIn(key.pem, host)).toBe('The private key is encrypted, and the config has no passphrase for it.');
+    } finally {
+      await host.stop();
+    }
+  });
+
+  test('that takes too long to decrypt is refused by that, and the work is not done in this process', async () => {
+    const before = process.cpuUsage();
+    const keys = [
+      withManyRounds((await openSshKey('-t', 'ed25519', '-a', '2')).pem),
+      withManyIterations(pbkdf2(KEYS['RSA']!)),
+    ];
+    for (const key of keys) {
+      await expect(decryptedKey(key, PASSPHRASE, BUDGET_MS, 1)).rejects.toMatchObject({
+        failureClass: 'auth',
+        message: expect.stringMatching(
+          /^The private key takes more than 1 s to decrypt: .* too many rounds/,
+        ) as unknown as string,
+      });
+      await expect(decryptedKey(key, PASSPHRASE, 50)).rejects.toMatchObject({
+        failureClass: 'transient',
+        reasonCode: 'budget_exceeded',
+        inDoubt: false,
+      });
+    }
+    const { user, system } = process.cpuUsage(before);
+    // The two processes had a second each.
+    expect((user + system) / 1_000).toBeLessThan(1_000);
+  });
+});
+
+async function openSshKey(...options: readonly string[]): Promise<{ pem: string; publicLine: string }> {
+  const folder = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-key-`));
+  const file = join(folder, 'key');
+  execFileSync('ssh-keygen', ['-q', '-N', PASSPHRASE, '-f', file, ...options]);
+  const pem = await readFile(file, 'utf8');
+  const publicLine = await readFile(`${file}.pub`, 'utf8');
+  await rm(folder, { recursive: true });
+  return { pem, publicLine };
+}
+
+/** To make one with as many would take as long as to decrypt it. */
+function withManyRounds(pem: string): string {
+  return changed(pem, (bytes) => {
+    const rounds = bytes.indexOf(Buffer.from([0, 0, 0, 2]), bytes.indexOf('bcrypt'));
+    return bytes.fill(0xff, rounds, rounds + 4);
+  });
+}
+
+/** The number is two bytes longer, and the salt before it two bytes shorter. */
+function withManyIterations(pem: string): string {
+  return changed(pem, (bytes) => {
+    const iterations = bytes.indexOf(Buffer.from([0x02, 0x02, 0x08, 0x00]));
+    const length = bytes.lastIndexOf(0x04, iterations - 8) + 1;
+    bytes.writeUInt8(bytes.readUInt8(length) - 2, length);
+    bytes.set([0x02, 0x04, 0x7f, 0xff, 0xff, 0xff], iterations - 2);
+    return bytes;
+  });
+}
+
+function changed(pem: string, change: (bytes: Buffer) => Buffer): string {
+  const [first = '', ...lines] = pem.trim().split('\n');
+  const last = lines.pop() ?? '';
+  return [first, change(Buffer.from(lines.join(''), 'base64')).toString('base64'), last, ''].join('\n');
+}
 
 test('a host that wants a second factor, or no key at all, is refused by what it wants', async () => {
   const kinds: [string[], RegExp][] = [

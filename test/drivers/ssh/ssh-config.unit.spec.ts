@@ -38,6 +38,19 @@ describe('a host in a config', () => {
   });
 });
 
+test('a passphrase is a text, or a secret', () => {
+  const ref = { type: 'secret_ref', secretId: '0198c2f4-0000-7000-8000-000000000000', version: 'latest' };
+  for (const given of [{ passphrase: 'ü' }, { passphrase: ' ' }, { passphraseSecretRef: ref }, { passphrase: null }]) {
+    expect(validateSshConfig({ ...config, ...given })).toMatchObject({ kind: 'valid', config: given });
+  }
+  for (const passphrase of ['', 7, 'ü'.repeat(501)]) {
+    expect(validateSshConfig({ ...config, passphrase })).toMatchObject({ errors: [{ field: 'passphrase' }] });
+  }
+  expect(validateSshConfig({ ...config, passphraseSecretRef: 'word' })).toMatchObject({
+    errors: [{ field: 'passphraseSecretRef' }],
+  });
+});
+
 describe('what a lease on a host is called', () => {
   test.each([
     ['::1', 'root', '/w', 'ssh://root@[::1]:3222/w'],
