@@ -135,6 +135,12 @@ describe('a worker that lies', () => {
     expect(await probe({ wrong: { environmentProbe: 'strangeIds' } })).toMatchObject({ ok: true });
   });
 
+  test('by an answer too large to be looked at, has its call refused at once', async () => {
+    const given = rogue.acquire(plugins.effect({ wrong: { environmentAcquireLease: 'tooMuch' } }));
+    const message = 'The plugin’s answer to environmentAcquireLease has more than 5000 names and items.';
+    await expect(given).rejects.toMatchObject({ reasonCode: 'driver_failed', inDoubt: true, message });
+  });
+
   test('by what is no lease, has given none', async () => {
     const given = rogue.acquire(plugins.effect({ wrong: { environmentAcquireLease: 'notALease' } }));
     await expect(given).rejects.toMatchObject({ reasonCode: 'driver_failed', inDoubt: true });
@@ -182,6 +188,9 @@ describe('a secret that a call carries', () => {
     expectNone(JSON.stringify([found, error.message]));
     await logged('the key is');
     await logged('key [secret]');
+    await logged('level [secret]');
+    await logged('xxxxx');
+    expect(plugins.log.join('\n')).not.toContain(apiKey.slice(0, 6));
     expectNone(plugins.log.join('\n'));
   });
 

@@ -27,7 +27,7 @@ import { ConfigSchema } from './config-schema.js';
 import { PluginConfig, type OpenConfig } from './plugin-config.js';
 import { executeByFiles } from './file-passage.js';
 import { CommandOutput, textCommand } from './plugin-execute.js';
-import { acquisitionOf, cwdOf, type PluginTeardown } from './plugin-lease.js';
+import { acquisitionOf, cwdOf, isShort, type PluginTeardown } from './plugin-lease.js';
 import type { DeclaredDriver, PluginPackage } from './plugin-package.js';
 import type { PluginWorker } from './plugin-worker.js';
 import { Redaction } from './redaction.js';
@@ -36,6 +36,11 @@ import { WorkerRefusal, type WorkerCall } from './worker-connection.js';
 /** A command's end may take this much longer to be told. */
 const TELLING_MS = 10_000;
 const REMEMBERED_HOLDERS = 10_000;
+/** Of a config: who has more to say of it says it after these are put right. */
+const MAX_ERRORS = 50;
+/** Characters of a config, as the plugin would have it. */
+const MAX_CONFIG = 256 * 1024;
+const TOO_LONG = 'The plugin’s answer is too long to be kept.';
 
 /** Whose environment a call is about. */
 interface Subject {
@@ -110,7 +115,8 @@ export class PluginDriver implements QueuedDriver {
         ifUnknown({ ok: true }),
       );
       const { ok, errors, normalizedConfig: normalized } = isObject(answer) ? answer : {};
-      const said = Array.isArray(errors) ? errors.map(failureText) : [];
+      const said = Array.isArray(errors) ? errors.slice(0, MAX_ERRORS).map(failureText) : [];
+      if (ok === true && !isShort(normalized ?? null, MAX_CONFIG)) return { errors: [TOO_LONG], normalized: null };
       if (ok === true) return { errors: [], normalized: isObject(normalized) ? normalized : null };
       return { errors: said.length > 0 ? said : ['The plugin does not accept this config.'], normalized: null };
     });
@@ -131,7 +137,8 @@ export class PluginDriver implements QueuedDriver {
       const { ok, summary, diagnostics = [], metadata = {} } = isObject(answer) ? answer : {};
       const found = ok === true;
       const said = typeof summary === 'string' ? failureText(summary) : found ? 'It answers.' : 'It is not well.';
-      return answered(found, said, found ? null : 'driver_failed', { diagnostics, metadata });
+      const more = { diagnostics, metadata };
+      return answered(found, said, found ? null : 'driver_failed', isShort(more) ? more : { diagnostics: [TOO_LONG] });
     } catch (error) {
       return answered(false, failureText(error), error instanceof DriverError ? error.reasonCode : 'driver_failed', {});
     }
@@ -195,7 +202,7 @@ export class PluginDriver implements QueuedDriver {
       ifUnknown(null),
     );
     const cwd = isObject(answer) ? answer['cwd'] : null;
-    return typeof cwd === 'string' ? cwd : null;
+    return typeof cwd === 'string' && isShort(cwd) ? cwd : null;
   }
 
   async execute(request: ExecuteRequest): Promise<ExecutionResult> {

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../driver-error.js';
@@ -8,9 +9,9 @@ import { isObject } from './config-form.js';
 /** Bytes of a command's input, which is one text in one message. */
 const MAX_INPUT = 32 * 1024 * 1024;
 
-/** Characters of pieces, and bytes of them that nobody has read yet: what is more comes with the whole. */
-const MAX_PIECES = 64 * 1024 * 1024;
+/** Bytes, and pieces, that nobody has read yet: what is more comes with the whole. */
 const MAX_UNREAD = 4 * 1024 * 1024;
+const MAX_UNREAD_PIECES = 10_000;
 
 /**
  * The protocol's commands take and give texts. So that bytes pass, a command whose bytes matter is run by a shell with
@@ -40,9 +41,20 @@ export async function textCommand({ command, args, stdin, bytes = false }: Execu
   return { command: 'sh', args: shell, stdin: input.toString('base64'), isEncoded: bytes };
 }
 
-/** What a command prints: pieces as they come, where the plugin sends them, and the rest of the whole at the end. */
+/** What of an output has been sent in pieces. */
+interface Sent {
+  length: number;
+  readonly digest: Hash;
+  /** Since all of them were read. */
+  unread: number;
+}
+
+/**
+ * What a command prints: pieces as they come, where the plugin sends them, and the rest of the whole at the end. Of what was
+ * sent a digest is kept: a piece of one character takes a hundred bytes.
+ */
 export class CommandOutput {
-  private readonly sent = { stdout: '', stderr: '' };
+  private readonly sent = { stdout: nothingSent(), stderr: nothingSent() };
   private readonly full = new Set<'stdout' | 'stderr'>();
 
   constructor(
@@ -51,20 +63,23 @@ export class CommandOutput {
   ) {}
 
   piece(stream: 'stdout' | 'stderr', chunk: string): void {
-    if ((stream === 'stdout' && this.isEncoded) || this.full.has(stream)) return;
-    const length = this.sent[stream].length + chunk.length;
-    if (length > MAX_PIECES || this.request[stream].writableLength > MAX_UNREAD) {
+    if ((stream === 'stdout' && this.isEncoded) || this.full.has(stream) || chunk === '') return;
+    const [to, sent] = [this.request[stream], this.sent[stream]];
+    sent.unread = to.writableLength === 0 ? 0 : sent.unread + 1;
+    if (to.writableLength > MAX_UNREAD || sent.unread > MAX_UNREAD_PIECES) {
       this.full.add(stream);
       return;
     }
-    this.sent[stream] += chunk;
-    this.request[stream].write(chunk);
+    sent.length += chunk.length;
+    sent.digest.update(chunk, 'utf16le');
+    to.write(chunk);
   }
 
   /** @throws DriverError driver_failed; limit_exceeded when some of the output was not taken */
   async whole(answer: unknown): Promise<ExecutionResult> {
     const { exitCode, signal = null, timedOut, stdout, stderr } = isObject(answer) ? answer : ({} as JsonObject);
-    const isEnd = (exitCode === null || Number.isInteger(exitCode)) && (signal === null || typeof signal === 'string');
+    const isEnd =
+      (exitCode === null || Number.isSafeInteger(exitCode)) && (signal === null || typeof signal === 'string');
     if (!isEnd || typeof timedOut !== 'boolean' || typeof stdout !== 'string' || typeof stderr !== 'string') {
       throw new DriverError('permanent', 'driver_failed', 'The plugin’s answer is not the end of a command.', true);
     }
@@ -75,14 +90,19 @@ export class CommandOutput {
 
   private async rest(stream: 'stdout' | 'stderr', whole: string): Promise<void> {
     if (stream === 'stdout' && this.isEncoded) return written(this.request[stream], Buffer.from(whole, 'base64'));
-    const sent = this.sent[stream];
-    const isRepeated = whole.startsWith(sent);
+    const { length, digest } = this.sent[stream];
+    const begin = createHash('sha256').update(whole.slice(0, length), 'utf16le');
+    const isRepeated = begin.digest('hex') === digest.digest('hex');
     // A plugin that has sent pieces need not repeat them, as long as all of them were taken.
     if (!isRepeated && this.full.has(stream)) {
       throw new DriverError('permanent', 'limit_exceeded', 'The command printed faster than it was read.', true);
     }
-    await written(this.request[stream], isRepeated ? whole.slice(sent.length) : '');
+    await written(this.request[stream], isRepeated ? whole.slice(length) : '');
   }
+}
+
+function nothingSent(): Sent {
+  return { length: 0, digest: createHash('sha256'), unread: 0 };
 }
 
 async function inputOf(stdin: Readable): Promise<Buffer> {

@@ -14,8 +14,18 @@ export type PluginTeardown = JsonObject & {
   readonly leaseMetadata: JsonObject;
 };
 
-/** Characters of a lease's metadata, which is recorded. */
-const MAX_METADATA = 65_536;
+/** Characters of what is recorded of a plugin's answer, or shown. */
+const MAX_LENGTH = 65_536;
+
+/** Whether a part of a plugin's answer may be recorded or shown. */
+export function isShort(value: unknown, most = MAX_LENGTH): boolean {
+  return JSON.stringify(value).length <= most;
+}
+
+/** As ISO 8601 with four digits for the year; not a time gives false. */
+function isStorableTime(time: number): boolean {
+  return time >= 0 && time < Date.UTC(10_000, 0);
+}
 
 /** @param answer of environmentAcquireLease or environmentResumeLease, without secrets @throws DriverError driver_failed */
 export function acquisitionOf(
@@ -25,14 +35,8 @@ export function acquisitionOf(
 ): Acquisition {
   const { providerLeaseId = null, metadata: leaseMetadata = {}, expiresAt = null } = isObject(answer) ? answer : {};
   const isId = providerLeaseId === null || (typeof providerLeaseId === 'string' && providerLeaseId.length <= 1_000);
-  const isTime = expiresAt === null || (typeof expiresAt === 'string' && !Number.isNaN(Date.parse(expiresAt)));
-  if (
-    !isObject(answer) ||
-    !isId ||
-    !isTime ||
-    !isObject(leaseMetadata) ||
-    JSON.stringify(leaseMetadata).length > MAX_METADATA
-  ) {
+  const isTime = expiresAt === null || (typeof expiresAt === 'string' && isStorableTime(Date.parse(expiresAt)));
+  if (!isObject(answer) || !isId || !isTime || !isObject(leaseMetadata) || !isShort(leaseMetadata)) {
     throw new DriverError('permanent', 'driver_failed', 'The plugin’s answer is not a lease.', true);
   }
   return {

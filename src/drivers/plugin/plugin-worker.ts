@@ -121,7 +121,7 @@ export class PluginWorker {
       const answer = await connection.call({ method: 'initialize', params, budgetMs: this.startMs, signal });
       const { ok, supportedMethods } = isObject(answer) ? answer : {};
       if (ok !== true) throw new Error('It does not say that it is ready.');
-      const methods = new Set(Array.isArray(supportedMethods) ? supportedMethods.map(String) : []);
+      const methods = new Set<string>(Array.isArray(supportedMethods) ? supportedMethods : []);
       return { process: child, connection, redaction, ended, methods };
     } catch (error) {
       endGroup(child);

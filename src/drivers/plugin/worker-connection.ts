@@ -2,9 +2,11 @@ import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import type { JsonObject } from '../runtime-driver.js';
+import { isObject } from './config-form.js';
 import { readLines } from './json-lines.js';
 import { Redaction } from './redaction.js';
 import type { WorkerLog } from './worker-log.js';
+import { workerMessage } from './worker-message.js';
 
 /** Bytes of one message; a command's whole output is in one. */
 const MAX_LINE = 64 * 1024 * 1024;
@@ -13,6 +15,8 @@ const MAX_ERROR_LINE = 64 * 1024;
 const MAX_RUBBISH = 10_000;
 /** Answers that a worker does not read are kept up to so many bytes, then dropped. */
 const MAX_UNREAD = 1024 * 1024;
+/** Characters of the id of a worker's own call, which is sent back. */
+const MAX_ID = 1_000;
 const METHOD_NOT_FOUND = -32_601;
 const METHOD_NOT_IMPLEMENTED = -32_004;
 
@@ -109,11 +113,13 @@ export class WorkerConnection {
   }
 
   private read(line: string): void {
-    const message = parsed(line);
-    if (message === null) {
-      this.ignore(`No message: ${line.slice(0, 200)}`);
+    const said = workerMessage(line);
+    if (said.kind !== 'message') {
+      if (said.kind === 'excess') this.tooLarge(said);
+      else this.ignore(`No message: ${line.slice(0, 200)}`);
       return;
     }
+    const { message } = said;
     const { id, method } = message;
     if (typeof method === 'string') {
       if (id === undefined) this.notified(method, message);
@@ -132,6 +138,13 @@ export class WorkerConnection {
     else this.ignore('An answer without a result.');
   }
 
+  private tooLarge({ why, id }: { readonly why: string; readonly id: string | null }): void {
+    this.ignore(`A message ${why}.`);
+    const pending = id === null ? undefined : this.pending.get(id);
+    const text = `The plugin’s answer to ${pending?.call.method} ${why}.`;
+    pending?.settle({ error: new DriverError('permanent', 'driver_failed', text, true) });
+  }
+
   private ignore(what: string): void {
     this.rubbish += 1;
     this.log.note('stdout', what);
@@ -140,14 +153,19 @@ export class WorkerConnection {
 
   /** The host of this protocol offers a worker much that there is not here. */
   private refuse(id: unknown, method: string): void {
+    if (typeof id !== 'number' && (typeof id !== 'string' || id.length > MAX_ID)) {
+      this.ignore('A call with an id that is neither a number nor a short text.');
+      return;
+    }
     const message = `Method not found: ${method.slice(0, 100)}`;
     this.send({ jsonrpc: '2.0', id, error: { code: METHOD_NOT_FOUND, message } });
   }
 
   private notified(method: string, { params, paperclipInvocationId: of }: JsonObject): void {
     if (!isObject(params)) return;
-    if (method === 'log') this.log.note(String(params['level']), String(params['message']));
-    const { stream, chunk } = params;
+    const { level, message, stream, chunk } = params;
+    if (method === 'log' && typeof message === 'string')
+      this.log.note(typeof level === 'string' ? level : 'log', message);
     const pending = typeof of === 'string' ? this.pending.get(of) : undefined;
     if (method !== 'execute.log' || (stream !== 'stdout' && stream !== 'stderr') || typeof chunk !== 'string') return;
     pending?.call.onOutput?.(stream, chunk);
@@ -171,17 +189,4 @@ function refusalOf({ method, secrets = [] }: WorkerCall, { code, message }: Json
 function exceeded(method: string, budgetMs: number): DriverError {
   const message = `The plugin has not answered ${method} within ${budgetMs} ms.`;
   return new DriverError('transient', 'budget_exceeded', message, true);
-}
-
-function parsed(line: string): JsonObject | null {
-  try {
-    const message: unknown = JSON.parse(line);
-    return isObject(message) && message['jsonrpc'] === '2.0' ? message : null;
-  } catch {
-    return null;
-  }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

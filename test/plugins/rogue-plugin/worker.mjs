@@ -41,9 +41,15 @@ const WRONGS = {
     write('[]');
     write('null');
     process.stdout.write(Buffer.from([0, 255, 254, 10]));
+    // No text can be made of these, nor JSON again.
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+    say({ method: 'log', params: { level: { toString: 1, valueOf: 2 }, message: { toString: 1 } } });
+    write(`{"jsonrpc":"2.0","method":"log","params":{"level":${deep},"message":${deep}}}`);
+    write(`{"jsonrpc":"2.0","method":"secrets.resolve","id":${deep}}`);
     say({ id });
     say({ id, result });
   },
+  tooMuch: ({ id }, result) => say({ id, result: { ...result, metadata: { many: Array.from({ length: 10_000 }) } } }),
   flood({ id }, result) {
     for (let line = 0; line < 20_000; line += 1) write(`rubbish ${line}`);
     say({ id, result });
@@ -66,6 +72,8 @@ const WRONGS = {
   leak({ id }, _result, { apiKey }) {
     process.stderr.write(`the key is ${apiKey}\n`);
     say({ method: 'log', params: { level: 'error', message: `key ${apiKey}` } });
+    say({ method: 'log', params: { level: `level ${apiKey}`, message: 'key' } });
+    say({ method: 'log', params: { level: 'error', message: `${'x'.repeat(985)}${apiKey}` } });
     const base64 = Buffer.from(apiKey).toString('base64');
     say({ id, error: { code: -32_002, message: `401 for ${apiKey} (${encodeURIComponent(apiKey)}, ${base64})` } });
   },
