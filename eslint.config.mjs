@@ -47,7 +47,7 @@ const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replac
 const PURE = [
   'src/**/{events,state,evolve,fold-facts,decide,decide-effects,decision,deadline,retry-policy}.ts',
   'src/**/*-{json,names}.ts',
-  'src/errors/{catalogue,request-errors}.ts',
+  'src/errors/{catalogue,operational-errors,request-errors}.ts',
   'src/event-log/define-event.ts',
 ];
 

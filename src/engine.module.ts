@@ -11,6 +11,7 @@ import type { PostgresConfig } from './postgres/index.js';
 import { DataSource } from 'typeorm';
 import { anyTokenMade } from './access/token-rows.js';
 import { CommandRunner } from './commands/command-runner.js';
+import { Background } from './config/background.js';
 import { CONFIG, isLoopback, type Config } from './config/config.js';
 import { Stopping } from './config/stopping.js';
 import { dataSourceOptions } from './database/data-source.js';
@@ -94,6 +95,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
             ),
           inject: [SECRET_READER, EventLog],
         },
+        Background,
         Stopping,
         CommandRunner,
         ReadModelGate,
@@ -102,6 +104,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
       ],
       exports: [
         CONFIG,
+        Background,
         Stopping,
         EventLog,
         Clock,
@@ -117,6 +120,10 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    this.log.newer.onMet(({ message }) =>
+      new Logger('EventLog').warn(`The log has events of a newer release, which has to handle them. ${message}`),
+    );
+    await this.log.read.lookForNewer();
     await this.log.signal.listen();
     await this.projections.start();
     await this.runner.start();

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { EventLog, Recorded, RecordedEvent } from '../event-log/index.js';
+import { UnknownEventError, type EventLog, type Recorded, type RecordedEvent } from '../event-log/index.js';
 
 export interface Fold<State, Event extends { type: string; data: unknown }> {
   readonly initial: State;
@@ -58,28 +58,36 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     return kept && kept.version >= version ? kept : await this.current(stream);
   }
 
-  /** The state as it was at a position of the log. */
-  async asOf(stream: string, position: number): Promise<State> {
-    const events = await this.log.read.stream(stream);
-    return this.apply(
-      { state: this.fold.initial, version: 0 },
-      events.filter((event) => event.position <= position),
-    ).state;
+  /** As `atLeast`; null where only a newer release understands the stream. */
+  async understood(stream: string, version: number): Promise<Versioned<State> | null> {
+    try {
+      return await this.atLeast(stream, version);
+    } catch (error) {
+      if (error instanceof UnknownEventError) return null;
+      throw error;
+    }
   }
 
-  /** The states of several streams as they were at a position, by stream; the initial one for a stream that was not there. */
+  /** The state as it was at a position of the log. */
+  async asOf(stream: string, position: number): Promise<State> {
+    const events = await this.log.read.stream(stream, 0, (event) => event.position <= position);
+    return this.apply({ state: this.fold.initial, version: 0 }, events).state;
+  }
+
+  /**
+   * The states of several streams as they were at a position, by stream; the initial one for a stream that was not there.
+   * One of which only a newer release understands all is as it was before that, as in the read models.
+   */
   async manyAsOf(streams: readonly string[], position: number): Promise<(stream: string) => State> {
     const events = await this.log.read.streamsUpTo(streams, position);
-    return (stream) => this.apply({ state: this.fold.initial, version: 0 }, events.get(stream) ?? []).state;
+    return (stream) =>
+      this.apply({ state: this.fold.initial, version: 0 }, understoodOf(events.get(stream) ?? [])).state;
   }
 
   /** The state as it was after a number of events of the stream. */
   async atVersion(stream: string, version: number): Promise<State> {
-    const events = await this.log.read.stream(stream);
-    return this.apply(
-      { state: this.fold.initial, version: 0 },
-      events.filter((event) => event.version <= version),
-    ).state;
+    const events = await this.log.read.stream(stream, 0, (event) => event.version <= version);
+    return this.apply({ state: this.fold.initial, version: 0 }, events).state;
   }
 
   /** The state after events that were just appended to the stream, which is kept from now on. */
@@ -104,4 +112,9 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
       from,
     );
   }
+}
+
+function understoodOf(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
+  const end = events.findIndex(({ notUnderstood }) => notUnderstood);
+  return end === -1 ? events : events.slice(0, end);
 }

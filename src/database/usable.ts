@@ -50,8 +50,7 @@ export async function requireUsable(
     const problems = rows.flatMap((found) => problemsOf(found, redisUrl === null));
     const allowed = rows[0]?.connections ?? Infinity;
     const newer = await unknownMigrations(client);
-    if (newer.length > 0)
-      warn(`The database was migrated by a newer release (${newer.join(', ')}). Upgrade this one soon.`);
+    if (newer.length > 0) problems.push(newerMigrations(newer));
     if (allowed < databaseConnections) warn(tooFew(allowed, databaseConnections));
     if (client.isPooled && (await sharesSessions(client, config))) problems.push(SHARED_SESSIONS);
     if (problems.length > 0) throw new ConfigError(problems.join('\n'));
@@ -63,6 +62,14 @@ export async function requireUsable(
 const SHARED_SESSIONS =
   'DATABASE_URL leads to a connection pooler that shares sessions among its clients (transaction mode). Leasehold needs ' +
   'sessions of its own. Set the pooler to session mode (pgbouncer: pool_mode = session), or connect to Postgres itself.';
+
+/** What they changed is not known here: tables and functions may mean something else now. */
+function newerMigrations(names: readonly string[]): string {
+  return (
+    `A newer release of Leasehold has migrated the database (${names.join(', ')}). ` +
+    'Run that release, or restore a backup that was made before it.'
+  );
+}
 
 function tooFew(allowed: number, wanted: number): string {
   return (

@@ -1,3 +1,5 @@
+import type { RecordedEvent } from './events.js';
+
 /** The appender's queue is full. Nothing was recorded; try again later. */
 export class LogOverloadedError extends Error {
   override readonly name = 'LogOverloadedError';
@@ -17,11 +19,14 @@ export class LogUnavailableError extends Error {
 /** The log holds an event that this code does not know: it was written by a newer release. */
 export class UnknownEventError extends Error {
   override readonly name = 'UnknownEventError';
-  constructor(
-    readonly type: string,
-    readonly schemaVersion: number,
-    readonly position: number,
-  ) {
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly position: number;
+
+  constructor({ type, schemaVersion, position }: Pick<RecordedEvent, 'type' | 'schemaVersion' | 'position'>) {
     super(`The event ${type} version ${schemaVersion} at position ${position} is not known to this release.`);
+    this.type = type;
+    this.schemaVersion = schemaVersion;
+    this.position = position;
   }
 }

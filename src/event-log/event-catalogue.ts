@@ -44,15 +44,18 @@ export class EventCatalogue {
     return definition.schemaVersion;
   }
 
+  /** Whether this release knows its type, and its version of it. */
+  understands({ type, schemaVersion }: Pick<RecordedEvent, 'type' | 'schemaVersion'>): boolean {
+    return schemaVersion <= (this.definitions.get(type)?.schemaVersion ?? 0);
+  }
+
   /**
    * Lifts a stored event to the newest version of its schema.
    * @throws UnknownEventError for a type or a version that only a newer release knows.
    */
   decode(stored: RecordedEvent): RecordedEvent {
     const definition = this.definitions.get(stored.type);
-    if (!definition || stored.schemaVersion > definition.schemaVersion) {
-      throw new UnknownEventError(stored.type, stored.schemaVersion, stored.position);
-    }
+    if (!definition || !this.understands(stored)) throw new UnknownEventError(stored);
     if (stored.schemaVersion === definition.schemaVersion) return stored;
     let data = stored.data;
     for (let version = stored.schemaVersion; version < definition.schemaVersion; version += 1) {

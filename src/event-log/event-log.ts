@@ -9,6 +9,7 @@ import { createLogPool, logConnection } from './log-pool.js';
 import { LogHistory } from './log-history.js';
 import { LogReader } from './log-reader.js';
 import { LogSignal } from './log-signal.js';
+import { NewerEvents } from './newer-events.js';
 import { RecentEvents } from './recent-events.js';
 import { rolledBack } from './rolled-back.js';
 import { tryWrite } from './try-write.js';
@@ -27,6 +28,7 @@ export class EventLog {
   readonly read: LogReader;
   readonly signal: LogSignal;
   readonly history = new LogHistory();
+  readonly newer = new NewerEvents();
   private readonly committer: Committer;
   private readonly appendPool: pg.Pool;
   private highest = 0;
@@ -47,7 +49,7 @@ export class EventLog {
     Object.assign(pool.options, { onSettled });
     const settings = { ...DEFAULT_COMMITTER_OPTIONS, ...options };
     const recent = new RecentEvents(RECENT_EVENTS);
-    this.read = new LogReader(pool, catalogue, recent, this.history);
+    this.read = new LogReader(pool, catalogue, recent, this.history, this.newer);
     this.signal = new LogSignal(pool, connection);
     // Appends have connections of their own, so that slow reads never keep them waiting.
     this.appendPool = createLogPool({
@@ -64,6 +66,7 @@ export class EventLog {
     this.history.onAnother(() => {
       this.highest = 0;
       recent.clear();
+      this.newer.forget();
     });
   }
 

@@ -30,6 +30,8 @@ export interface RecordedEvent {
   /** ISO 8601, UTC, milliseconds. Given under the log's lock by the database's clock: it never decreases with the position. */
   readonly recordedAt: string;
   readonly data: unknown;
+  /** Only a newer release understands it: it is as that release recorded it. Absent from all others. */
+  readonly notUnderstood?: true;
 }
 
 /** A recorded event of a known type. */

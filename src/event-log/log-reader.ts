@@ -3,10 +3,15 @@ import type { Pool, PoolClient } from 'pg';
 import type { FirstResult } from './append.js';
 import type { EventCatalogue } from './event-catalogue.js';
 import { EVENT_COLUMNS } from './event-columns.js';
+import { UnknownEventError } from './errors.js';
 import type { RecordedEvent } from './events.js';
 import type { LogHistory } from './log-history.js';
+import type { NewerEvents } from './newer-events.js';
 import type { RecentEvents } from './recent-events.js';
 import { inStreamOrder, type StreamOrderOptions } from './stream-order.js';
+
+/** Of the newest events, for signs of a newer release. */
+const LOOKED_AT = 10_000;
 
 /** What may be asked of the database: a pool, or the connection of a transaction. */
 export type Queryable = Pool | PoolClient;
@@ -20,6 +25,8 @@ export interface ReadAfterOptions {
   readonly stream?: string;
   readonly types?: readonly string[];
   readonly correlationId?: string;
+  /** Gives what only a newer release understands as it is recorded, and marks it. Without, it throws. */
+  readonly takesNewer?: boolean;
 }
 
 interface StreamTail {
@@ -46,6 +53,7 @@ export class LogReader {
     private readonly catalogue: EventCatalogue,
     private readonly recent: RecentEvents,
     private readonly history: LogHistory,
+    private readonly newer: NewerEvents,
   ) {
     // Reads of one turn of the event loop share a query. Nothing is cached: a read always asks the log.
     const options = { cache: false, maxBatchSize: 256, batchScheduleFn: (run: () => void) => void setImmediate(run) };
@@ -53,9 +61,17 @@ export class LogReader {
     this.openStreams = new DataLoader((keys) => this.readOpenStreams(keys), options);
   }
 
-  /** The events of a stream after a version, in their order; none when there is no such stream. */
-  stream(stream: string, afterVersion = 0): Promise<RecordedEvent[]> {
-    return this.tails.load({ stream, afterVersion });
+  /**
+   * The events of a stream after a version, in their order; none when there is no such stream.
+   * @param isWanted leaves others out, and with them what only a newer release understands
+   * @throws UnknownEventError
+   */
+  async stream(
+    stream: string,
+    afterVersion = 0,
+    isWanted: (event: RecordedEvent) => boolean = () => true,
+  ): Promise<RecordedEvent[]> {
+    return allUnderstood((await this.tails.load({ stream, afterVersion })).filter(isWanted));
   }
 
   /** The open streams of a company with this correlation key, by name, as the log has them now. */
@@ -93,7 +109,17 @@ export class LogReader {
       `SELECT ${EVENT_COLUMNS} FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $${values.length}`,
       values,
     );
-    return rows.map((row) => this.catalogue.decode(row));
+    const events = rows.map((row) => this.decoded(row));
+    return options.takesNewer === true ? events : allUnderstood(events);
+  }
+
+  /** Looks at the newest events for some that only a newer release understands. */
+  async lookForNewer(): Promise<void> {
+    const { rows } = await this.pool.query<Pick<RecordedEvent, 'type' | 'schemaVersion' | 'position'>>(
+      `SELECT type, schema_version AS "schemaVersion", max(position) AS position
+        FROM (SELECT * FROM events ORDER BY position DESC LIMIT ${LOOKED_AT}) AS newest GROUP BY type, schema_version`,
+    );
+    for (const row of rows) if (!this.catalogue.understands(row)) this.newer.meet(row);
   }
 
   /** Events stream by stream, in pages: for whoever wants all of them and not their order among streams. */
@@ -101,14 +127,14 @@ export class LogReader {
     return inStreamOrder(this.pool, this.catalogue, options);
   }
 
-  /** The events at these positions, in the order of the log. */
+  /** The events at these positions, in the order of the log; those of a newer release as they are recorded. */
   async at(positions: readonly number[]): Promise<RecordedEvent[]> {
     const { rows } = await this.pool.query<RecordedEvent>({
       name: 'events_at',
       text: `SELECT ${EVENT_COLUMNS} FROM events WHERE position = ANY ($1::bigint[]) ORDER BY position`,
       values: [positions],
     });
-    return rows.map((row) => this.catalogue.decode(row));
+    return rows.map((row) => this.decoded(row));
   }
 
   /** The position of the newest event; 0 for an empty log. */
@@ -146,7 +172,10 @@ export class LogReader {
     return found.passed ? found.position : null;
   }
 
-  /** The events of streams up to and with a position, by stream; each stream's in their order. */
+  /**
+   * The events of streams up to and with a position, by stream; each stream's in their order, and those of a newer release
+   * as they are recorded.
+   */
   async streamsUpTo(
     streams: readonly string[],
     position: number,
@@ -164,7 +193,7 @@ export class LogReader {
     for (const row of rows) {
       const events = byStream.get(row.stream) ?? [];
       byStream.set(row.stream, events);
-      events.push(this.catalogue.decode(row));
+      events.push(this.decoded(row));
     }
     return byStream;
   }
@@ -189,8 +218,14 @@ export class LogReader {
       values: [tails.map((tail) => tail.stream), tails.map((tail) => tail.afterVersion)],
     });
     const events: RecordedEvent[][] = tails.map(() => []);
-    for (const { place, ...row } of rows) events[place - 1]?.push(this.catalogue.decode(row));
+    for (const { place, ...row } of rows) events[place - 1]?.push(this.decoded(row));
     return events;
+  }
+
+  private decoded(stored: RecordedEvent): RecordedEvent {
+    if (this.catalogue.understands(stored)) return this.catalogue.decode(stored);
+    this.newer.meet(stored);
+    return { ...stored, notUnderstood: true };
   }
 
   private async readOpenStreams(keys: readonly StreamsByKey[]): Promise<StreamVersion[][]> {
@@ -208,6 +243,13 @@ export class LogReader {
     for (const { place, stream, version } of rows) streams[place - 1]?.push({ stream, version });
     return streams;
   }
+}
+
+/** @throws UnknownEventError */
+function allUnderstood(events: RecordedEvent[]): RecordedEvent[] {
+  const unknown = events.find(({ notUnderstood }) => notUnderstood);
+  if (unknown) throw new UnknownEventError(unknown);
+  return events;
 }
 
 /** The same conditions as in `after`'s query. */

@@ -9,7 +9,7 @@ export function feedEvent(event: RecordedEvent, seesConfig: boolean): FeedEvent 
   const { position, stream, version, id, type, schemaVersion, companyId, actor } = event;
   const { correlationId, causationId, recordedAt } = event;
   // One literal: of two that are spread into each other it would take ten times the time, for each event.
-  return {
+  const given: FeedEvent = {
     position,
     stream,
     version,
@@ -23,6 +23,7 @@ export function feedEvent(event: RecordedEvent, seesConfig: boolean): FeedEvent 
     recordedAt,
     data: portableData(event, seesConfig),
   };
+  return event.notUnderstood ? { ...given, notUnderstood: true } : given;
 }
 
 type Page = readonly RecordedEvent[];

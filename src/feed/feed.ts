@@ -52,7 +52,8 @@ export class Feed {
     let position = after;
     let bytes = 0;
     for (let looked = 0; looked < LOOKED_AT && position < upTo; looked += READ_AT_ONCE) {
-      const events = await this.log.read.after(position, { ...selection.readOptions, upTo, limit: READ_AT_ONCE });
+      const options = { ...selection.readOptions, upTo, limit: READ_AT_ONCE, takesNewer: true };
+      const events = await this.log.read.after(position, options);
       for (const event of events) {
         position = event.position;
         if (!selection.wants(event)) continue;

@@ -84,7 +84,6 @@ export class Histories {
 
   /** The events of a stream, none where there is no such stream. */
   async events(stream: string, at: number | null): Promise<RecordedEvent[]> {
-    const events = await this.log.read.stream(stream);
-    return at === null ? events : events.filter(({ position }) => position <= at);
+    return this.log.read.stream(stream, 0, ({ position }) => at === null || position <= at);
   }
 }

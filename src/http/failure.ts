@@ -6,6 +6,7 @@ import {
   isContention,
   LogOverloadedError,
   LogUnavailableError,
+  UnknownEventError,
   type Inability,
 } from '../event-log/index.js';
 import type { Failure } from './problem.js';
@@ -41,6 +42,7 @@ export function failureOf(error: unknown): Failure | null {
   if (error instanceof LogOverloadedError)
     return failure('overloaded', 'Too many commands are waiting to be recorded.');
   if (error instanceof LogUnavailableError) return databaseUnavailable();
+  if (error instanceof UnknownEventError) return failure('recorded_by_newer_release', error.message);
   if (error instanceof HttpException) return failureOfHttpException(error);
   return failureOfFastify(error) ?? failureOfDatabase(error);
 }
@@ -80,12 +82,13 @@ const INABILITIES: Readonly<Record<Inability, Failure>> = {
   ),
 };
 
-/** What an operator mends or time does, of the database; the log says it seldom, for it holds for all requests. */
+/** What an operator mends or time does; the log says it seldom, for it holds for all requests. */
 export const OPERATIONAL: ReadonlySet<ErrorCode> = new Set([
   'database_unavailable',
   'database_read_only',
   'database_full',
   'database_overloaded',
+  'recorded_by_newer_release',
 ]);
 
 function failureOfDatabase(error: unknown): Failure | null {

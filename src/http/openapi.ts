@@ -24,6 +24,7 @@ const ANY_ROUTE: readonly ErrorCode[] = [
   'database_read_only',
   'database_full',
   'database_overloaded',
+  'recorded_by_newer_release',
   'internal_error',
 ];
 const ANY_BODY: readonly ErrorCode[] = ['malformed_json', 'payload_too_large', 'unsupported_media_type'];
@@ -140,28 +141,33 @@ function eventSchemas(events: readonly EventDefinition[]): Schemas {
   const text = { type: 'string' } as const;
   const uuid = { ...text, format: 'uuid' } as const;
   const uuidOrNull = { type: ['string', 'null'], format: 'uuid' };
+  const envelope = {
+    position: { type: 'integer', minimum: 1, description: 'In the log: gapless, in the order of the commits.' },
+    stream: text,
+    version: { type: 'integer', minimum: 1, description: 'In its stream.' },
+    id: uuid,
+    type: text,
+    schemaVersion: { type: 'integer', minimum: 1 },
+    companyId: uuid,
+    actor: text,
+    correlationId: { ...uuidOrNull, description: 'The request that set it in motion.' },
+    causationId: { ...uuidOrNull, description: 'The event that led to it.' },
+    recordedAt: { ...text, format: 'date-time' },
+    data: { description: 'As it is recorded.' },
+  };
   const schemas = events.map(({ type, schemaVersion, schema }) => {
-    const properties = {
-      position: { type: 'integer', minimum: 1, description: 'In the log: gapless, in the order of the commits.' },
-      stream: text,
-      version: { type: 'integer', minimum: 1, description: 'In its stream.' },
-      id: uuid,
-      type: { const: type },
-      schemaVersion: { const: schemaVersion },
-      companyId: uuid,
-      actor: text,
-      correlationId: { ...uuidOrNull, description: 'The request that set it in motion.' },
-      causationId: { ...uuidOrNull, description: 'The event that led to it.' },
-      recordedAt: { ...text, format: 'date-time' },
-      data: schema,
-    };
+    const own = { type: { const: type }, schemaVersion: { const: schemaVersion }, data: schema };
+    const properties = { ...envelope, ...own };
     return [type, { type: 'object', required: Object.keys(properties), properties }];
   });
   if (events.length === 0) return {};
+  // What a newer release recorded, of a type or in a version that this one does not know.
+  const newer = { ...envelope, notUnderstood: { const: true } };
+  const NewerEvent = { type: 'object', required: Object.keys(newer), properties: newer };
   const mapping = Object.fromEntries(events.map(({ type }) => [type, ref(type)]));
   const any = {
-    oneOf: events.map(({ type }) => ({ $ref: ref(type) })),
+    oneOf: [...events.map(({ type }) => ({ $ref: ref(type) })), { $ref: ref('NewerEvent') }],
     discriminator: { propertyName: 'type', mapping },
   };
-  return { ...(Object.fromEntries(schemas) as Schemas), Event: any };
+  return { ...(Object.fromEntries(schemas) as Schemas), NewerEvent: NewerEvent as Schemas[string], Event: any };
 }

@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import { InjectRepository } from '@nestjs/typeorm';
 import { CommandBus } from '@nestjs/cqrs';
 import { And, LessThanOrEqual, MoreThan, Repository, type FindOptionsWhere } from 'typeorm';
-import { Clock } from '../event-log/index.js';
+import { Clock, UnknownEventError } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
 import { ExpireLease } from './commands/expire-lease.js';
 import { LeaseRow } from './lease-row.js';
@@ -85,8 +85,10 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
     const results = await Promise.allSettled(
       due.map(({ id }) => this.commands.execute(new ExpireLease(id, now, context))),
     );
-    const failures = results.filter((result) => result.status === 'rejected');
-    const [first] = failures;
-    if (first) this.logger.warn(`${failures.length} leases could not be expired, the first: ${String(first.reason)}`);
+    // The log and the readiness say it of what is a newer release's to expire.
+    const failures = results.flatMap((result) =>
+      result.status === 'rejected' && !(result.reason instanceof UnknownEventError) ? [String(result.reason)] : [],
+    );
+    if (failures[0]) this.logger.warn(`${failures.length} leases could not be expired, the first: ${failures[0]}`);
   }
 }

@@ -69,9 +69,12 @@ export class KeptSandboxes {
   /** What is kept for a key, in the order in which the leases were acquired. */
   async found(companyId: string, key: string): Promise<Versioned<KeepingLease>[]> {
     const streams = await this.log.read.openStreamsWithKey(companyId, key);
-    const leases = await Promise.all(streams.map(({ stream, version }) => this.leases.leases.atLeast(stream, version)));
+    // What only a newer release understands is left to that.
+    const leases = await Promise.all(
+      streams.map(({ stream, version }) => this.leases.leases.understood(stream, version)),
+    );
     return leases
-      .flatMap(({ state, version }) => (isKeeping(state) ? [{ state, version }] : []))
+      .flatMap((lease) => (lease && isKeeping(lease.state) ? [{ state: lease.state, version: lease.version }] : []))
       .sort((one, other) => one.state.fence - other.state.fence);
   }
 

@@ -4,7 +4,7 @@ import { StateStore, type Versioned } from '../commands/state-store.js';
 import type { CommandRunner } from '../commands/command-runner.js';
 import { environmentStream } from '../environments/events.js';
 import { EventLog, type RecordedEvent, type StreamWrite } from '../event-log/index.js';
-import { LEASE_CATEGORY, leaseStream, type LeaseEvent } from './events.js';
+import { LEASE_CATEGORY, leaseIdOf, leaseStream, type LeaseEvent } from './events.js';
 import { foldFacts } from './fold-facts.js';
 import { evolveLease } from './evolve.js';
 import { initialLease, isSettled, type Lease, type LeaseState } from './state.js';
@@ -39,13 +39,22 @@ export class LeaseStore {
     return state;
   }
 
-  /** The company's leases of a run that are not finished, as the log has them now. */
-  async unfinishedOfRun(companyId: string, heartbeatRunId: string): Promise<Versioned<Lease>[]> {
+  /**
+   * The company's leases of a run that are not finished, as the log has them now, and the ids of those that only a newer
+   * release understands.
+   */
+  async unfinishedOfRun(
+    companyId: string,
+    heartbeatRunId: string,
+  ): Promise<{ leases: Versioned<Lease>[]; notUnderstood: string[] }> {
     const streams = await this.log.read.openStreamsWithKey(companyId, heartbeatRunId);
-    const leases = await Promise.all(streams.map(({ stream, version }) => this.leases.atLeast(stream, version)));
-    return leases.flatMap(({ state, version }) =>
-      state === null || state.endedAt !== null ? [] : [{ state, version }],
-    );
+    const found = await Promise.all(streams.map(({ stream, version }) => this.leases.understood(stream, version)));
+    return {
+      leases: found.flatMap((lease) =>
+        !lease?.state || lease.state.endedAt !== null ? [] : [{ state: lease.state, version: lease.version }],
+      ),
+      notUnderstood: streams.flatMap(({ stream }, place) => (found[place] === null ? [leaseIdOf(stream)] : [])),
+    };
   }
 
   /** A lease after events that were just appended. */

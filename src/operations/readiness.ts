@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Background } from '../config/background.js';
 import { Stopping } from '../config/stopping.js';
 import { EventLog, inabilityOf, type Inability } from '../event-log/index.js';
 import { Projections, type ProjectionStatus } from '../projections/index.js';
 import { EffectQueue } from '../provisioning/effect-queue.js';
 import { EffectWorker } from '../provisioning/effect-worker.js';
+import { SubscriptionRunner } from '../subscriptions/index.js';
 
 export interface Check {
   readonly ok: boolean;
@@ -17,7 +19,9 @@ export interface Readiness {
     readonly database: Check;
     readonly migrations: Check;
     readonly projections: Check;
+    readonly subscriptions: Check;
     readonly queue: Check;
+    readonly background: Check;
     readonly shutdown: Check;
   };
 }
@@ -39,19 +43,22 @@ export class ReadinessCheck {
     private readonly dataSource: DataSource,
     private readonly projections: Projections,
     private readonly log: EventLog,
+    private readonly runner: SubscriptionRunner,
+    private readonly background: Background,
     private readonly queue: EffectQueue,
     private readonly worker: EffectWorker,
     private readonly stopping: Stopping,
   ) {}
 
   async run(): Promise<Readiness> {
-    const [database, migrations, projections, queue] = await Promise.all([
+    const [database, migrations, projections, subscriptions, queue] = await Promise.all([
       checked(() => this.databaseCheck()),
       checked(async () => {
         const pending = await this.dataSource.showMigrations();
         return { ok: !pending, detail: pending ? 'some have not been run' : 'all have been run' };
       }),
       checked(() => this.projectionsCheck()),
+      checked(() => this.subscriptionsCheck()),
       checked(() => this.queueCheck()),
     ]);
     const isStopping = this.stopping.begun.aborted;
@@ -59,7 +66,8 @@ export class ReadinessCheck {
       ok: !isStopping,
       detail: isStopping ? 'the service is shutting down' : 'nobody has asked for it',
     };
-    const checks = { database, migrations, projections, queue, shutdown };
+    const background = checkOf(this.background.problems, 'succeeds');
+    const checks = { database, migrations, projections, subscriptions, queue, background, shutdown };
     return { ready: Object.values(checks).every(({ ok }) => ok), checks };
   }
 
@@ -86,8 +94,27 @@ export class ReadinessCheck {
 
   private async projectionsCheck(): Promise<Check> {
     const problems = (await this.projections.status()).flatMap((status) => problemOf(status) ?? []);
-    return { ok: problems.length === 0, detail: problems.join('; ') || 'all have caught up' };
+    return checkOf(problems, 'all have caught up');
   }
+
+  private async subscriptionsCheck(): Promise<Check> {
+    const { met } = this.log.newer;
+    const [failing, waiting] = [this.runner.failures(), await this.runner.waitingForNewer()];
+    return checkOf(
+      [
+        ...failing.map(({ name, failure }) => `${name} makes no headway: ${failure}`),
+        ...(waiting > 0
+          ? [`${waiting} parked ${waiting === 1 ? 'stream waits' : 'streams wait'} for a newer release`]
+          : []),
+        ...(met === null ? [] : [`the log has events of a newer release: ${met.message}`]),
+      ],
+      'all events are understood',
+    );
+  }
+}
+
+function checkOf(problems: readonly string[], otherwise: string): Check {
+  return { ok: problems.length === 0, detail: problems.join('; ') || otherwise };
 }
 
 function messageOf(error: unknown): string {

@@ -3,7 +3,16 @@ import { advance, commitWithCheckpoint, type Held } from './checkpoint-transacti
 import { isPassing, OwnershipLostError, textOf } from './errors.js';
 import { IS_FOREIGN } from './foreign.js';
 import { sendHints } from './hints.js';
-import { park, parkedStreams, requestedRetries, retryFailed, unpark, unparkAfter } from './parking.js';
+import {
+  park,
+  parkedStreams,
+  requestedRetries,
+  requestRetry,
+  retryFailed,
+  unpark,
+  unparkAfter,
+  waitingForNewer,
+} from './parking.js';
 import { pause } from './pause.js';
 import type { OwnerTurn, ParkedStream, Subscription, SubscriptionRunnerOptions } from './subscription.js';
 import { Suspicion } from './suspicion.js';
@@ -34,13 +43,16 @@ export class OwnedRun {
   private begun = false;
   /** The log has not, or not any more, the event that the checkpoint stands at. */
   private isForeign = false;
+  private hasAskedAgain = false;
 
+  /** @param isAlone no newer release is there that would handle what only it understands */
   constructor(
     private readonly log: EventLog,
     private readonly subscription: Subscription,
     private held: Held,
     private readonly options: SubscriptionRunnerOptions,
     private readonly signal: AbortSignal,
+    private readonly isAlone: () => boolean,
     private readonly onCheckpoint: (checkpoint: number) => void,
   ) {
     const batchSize = subscription.batchSize ?? DEFAULT_BATCH_SIZE;
@@ -55,6 +67,7 @@ export class OwnedRun {
     if (this.isForeign || this.held.checkpoint > head) await this.beginAnew(head);
     if (this.held.checkpoint === 0 && head >= LONG_LOG) await this.begin(head);
     while (this.held.checkpoint < head && !this.signal.aborted) await this.step(head);
+    if (this.parked.size > 0 && !this.hasAskedAgain) await this.askAgain();
     if (this.parked.size > 0) await this.retryRequested();
     if (this.subscription.reachedHead && !this.signal.aborted) await this.reachedHead();
     this.stale = false;
@@ -100,7 +113,7 @@ export class OwnedRun {
     try {
       await this.subscription.beginning(this.turn(), head);
     } catch (error) {
-      if (mustEnd(error) || this.signal.aborted) throw error;
+      if (this.mustEnd(error) || this.signal.aborted) throw error;
       const fields = { subscription: this.held.name, error: textOf(error) };
       this.options.log('warn', 'the log could not be handled at once; it is handled in parts', fields);
     }
@@ -112,11 +125,9 @@ export class OwnedRun {
     let window: Window | null = null;
     try {
       window = await this.nextWindow(head, limit);
-      const events = this.parked.size === 0 ? window.events : window.events.filter((e) => !this.parked.has(e.stream));
-      if (events.length === 0) await advance(this.log, this.held, window.end);
-      else await this.commit(window.end, (transaction) => this.subscription.handle(events, transaction));
+      await this.handle(window);
     } catch (error) {
-      if (mustEnd(error)) throw error;
+      if (this.mustEnd(error)) throw error;
       await this.failed(
         error,
         window ?? { end: this.held.checkpoint + limit, events: [] },
@@ -126,6 +137,34 @@ export class OwnedRun {
     }
     this.moved(window.end);
     this.suspicion.succeeded(window.end);
+  }
+
+  /** All of it, but what belongs to parked streams, and to those that have to be parked for a newer release. */
+  private async handle({ end, events }: Window): Promise<void> {
+    const newer = new Map<string, RecordedEvent>();
+    const handled: RecordedEvent[] = [];
+    for (const event of events) {
+      if (this.parked.has(event.stream) || newer.has(event.stream)) continue;
+      if (this.takes(event)) handled.push(event);
+      else newer.set(event.stream, event);
+    }
+    const [first] = newer.values();
+    if (first && !this.isAlone()) throw new UnknownEventError(first);
+    if (handled.length === 0 && !first) return advance(this.log, this.held, end);
+    await this.commit(end, async (transaction) => {
+      if (handled.length > 0) await this.subscription.handle(handled, transaction);
+      for (const event of newer.values()) {
+        await park(transaction.client, this.held.name, event, 1, new UnknownEventError(event));
+      }
+    });
+    for (const stream of newer.keys()) this.parked.add(stream);
+    if (!first) return;
+    const fields = { subscription: this.held.name, streams: newer.size, error: textOf(new UnknownEventError(first)) };
+    this.options.log('warn', 'streams are parked until a newer release handles them', fields);
+  }
+
+  private takes(event: RecordedEvent): boolean {
+    return event.notUnderstood !== true || this.subscription.takesNewer?.(event) === true;
   }
 
   private async nextWindow(head: number, limit: number): Promise<Window> {
@@ -145,7 +184,7 @@ export class OwnedRun {
   private async readWindow(after: number, head: number, limit: number): Promise<Window> {
     const { types } = this.subscription;
     const upTo = Math.min(head, after + SCAN);
-    const events = await this.log.read.after(after, { limit, upTo, ...(types && { types }) });
+    const events = await this.log.read.after(after, { limit, upTo, takesNewer: true, ...(types && { types }) });
     return { end: events.length < limit ? upTo : (events.at(-1)?.position ?? upTo), events };
   }
 
@@ -189,6 +228,15 @@ export class OwnedRun {
     if (isNew) this.options.log('warn', 'a stream was parked', { subscription: name, ...event, error: textOf(error) });
   }
 
+  /** What an older release has parked because it did not understand it. */
+  private async askAgain(): Promise<void> {
+    const { name } = this.held;
+    for (const waiting of await waitingForNewer(this.log.pool, name)) {
+      if (this.log.catalogue.understands(waiting)) await requestRetry(this.log.pool, name, waiting.stream);
+    }
+    this.hasAskedAgain = true;
+  }
+
   private async retryRequested(): Promise<void> {
     for (const parked of await requestedRetries(this.log.pool, this.held.name)) {
       const { checkpoint } = this.held;
@@ -211,13 +259,20 @@ export class OwnedRun {
   private async handleStream(parked: ParkedStream, upTo: number, transaction: LogTransaction): Promise<void> {
     const { types } = this.subscription;
     for (let after = parked.position - 1; ;) {
-      const options = { stream: parked.stream, upTo, limit: RETRY_PAGE, ...(types && { types }) };
+      const options = { stream: parked.stream, upTo, limit: RETRY_PAGE, takesNewer: true, ...(types && { types }) };
       const events = await this.log.read.after(after, options, transaction.client);
+      const newer = events.find((event) => !this.takes(event));
+      if (newer) throw new UnknownEventError(newer);
       if (events.length > 0) await this.subscription.handle(events, transaction);
       const last = events.at(-1);
       if (!last || events.length < RETRY_PAGE) return;
       after = last.position;
     }
+  }
+
+  /** An older release must not park what a newer one wrote, where that is there: it leaves the subscription to it. */
+  private mustEnd(error: unknown): boolean {
+    return mustEnd(error) || (error instanceof UnknownEventError && !this.isAlone());
   }
 
   private async reachedHead(): Promise<void> {
@@ -236,7 +291,6 @@ export class OwnedRun {
   }
 }
 
-/** An older release must not park what a newer one wrote: it leaves the subscription to that. */
 function mustEnd(error: unknown): boolean {
-  return isPassing(error) || error instanceof OwnershipLostError || error instanceof UnknownEventError;
+  return isPassing(error) || error instanceof OwnershipLostError;
 }

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Queryable } from '../event-log/index.js';
+import { UnknownEventError, type Queryable } from '../event-log/index.js';
 import { textOf } from './errors.js';
 import type { ParkedStream } from './subscription.js';
 
@@ -50,6 +50,25 @@ export async function requestedRetries(pool: Pool, subscription: string): Promis
     text: `SELECT ${COLUMNS} FROM parked_streams WHERE subscription = $1 AND retry_requested ORDER BY position`,
     values: [subscription],
   });
+  return rows;
+}
+
+/** A stream that waits for a release which understands the event that it is parked at. */
+export interface WaitingStream {
+  readonly subscription: string;
+  readonly stream: string;
+  readonly type: string;
+  readonly schemaVersion: number;
+}
+
+/** @param subscription null: of all */
+export async function waitingForNewer(pool: Pool, subscription: string | null): Promise<WaitingStream[]> {
+  const { rows } = await pool.query<WaitingStream>(
+    `SELECT subscription, p.stream, type, schema_version AS "schemaVersion"
+       FROM parked_streams p JOIN events USING (position)
+      WHERE error LIKE $1 AND ($2::text IS NULL OR subscription = $2) ORDER BY position`,
+    [`${UnknownEventError.name}:%`, subscription],
+  );
   return rows;
 }
 

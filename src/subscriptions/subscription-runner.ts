@@ -5,7 +5,7 @@ import { textOf } from './errors.js';
 import { sendHints, type Hint } from './hints.js';
 import { claim, makeRows, release, renew } from './ownership.js';
 import { OwnerSession } from './owner-session.js';
-import { parkedStreams } from './parking.js';
+import { parkedStreams, waitingForNewer } from './parking.js';
 import { within } from './pause.js';
 import { retry } from './retry.js';
 import { readStatus } from './status.js';
@@ -30,7 +30,8 @@ const DEFAULTS: Omit<SubscriptionRunnerOptions, 'owner'> = {
   tries: 3,
   retryDelayMs: 100,
   stopTimeoutMs: 5_000,
-  yieldMs: 5_000,
+  yieldMs: 1_000,
+  aloneMs: 60_000,
 };
 
 /**
@@ -146,6 +147,19 @@ export class SubscriptionRunner {
       ownedHere: this.owns(name),
       failure: this.workers.get(name)?.failure ?? null,
     }));
+  }
+
+  /** What makes no headway here, and why. */
+  failures(): { readonly name: string; readonly failure: string }[] {
+    return [...this.workers.values()].flatMap(({ name, failure, held }) =>
+      failure === null || held === null ? [] : [{ name, failure }],
+    );
+  }
+
+  /** How many streams are parked at what this release does not understand. */
+  async waitingForNewer(): Promise<number> {
+    const waiting = await waitingForNewer(this.log.pool, null);
+    return waiting.filter((event) => !this.log.catalogue.understands(event)).length;
   }
 
   parked(name: string): Promise<ParkedStream[]> {

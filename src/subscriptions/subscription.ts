@@ -16,6 +16,8 @@ export interface Subscription {
    * Anything done outside of the transaction may be done more than once.
    */
   handle(events: readonly RecordedEvent[], transaction: LogTransaction): Promise<void>;
+  /** Whether it handles an event that only a newer release understands, as it is recorded; without this, none. */
+  takesNewer?(event: RecordedEvent): boolean;
   /**
    * Does in one turn what would be handled from the first event to `head`; called by the owner before the first event of
    * a long log. Where it fails, events are handled one after another, as those that come later are.
@@ -108,6 +110,8 @@ export interface SubscriptionRunnerOptions {
   readonly retryDelayMs: number;
   /** How long `stop` waits for the handlers under way. */
   readonly stopTimeoutMs: number;
-  /** How long a subscription is left to others after it met an event that only a newer release knows. */
+  /** How long a subscription is left to others after it met an event that only a newer release understands. */
   readonly yieldMs: number;
+  /** How long, after nobody took it, no newer release is expected: streams of such events are parked at once. */
+  readonly aloneMs: number;
 }

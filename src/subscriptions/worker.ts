@@ -18,6 +18,9 @@ export class Worker {
   /** Not claimed before this time (`performance.now()`). */
   notBefore = 0;
   failure: string | null = null;
+  /** The last event that was left to a newer release; who meets it again knows that there is none. */
+  private leftAt = 0;
+  private aloneUntil = 0;
   private current: { readonly held: Held; readonly ending: AbortController; readonly done: Promise<void> } | null =
     null;
 
@@ -65,7 +68,8 @@ export class Worker {
   }
 
   private async run(held: Held, signal: AbortSignal): Promise<void> {
-    const run = new OwnedRun(this.log, this.subscription, held, this.options, signal, (checkpoint) =>
+    const isAlone = (): boolean => performance.now() < this.aloneUntil;
+    const run = new OwnedRun(this.log, this.subscription, held, this.options, signal, isAlone, (checkpoint) =>
       this.onCheckpoint(this.name, checkpoint),
     );
     for (let failures = 0; !signal.aborted;) {
@@ -79,7 +83,12 @@ export class Worker {
           return;
         }
         this.failure = textOf(error);
+        if (error instanceof UnknownEventError && error.position === this.leftAt) {
+          this.aloneUntil = performance.now() + this.options.aloneMs;
+          continue;
+        }
         if (error instanceof UnknownEventError) {
+          this.leftAt = error.position;
           this.notBefore = performance.now() + this.options.yieldMs;
           this.options.log('warn', 'a subscription is left to a newer release', {
             subscription: this.name,

@@ -459,7 +459,10 @@ describe('operating it', () => {
   test('health and readiness', async () => {
     expect(await api.expect(200, 'GET', '/api/health')).toEqual({ status: 'ok' });
     const ok = { ok: true, detail: expect.any(String) };
-    const checks = { database: ok, migrations: ok, projections: ok, queue: ok, shutdown: ok };
+    const checks = {
+      ...{ database: ok, migrations: ok, projections: ok, subscriptions: ok },
+      ...{ queue: ok, background: ok, shutdown: ok },
+    };
     expect(await api.expect(200, 'GET', '/api/ready')).toEqual({ ready: true, checks });
   });
 

@@ -59,6 +59,7 @@ describe('verify', () => {
       position: head,
       rows: STREAMS,
       events: 2 * STREAMS,
+      undecided: 0,
       differing: 0,
       differences: [],
     });

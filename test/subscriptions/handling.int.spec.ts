@@ -289,22 +289,60 @@ describe('a failing event', () => {
     expect(await runner.parked('passing')).toEqual([]);
   });
 
-  it('that only a newer release knows is left to that, and stops nothing for good', async () => {
-    const { runner } = await open({ runner: { yieldMs: 100 } }, handler('older'));
-    const before = await count(writer.log, 'older', { by: 1 });
-    expect(await runner.caughtUp('older', before, 3_000)).toBe(true);
+  /** An event that no process here understands, until `understand`. */
+  async function countNewer(stream: string, by: number): Promise<void> {
     await writer.log.transaction(async (transaction) => {
-      await transaction.append(counting(writer.log, 'older', { by: 2 }));
-      await transaction.client.query(`UPDATE events SET schema_version = 2 WHERE stream = 'older' AND version = 2`);
+      await transaction.append(counting(writer.log, stream, { by }));
+      await transaction.client.query('UPDATE events SET schema_version = 2 WHERE stream = $1 AND data = $2', [
+        stream,
+        { by },
+      ]);
     });
+  }
+  const understand = (stream: string): Promise<unknown> =>
+    writer.pool.query('UPDATE events SET schema_version = 1 WHERE stream = $1', [stream]);
+
+  it('that only a newer release understands is left to that, whichever of the older ones has it, and parks nothing', async () => {
+    const olders = [
+      await open({ runner: { yieldMs: 60_000 } }, handler('older')),
+      await open({ runner: { yieldMs: 60_000, claimEveryMs: 20 } }, handler('older')),
+    ];
+    const [{ runner }] = olders as [Process];
+    expect(await runner.caughtUp('older', await count(writer.log, 'older', { by: 1 }), 3_000)).toBe(true);
+    await countNewer('older', 2);
     const last = await count(writer.log, 'older-other', { by: 3 });
-    expect(await runner.caughtUp('older', last, 300)).toBe(false);
-    expect(await runner.parked('older')).toEqual([]);
-    expect((await runner.status()).find(({ name }) => name === 'older')?.failure).toContain('UnknownEventError');
-    // The newer release has come.
-    await writer.pool.query(`UPDATE events SET schema_version = 1 WHERE stream = 'older'`);
+    await until(() => olders.every(({ said }) => said.includes('a subscription is left to a newer release')));
+    await understand('older');
+    // The newer release has come: it does not wait for them.
+    await open({}, handler('older'));
     expect(await runner.caughtUp('older', last, 5_000)).toBe(true);
+    expect(await runner.parked('older')).toEqual([]);
     expect(await handled('older')).toEqual([1, 2, 3]);
+  });
+
+  it('that only a newer release understands parks its stream where there is none, and no other; the next one that does handles it', async () => {
+    const alone = await open({ runner: { yieldMs: 50 } }, handler('alone'));
+    await count(writer.log, 'alone', { by: 1 });
+    await countNewer('alone', 2);
+    await count(writer.log, 'alone', { by: 3 });
+    const last = await count(writer.log, 'alone-other', { by: 4 });
+    expect(await alone.runner.caughtUp('alone', last, 5_000)).toBe(true);
+    expect(await handled('alone')).toEqual([1, 4]);
+    expect(await alone.runner.parked('alone')).toMatchObject([
+      { stream: 'alone', position: last - 2, error: expect.stringContaining('UnknownEventError') },
+    ]);
+    expect(await alone.runner.waitingForNewer()).toBe(1);
+    // From now on none is waited for, and no line is written for each event.
+    await countNewer('alone-third', 5);
+    expect(await alone.runner.caughtUp('alone', await count(writer.log, 'alone-other', { by: 6 }), 5_000)).toBe(true);
+    expect(alone.said.filter((line) => line.includes('left to a newer'))).toHaveLength(1);
+    await alone.runner.stop();
+    await understand('alone');
+    const newer = await open({}, handler('alone'));
+    await until(async () => (await newer.runner.parked('alone')).length === 1);
+    expect(await handled('alone', 'alone')).toEqual([1, 2, 3]);
+    // The other one still waits.
+    expect(await newer.runner.parked('alone')).toMatchObject([{ stream: 'alone-third', attempts: 1 }]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Versioned } from '../../commands/state-store.js';
 import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
-import type { ErrorCode } from '../../errors/catalogue.js';
+import { ERRORS, type ErrorCode } from '../../errors/catalogue.js';
 import type { StreamWrite } from '../../event-log/index.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
 import { EffectHints } from '../effect-hints.js';
@@ -88,7 +88,12 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
     const environments = new Map<string, Versioned<Environment>>();
     const errors: ReleaseError[] = [];
     const leases: Lease[] = [];
-    for (const { state, version } of await this.leases.unfinishedOfRun(companyId, heartbeatRunId)) {
+    const unfinished = await this.leases.unfinishedOfRun(companyId, heartbeatRunId);
+    for (const leaseId of unfinished.notUnderstood) {
+      const code = 'recorded_by_newer_release';
+      errors.push({ leaseId, code, detail: ERRORS[code].title });
+    }
+    for (const { state, version } of unfinished.leases) {
       const leaseId = state.id;
       const { cleanup, writes: others } = await this.kept.atEnd(state, wish.outcome);
       const decision = releaseLease(state, wish, cleanup);

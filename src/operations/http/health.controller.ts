@@ -10,7 +10,9 @@ const READY: Readiness = {
     database: { ok: true, detail: 'answers' },
     migrations: { ok: true, detail: 'all have been run' },
     projections: { ok: true, detail: 'all have caught up' },
+    subscriptions: { ok: true, detail: 'all events are understood' },
     queue: { ok: true, detail: 'takes effects' },
+    background: { ok: true, detail: 'succeeds' },
     shutdown: { ok: true, detail: 'nobody has asked for it' },
   },
 };
@@ -36,7 +38,7 @@ export class HealthController {
   @Requires(null, 'service')
   @ApiOperation({
     summary: 'Whether it can serve',
-    description: 'Database, migrations, projections and queue are in order.',
+    description: 'Database, migrations, projections, subscriptions, queue and work in the background are in order.',
   })
   @ApiAnswer({ status: 200, description: 'It can.', example: READY })
   @ApiAnswer({ status: 503, description: 'It cannot; each check says why.', example: NOT_READY })

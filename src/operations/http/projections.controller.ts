@@ -23,6 +23,7 @@ const VERIFIED: Verification = {
   generation: 1,
   position: 812,
   rows: 97,
+  undecided: 0,
   events: 640,
   differing: 1,
   differences: [

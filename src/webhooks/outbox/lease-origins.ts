@@ -20,7 +20,7 @@ export class LeaseOrigins {
       [...new Set(events.map(({ stream }) => stream))].map(async (stream) => {
         if (!stream.startsWith(leaseStream(''))) return;
         if (!this.kept.has(stream))
-          (await this.log.read.stream(stream)).slice(0, 1).forEach((event) => this.note(event));
+          (await this.log.read.stream(stream, 0, ({ version }) => version === 1)).forEach((event) => this.note(event));
         const origin = this.kept.get(stream);
         if (origin) origins.set(leaseIdOf(stream), origin);
       }),
