@@ -12,7 +12,7 @@ startClean();
 const program = programOf({
   definitions: EVENT_DEFINITIONS,
   // Loaded by those that need it: it takes longer than most commands.
-  serve: async (config) => (await import('./serve-command.js')).serveCommand(config),
+  serve: async (config, mode) => (await import('./serve-command.js')).serveCommand(config, mode),
 });
 
 // Whoever reads may have gone, or the disk be full: without a listener that would be a stack trace.

@@ -121,17 +121,22 @@ async function answerTo(url: string, options: http.RequestOptions, body?: object
   return response;
 }
 
-/** Runs work that asks the service which the options of the whole program name. */
+/**
+ * Runs work that asks the service which the options of the whole program name.
+ * @param mode `changes` for work that changes anything
+ */
 export async function withClient<Result>(
   command: Command,
   parts: Parts,
   work: (client: Client) => Promise<Result>,
+  mode: 'reads' | 'changes' = 'reads',
 ): Promise<Result> {
   const { url, databaseUrl } = command.optsWithGlobals<TargetOptions>();
   if (databaseUrl === undefined) {
     return work(new Client({ url: url.replace(/\/$/, ''), token: process.env['LEASEHOLD_TOKEN'] ?? null }));
   }
-  const service = await parts.serve(readConfig({ ...process.env, DATABASE_URL: databaseUrl, LEASEHOLD_ROLE: 'api' }));
+  const config = readConfig({ ...process.env, DATABASE_URL: databaseUrl, LEASEHOLD_ROLE: 'api' });
+  const service = await parts.serve(config, mode);
   try {
     return await work(new Client(service));
   } finally {

@@ -28,6 +28,8 @@ export function addLeases(program: Command, parts: Parts): void {
   const leases = program.command('leases').description('Leases: what there is, what happened to them, and why.');
   const ask = <Result>(command: Command, work: (client: Client) => Promise<Result>): Promise<Result> =>
     withClient(command, parts, work);
+  const change = <Result>(command: Command, work: (client: Client) => Promise<Result>): Promise<Result> =>
+    withClient(command, parts, work, 'changes');
 
   leases
     .command('list')
@@ -116,7 +118,7 @@ export function addLeases(program: Command, parts: Parts): void {
       ) => {
         const { company, environment: environmentId, run: heartbeatRunId, ttl, policy, json = false } = options;
         const wish = { environmentId, heartbeatRunId, ttlSeconds: ttl, leasePolicy: policy };
-        const acquired = await ask(command, (client) =>
+        const acquired = await change(command, (client) =>
           client.send<Acquired>('POST', `/api/companies/${company}/leases`, wish),
         );
         show(acquired, json, ({ lease }) => fieldsOf(lease));
@@ -133,7 +135,7 @@ export function addLeases(program: Command, parts: Parts): void {
       async (id: string, { failed, json = false }: Json & { readonly failed?: string | true }, command: Command) => {
         const reason = typeof failed === 'string' ? { failureReason: failed } : {};
         const wish = failed === undefined ? {} : { status: 'failed', ...reason };
-        const released = await ask(command, (client) =>
+        const released = await change(command, (client) =>
           client.send<Acquired>('POST', `/api/environment-leases/${id}/release`, wish),
         );
         show(released, json, ({ lease }) => fieldsOf(lease));

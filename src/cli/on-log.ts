@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig, type Config } from '../config/config.js';
-import { connectDatabase } from '../database/connection.js';
+import { connectDatabase, type DatabaseConnection } from '../database/connection.js';
 import { isMigrated } from '../database/is-migrated.js';
 import { createLogPool, EventCatalogue, EventLog } from '../event-log/index.js';
 import { CliError, EXIT } from './exit.js';
@@ -20,6 +20,13 @@ interface OnLog {
   readonly makes: boolean;
 }
 
+export function notMigrated({ description }: Pick<DatabaseConnection, 'description'>): CliError {
+  return new CliError(
+    EXIT.failed,
+    `${description} is not as this release has it. Start the service on it, or name another. ${NAME_IT}`,
+  );
+}
+
 /** Runs work on the log of the database that the service's settings name; what is told meanwhile goes to stderr. */
 export async function onLog<Result>(
   { definitions }: Parts,
@@ -34,11 +41,7 @@ export async function onLog<Result>(
   const pool = createLogPool({ ...database.client, max: 2 });
   try {
     if (!(await isMigrated(pool))) {
-      if (!makes)
-        throw new CliError(
-          EXIT.failed,
-          `${database.description} is not as this release has it. Start the service on it, or name another. ${NAME_IT}`,
-        );
+      if (!makes) throw notMigrated(database);
       // Loaded here: TypeORM takes longer than most commands.
       const { migrate } = await import('../database/data-source.js');
       await migrate(database.client);

@@ -44,13 +44,14 @@ export function addProjections(program: Command, parts: Parts): void {
     .argument('<name>', 'as `projections list` has it')
     .option('--json', 'answer in JSON')
     .action(async (name: string, { json = false }: Options, command: Command) => {
-      const done = await withClient(command, parts, async (client) => {
+      const rebuilt = async (client: Client): Promise<ProjectionStatus> => {
         const begun = await client.send<{ generation: number }>(
           'POST',
           `/api/projections/${encodeURIComponent(name)}/rebuild`,
         );
         return untilLive(client, name, begun.generation);
-      });
+      };
+      const done = await withClient(command, parts, rebuilt, 'changes');
       show(done, json, ({ generation }) => `${name} is generation ${generation} from now on.`);
     });
 
@@ -102,7 +103,7 @@ export function addParked(program: Command, parts: Parts): void {
     .option('--json', 'answer in JSON')
     .action(async (subscription: string, stream: string, { json = false }: Options, command: Command) => {
       const path = `/api/subscriptions/${encodeURIComponent(subscription)}/parked/${encodeURIComponent(stream)}/retry`;
-      const result = await withClient(command, parts, (client) => client.send<RetryResult>('POST', path));
+      const result = await withClient(command, parts, (client) => client.send<RetryResult>('POST', path), 'changes');
       show(result, json, textOf);
       if (result.kind !== 'recovered') throw new CliError(EXIT.failed, `${stream} is still parked.`);
     });

@@ -28,6 +28,8 @@ export interface Config {
   readonly secretsKeyPrevious: string | null;
   /** 32 bytes, base64, of the key that signs seals; null: a key in the data folder, made once. */
   readonly auditKey: string | null;
+  /** Set for a command that only reads: keys that are not there are not made. */
+  readonly isReader?: true;
   /** Absolute path of the file that seals are written to as they are made, or null. */
   readonly sealsFile: string | null;
   /** Events wait this long at the most until they are sealed, in milliseconds. */

@@ -1,8 +1,8 @@
-import type { Config } from '../config/config.js';
+import { ConfigError, type Config } from '../config/config.js';
 import { readKeyFile, readOrMakeKeyFile } from './key-file.js';
 import { MasterKey } from './master-key.js';
 
-type KeySettings = Pick<Config, 'secretsKey' | 'secretsKeyPrevious' | 'dataDir'>;
+type KeySettings = Pick<Config, 'secretsKey' | 'secretsKeyPrevious' | 'dataDir' | 'isReader'>;
 
 /** The master keys that this process has: one seals, all open. */
 export class KeyRing {
@@ -17,8 +17,14 @@ export class KeyRing {
    * @throws ConfigError when the key file cannot be used
    */
   static async open(settings: KeySettings): Promise<KeyRing> {
-    const { secretsKey, dataDir } = settings;
-    const ofFile = secretsKey === null ? await readOrMakeKeyFile(dataDir) : ((await readKeyFile(dataDir)) ?? []);
+    const { secretsKey, dataDir, isReader } = settings;
+    const makes = secretsKey === null && isReader !== true;
+    const ofFile = makes ? await readOrMakeKeyFile(dataDir) : ((await readKeyFile(dataDir)) ?? []);
+    if (secretsKey === null && ofFile.length === 0) {
+      throw new ConfigError(
+        `There is no secrets.key in ${dataDir}. Set LEASEHOLD_SECRETS_KEY, or LEASEHOLD_DATA_DIR to the service’s data folder.`,
+      );
+    }
     return new KeyRing(settings, keysOf(settings, ofFile));
   }
 

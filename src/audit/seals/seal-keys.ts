@@ -44,24 +44,28 @@ export class SealKeys {
   readonly trusted: TrustedKeys;
 
   constructor(
-    readonly current: SealKey,
+    /** Null for who only reads and has none. */
+    readonly current: SealKey | null,
     older: readonly SealKey[] = [],
   ) {
-    this.trusted = new Map([current, ...older].map(({ id, publicKey }) => [id, publicKey]));
+    this.trusted = new Map([...(current ? [current] : []), ...older].map(({ id, publicKey }) => [id, publicKey]));
   }
 
   /**
    * The key of the settings, else the newest of `audit.key` in the data folder, signs; the others of the file have signed.
    * @throws ConfigError when the file cannot be used
    */
-  static async open({ auditKey, dataDir }: Pick<Config, 'auditKey' | 'dataDir'>): Promise<SealKeys> {
+  static async open({
+    auditKey,
+    dataDir,
+    isReader,
+  }: Pick<Config, 'auditKey' | 'dataDir' | 'isReader'>): Promise<SealKeys> {
     const ofFile =
-      auditKey === null
+      auditKey === null && isReader !== true
         ? await readOrMakeKeyFile(dataDir, AUDIT_KEY_FILE)
         : ((await readKeyFile(dataDir, AUDIT_KEY_FILE)) ?? []);
     const [first, ...older] = [...(auditKey === null ? [] : [auditKey]), ...ofFile].map((key) => new SealKey(key));
-    if (!first) throw new Error('There is no key to seal with.');
-    return new SealKeys(first, older);
+    return new SealKeys(first ?? null, older);
   }
 
   /** The one that signs first. */

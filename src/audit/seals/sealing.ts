@@ -69,6 +69,7 @@ async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date
   }
   const leaves = all.subarray(0, count * HASH_BYTES);
   const root = await treeRoot(leaves);
+  if (keys.current === null) throw new CannotSealError('This process has no key to seal with.');
   const seal = keys.current.sign({
     number: (last?.number ?? 0) + 1,
     fromPosition,
