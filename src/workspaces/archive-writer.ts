@@ -98,9 +98,7 @@ async function fill(sink: Sink, { name, size = 0 }: EntryHeader, content: AsyncI
   for await (const chunk of content) {
     left -= chunk.length;
     if (left < 0) break;
-    if (!sink.write(chunk))
-      await new Promise((resolve) => sink.once('drain', () => resolve(null)).once('close', () => resolve(null)));
-    if (sink.destroyed) throw new Error('The archive was closed.');
+    await writeTo(sink, chunk);
   }
   if (left !== 0) throw new ChangedError(`${name} is not as long as it was a moment ago.`);
   sink.end(null);

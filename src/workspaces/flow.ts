@@ -1,8 +1,10 @@
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import { once, type EventEmitter } from 'node:events';
+
+/** A `Writable` of Node or of a library. */
+type Taker = EventEmitter & { readonly destroyed: boolean; write(chunk: Uint8Array): boolean };
 
 /** Writes as fast as it is taken. @throws Error when the stream is closed before it has taken it */
-export async function writeTo(stream: Writable, chunk: Uint8Array): Promise<void> {
+export async function writeTo(stream: Taker, chunk: Uint8Array): Promise<void> {
   if (stream.destroyed) throw closed();
   if (stream.write(chunk)) return;
   const over = new AbortController();
