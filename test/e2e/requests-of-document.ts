@@ -8,9 +8,16 @@ export interface ApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-interface Operation {
+export interface Operation {
   readonly parameters?: readonly { readonly in: string; readonly name: string; readonly schema?: Schema }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema?: Schema }>> };
+  readonly requestBody?: {
+    readonly content: Readonly<
+      Record<
+        string,
+        { readonly schema?: Schema; readonly examples?: Readonly<Record<string, { readonly value: object }>> }
+      >
+    >;
+  };
 }
 
 interface Schema {
