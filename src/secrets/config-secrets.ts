@@ -69,7 +69,8 @@ export class ConfigSecrets {
           ? await this.keep(wish, field, value, changes)
           : await this.requireUsable(wish, field, config, changes);
       if (ref !== undefined) config = withValueAt(config, refField(field), ref);
-      config = withValueAt(config, field, null);
+      // A place that it has not, such as one within an object that is null, is not made.
+      if (valueAt(config, field) !== undefined) config = withValueAt(config, field, null);
     }
     const childless = await this.deleteLeftBehind(wish, config, changes);
     return { config, childless, ...changes.plan() };

@@ -34,6 +34,8 @@ export interface TestSshd {
   readonly knownHosts: string;
   /** A folder of its own for each server, empty, for `remoteWorkspacePath`. */
   readonly workspace: string;
+  /** Whether a client is connected. */
+  isConnected(): Promise<boolean>;
   /** It and its connections do nothing any more, and stay open, until it is stopped. */
   freeze(): Promise<void>;
   /** Ends the connections that it has, too. */
@@ -93,6 +95,7 @@ export async function startSshd({ config = [], first = [], authorizedKeys = [] }
     privateKey,
     knownHosts: `[127.0.0.1]:${port} ${publicHostKey}`,
     workspace,
+    isConnected: async () => (await descendantsOf(Number(server.pid))).length > 0,
     freeze: async () => {
       const main = Number(server.pid);
       for (const pid of [main, ...(await descendantsOf(main))]) process.kill(pid, 'SIGSTOP');

@@ -7,6 +7,8 @@ import { DriverError } from '../driver-error.js';
 /** Why SSH may not connect to an address; null: it may. */
 export type AddressRule = (address: string) => string | null;
 
+const ALL_ALLOWED: AddressRule = () => null;
+
 /**
  * Where SSH may connect to. The hosts in configs are their callers' choice, and what a connection meets is told to them: without
  * a rule they could look round in the service's network.
@@ -23,7 +25,7 @@ export class SshAddresses {
 
   /** The rule for one connection. */
   async rule(): Promise<AddressRule> {
-    if (this.allowed === null && (await this.isLocalOnly())) return () => null;
+    if (this.allowed === null && (await this.isLocalOnly())) return ALL_ALLOWED;
     const ranges = (this.allowed ?? []).map((range) => ipaddr.parseCIDR(withPrefix(range)));
     return (address) => (isWithin(address, ranges) ? null : whyNotPublic(address));
   }
@@ -33,6 +35,20 @@ export class SshAddresses {
 export function requireAllowedLiteral(host: string, rule: AddressRule): void {
   const why = isIP(host) === 0 ? null : rule(host);
   if (why !== null) throw new AddressRefusedError(`${host} is refused: ${why}`);
+}
+
+/**
+ * The same rule for a host that a jump host connects to. A jump host looks names up by itself, so nobody here could check what a
+ * name leads to: where not all is allowed, only an address can be.
+ * @throws DriverError address_refused
+ */
+export function requireAllowedBehindJumpHost(host: string, rule: AddressRule): void {
+  if (rule === ALL_ALLOWED) return;
+  if (isIP(host) === 0) {
+    const message = `SSH may not connect to ${host} through a jump host, which looks names up by itself: give its address instead.`;
+    throw new DriverError('config', 'address_refused', message, false);
+  }
+  if (rule(host) !== null) throw addressRefused(host);
 }
 
 /** The same whatever is there, and whatever a name leads to. */

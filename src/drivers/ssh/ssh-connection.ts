@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
-import { Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2';
-import { AddressRefusedError, checkedLookup } from '../../addresses/checked-lookup.js';
+import type { Duplex } from 'node:stream';
+import { Client, type ClientChannel } from 'ssh2';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
-import { fingerprint, knownKeyTypes, verifyHostKey } from './known-hosts.js';
+import { connected, forwarded } from './connecting.js';
+import { hostKeyAlgorithms, hostKeyRefusal } from './host-key.js';
 import { readablePrivateKey } from './private-key.js';
-import { addressRefused, requireAllowedLiteral, type AddressRule, type SshAddresses } from './ssh-addresses.js';
+import { requireAllowedBehindJumpHost, type SshAddresses } from './ssh-addresses.js';
+import { broken, failureToConnect, isRefusal, notAnswering } from './ssh-failures.js';
 import { guardWindow } from './window-guard.js';
 
 /** Where to connect to, and as whom. */
@@ -18,6 +19,8 @@ export interface SshEndpoint {
   readonly passphrase?: string | null;
   readonly knownHosts: string | null;
   readonly strictHostKeyChecking: boolean;
+  /** The host that connects on to this one; null: none. */
+  readonly jumpHost?: SshEndpoint | null;
 }
 
 /** The same for connections that may stand in for each other: a hash, since the key is in it. */
@@ -26,7 +29,7 @@ export function identityOf(endpoint: SshEndpoint): string {
 }
 
 /** Told of the steps of connecting, for a probe. */
-export type OnStep = (step: 'connect' | 'host_key' | 'authenticate') => void;
+export type OnStep = (step: 'jump_host' | 'connect' | 'host_key' | 'authenticate') => void;
 
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVES_MISSED = 3;
@@ -56,41 +59,56 @@ export class SshConnection {
   private constructor(
     private readonly client: Client,
     private readonly name: string,
+    /** Carries this connection alone. */
+    private readonly jump: SshConnection | null,
   ) {}
 
   get lost(): DriverError | null {
     return this.#lost;
   }
 
-  /** @throws DriverError; nothing has been made by then. */
+  /**
+   * Connects, through its jump hosts first where it has any.
+   * @param budgetMs for all of it
+   * @throws DriverError; nothing has been made by then.
+   */
   static async open(
     endpoint: SshEndpoint,
     budgetMs: number,
     addresses: SshAddresses,
     onStep: OnStep = () => undefined,
   ): Promise<SshConnection> {
-    const { host, port, username, knownHosts, strictHostKeyChecking } = endpoint;
+    const { host, port, username, strictHostKeyChecking, jumpHost = null } = endpoint;
     const name = `${host}:${port}`;
+    const until = performance.now() + budgetMs;
+    const leftMs = (): number => Math.max(1, Math.round(until - performance.now()));
     const client = new Client();
-    let socket: Socket | undefined;
+    let jump: SshConnection | null = null;
+    let stream: Duplex | undefined;
     const verdict: { refused: DriverError | null } = { refused: null };
     const wanted: { methods: readonly string[]; isSecondFactor: boolean } = { methods: [], isSecondFactor: false };
     const timedOut = notAnswering(name, budgetMs);
     let timer: NodeJS.Timeout | undefined;
     try {
-      socket = await connected(host, port, budgetMs, await addresses.rule());
-      // Without it a command on a connection that is open waits for the timer of Nagle's algorithm.
-      socket.setNoDelay(true);
+      const rule = await addresses.rule();
+      if (jumpHost === null) {
+        stream = await connected(host, port, leftMs(), rule);
+      } else {
+        requireAllowedBehindJumpHost(host, rule);
+        jump = await SshConnection.open(jumpHost, leftMs(), addresses);
+        onStep('jump_host');
+        stream = await jump.forwardTo(host, port, leftMs());
+      }
       onStep('connect');
-      const privateKey = await readablePrivateKey(endpoint.privateKey, endpoint.passphrase ?? null, budgetMs);
-      if (socket.destroyed) throw broken(name, CLOSED_EARLY, false);
+      const privateKey = await readablePrivateKey(endpoint.privateKey, endpoint.passphrase ?? null, leftMs());
+      if (stream.destroyed) throw broken(name, CLOSED_EARLY, false);
       await new Promise<void>((resolve, reject) => {
-        timer = setTimeout(() => reject(timedOut), budgetMs);
+        timer = setTimeout(() => reject(timedOut), leftMs());
         client.once('ready', resolve);
         client.on('error', reject);
         client.once('close', () => reject(broken(name, CLOSED_EARLY, false)));
         client.connect({
-          sock: socket as Socket,
+          sock: stream as Duplex,
           username,
           privateKey,
           // The key, once; what the host would have instead, or besides, is for the reason.
@@ -102,9 +120,9 @@ export class SshConnection {
           readyTimeout: 0,
           keepaliveInterval: KEEPALIVE_MS,
           keepaliveCountMax: KEEPALIVES_MISSED,
-          algorithms: { serverHostKey: hostKeyAlgorithms(knownKeyTypes(knownHosts, host, port)) },
+          algorithms: { serverHostKey: hostKeyAlgorithms(endpoint) },
           hostVerifier: (key: Buffer) => {
-            verdict.refused = strictHostKeyChecking ? refusal(endpoint, key) : null;
+            verdict.refused = strictHostKeyChecking ? hostKeyRefusal(endpoint, key) : null;
             if (verdict.refused === null) onStep('host_key');
             return verdict.refused === null;
           },
@@ -114,15 +132,17 @@ export class SshConnection {
     } catch (error) {
       client.on('error', () => undefined);
       client.destroy();
-      socket?.destroy();
+      stream?.destroy();
+      jump?.destroy();
       throw verdict.refused ?? failureToConnect(error, name, username, wanted);
     } finally {
       clearTimeout(timer);
     }
     client.removeAllListeners();
-    const connection = new SshConnection(client, name);
+    const connection = new SshConnection(client, name, jump);
     const gone = (): void => {
       connection.#lost ??= broken(name, 'the connection was lost');
+      jump?.close();
     };
     client.on('error', gone).on('close', gone).on('end', gone);
     return connection;
@@ -170,103 +190,21 @@ export class SshConnection {
 
   close(): void {
     this.client.end();
+    this.jump?.close();
   }
 
+  /** What runs over a jump host that does not answer is gone only with the connection to that. */
   destroy(): void {
     this.client.destroy();
+    this.jump?.destroy();
   }
-}
 
-async function connected(host: string, port: number, budgetMs: number, rule: AddressRule): Promise<Socket> {
-  let timer: NodeJS.Timeout | undefined;
-  let socket: Socket | undefined;
-  try {
-    requireAllowedLiteral(host, rule);
-    const opening = connect({ host, port, lookup: checkedLookup(rule) });
-    socket = opening;
-    await new Promise<void>((resolve, reject) => {
-      timer = setTimeout(() => reject(notAnswering(`${host}:${port}`, budgetMs)), budgetMs);
-      // Listened to for as long as it is open: it may break while nothing else listens.
-      opening.once('connect', resolve).on('error', reject);
-    });
-    return opening;
-  } catch (error) {
-    socket?.destroy();
-    if (error instanceof DriverError) throw error;
-    if (error instanceof AddressRefusedError) throw addressRefused(host);
-    const message = `${host}:${port} cannot be reached: ${failureText(error)}.`;
-    throw new DriverError('transient', 'host_unreachable', message, false);
-  } finally {
-    clearTimeout(timer);
+  private forwardTo(host: string, port: number, budgetMs: number): Promise<Duplex> {
+    return forwarded(this.client, this.name, { host, port }, budgetMs);
   }
-}
-
-function refusal({ knownHosts, host, port }: SshEndpoint, key: Buffer): DriverError | null {
-  const verdict = verifyHostKey(knownHosts, host, port, key);
-  if (verdict === 'known') return null;
-  const offers = `${host}:${port} offers the host key ${fingerprint(key)}`;
-  const why = {
-    unknown: 'knownHosts has none for it. Compare it with the host’s own, and add its line to knownHosts',
-    other: 'knownHosts has another one. Either the host was set up anew, or somebody is in between',
-    revoked: 'it is marked as revoked',
-    certified:
-      'knownHosts has only a certificate authority for it, which is not supported. Add a line with the host’s own key',
-  }[verdict];
-  return new DriverError('config', 'host_key_mismatch', `${offers}, and ${why}.`, false);
-}
-
-function failureToConnect(
-  error: unknown,
-  name: string,
-  username: string,
-  wanted: { readonly methods: readonly string[]; readonly isSecondFactor: boolean },
-): DriverError {
-  if (error instanceof DriverError) return error;
-  const { level } = error as { level?: string };
-  if (level === 'client-authentication') {
-    const methods = wanted.methods.join(', ');
-    const why = wanted.isSecondFactor
-      ? `takes the key of ${username} and wants a second factor (${methods}), which is not supported`
-      : wanted.methods.length > 0 && !wanted.methods.includes('publickey')
-        ? `does not let ${username} in with a key, only by ${methods}, which is not supported`
-        : `does not let ${username} in with this key`;
-    return new DriverError('auth', 'authentication_failed', `${name} ${why}.`, false);
-  }
-  return broken(name, failureText(error), false);
-}
-
-function notAnswering(name: string, budgetMs: number): DriverError {
-  const message = `${name} accepts connections but does not answer within ${budgetMs} ms.`;
-  return new DriverError('transient', 'host_not_answering', message, false);
-}
-
-function broken(name: string, why: string, inDoubt = true): DriverError {
-  return new DriverError('transient', 'connection_lost', `${name}: ${why}.`, inDoubt);
-}
-
-/** What ssh2 gives an error for a channel that the host does not open, and no other error: RFC 4254, 5.1. */
-function isRefusal(error: Error): boolean {
-  return typeof (error as { reason?: unknown }).reason === 'number';
 }
 
 function refused(name: string, why: string): SessionRefusedError {
   const message = `${name} opens no session for a command (MaxSessions of its sshd, or the account): ${why}`;
   return new SessionRefusedError('transient', 'session_refused', message, false);
-}
-
-const HOST_KEY_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-];
-
-/** The kinds of key that are known come first: a host with several is to show the one that can be compared. */
-function hostKeyAlgorithms(types: readonly string[]): ServerHostKeyAlgorithm[] {
-  const isKnown = (algorithm: string): boolean =>
-    types.includes(algorithm) || (algorithm.startsWith('rsa-') && types.includes('ssh-rsa'));
-  const known = HOST_KEY_ALGORITHMS.filter(isKnown);
-  return [...known, ...HOST_KEY_ALGORITHMS.filter((algorithm) => !known.includes(algorithm))];
 }

@@ -23,6 +23,7 @@ import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
 import { END_COMMAND } from './remote-execute.js';
 import { ACQUIRE, FIND, RELEASE } from './remote-scripts.js';
+import { SECRET_FIELDS, type SshAccess } from './ssh-access.js';
 import type { SshAddresses } from './ssh-addresses.js';
 import { validateSshConfig, type SshConfig } from './ssh-config.js';
 import { SessionAbandonedError, type SshConnection, type SshEndpoint } from './ssh-connection.js';
@@ -31,6 +32,8 @@ import { bareHost, sshUrl } from './ssh-url.js';
 
 /** A host that is not told to end a command within this ends it by itself: HOST_GRACE_SECONDS. */
 const TOLD_WITHIN_MS = 10_000;
+
+type OpenKey = Pick<SshEndpoint, 'privateKey' | 'passphrase'>;
 
 /** What is kept with a lease: the config without the key, and the URL of the service that answered from the host. */
 type Teardown = JsonObject & SshConfig & { readonly runtimeApiUrl: string | null };
@@ -51,7 +54,7 @@ export class SshDriver implements QueuedDriver {
   readonly acquiring = 'queued';
   readonly displayName = 'SSH host';
   readonly description = 'A machine that is reached over SSH.';
-  readonly secretFields = ['privateKey', 'passphrase'];
+  readonly secretFields = SECRET_FIELDS;
   readonly capabilities = {
     supportsRunExecution: true,
     supportsSavedProbe: true,
@@ -137,10 +140,9 @@ export class SshDriver implements QueuedDriver {
 
   executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget {
     const { environmentId, leaseId } = lease;
-    const { host, port, username, remoteWorkspacePath, knownHosts, strictHostKeyChecking, runtimeApiUrl } =
-      lease.teardown as Teardown;
+    const { remoteWorkspacePath, runtimeApiUrl, ...access } = lease.teardown as Teardown;
     const remoteCwd = remoteWorkspacePath;
-    const spec = { host, port, username, remoteWorkspacePath, remoteCwd, knownHosts, strictHostKeyChecking };
+    const spec = { ...withoutSecrets(access), remoteWorkspacePath, remoteCwd };
     return { kind: 'remote', transport: 'ssh', environmentId, leaseId, remoteCwd, runtimeApiUrl, spec };
   }
 
@@ -177,16 +179,31 @@ export class SshDriver implements QueuedDriver {
     await this.pool.use(endpoint, end, signal).catch(() => undefined);
   }
 
-  /** The key is read for each use: one that was replaced or withdrawn is not used any more. */
-  private async endpointOf(companyId: string, config: SshConfig): Promise<SshEndpoint> {
-    const { host, port, username, knownHosts, strictHostKeyChecking } = config;
+  /**
+   * The keys are read for each use: one that was replaced or withdrawn is not used any more.
+   * @param behind the host that this one is a jump host of
+   */
+  private async endpointOf(companyId: string, access: SshAccess, behind?: OpenKey): Promise<SshEndpoint> {
+    const { host, port, username, knownHosts, strictHostKeyChecking, jumpHost = null } = access;
+    const key = (await this.keyOf(companyId, access)) ?? behind;
+    if (!key) throw new DriverError('config', 'secret_unavailable', 'The config has no private key.', false);
+    return {
+      ...{ host: bareHost(host), port, username, knownHosts, strictHostKeyChecking, ...key },
+      jumpHost: jumpHost && (await this.endpointOf(companyId, jumpHost, key)),
+    };
+  }
+
+  private async keyOf(companyId: string, access: SshAccess): Promise<OpenKey | null> {
     const read = async (value: string | null, ref: SecretRef | null): Promise<string | null> =>
       value ?? (ref && (await this.secrets.read(companyId, ref)));
-    const privateKey = await read(config.privateKey, config.privateKeySecretRef);
-    if (privateKey === null) {
-      throw new DriverError('config', 'secret_unavailable', 'The config has no private key.', false);
-    }
-    const passphrase = await read(config.passphrase ?? null, config.passphraseSecretRef ?? null);
-    return { host: bareHost(host), port, username, knownHosts, strictHostKeyChecking, privateKey, passphrase };
+    const privateKey = await read(access.privateKey, access.privateKeySecretRef);
+    const passphrase = await read(access.passphrase ?? null, access.passphraseSecretRef ?? null);
+    return privateKey === null ? null : { privateKey, passphrase };
   }
+}
+
+/** How others reach a host: with keys of their own. */
+function withoutSecrets({ host, port, username, knownHosts, strictHostKeyChecking, jumpHost }: SshAccess): JsonObject {
+  const place = { host, port, username, knownHosts, strictHostKeyChecking };
+  return jumpHost ? { ...place, jumpHost: withoutSecrets(jumpHost) } : place;
 }

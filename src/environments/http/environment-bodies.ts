@@ -17,10 +17,29 @@ const CONFIG = {
   additionalProperties: true,
   description:
     'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings. ' +
+    '`ssh`: `host`, `username`, `remoteWorkspacePath`, `privateKey`, `knownHosts`, and more that the README lists. ' +
     'A value in a secret field, such as `privateKey`, becomes a secret: the config has null there from then on, and beside it ' +
     'a reference, such as `privateKeySecretRef`.',
 } as const;
 const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
+
+export const SSH_HOST_EXAMPLE = {
+  name: 'Build host',
+  driver: 'ssh',
+  config: {
+    host: '10.20.0.7',
+    username: 'build',
+    remoteWorkspacePath: '/srv/work',
+    privateKey: '-----BEGIN OPENSSH PRIVATE KEY-----\n…',
+    passphrase: 'of the private key, if it is encrypted',
+    knownHosts: '10.20.0.7 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICA5qtI+szWIyNfZhl2xHJvdq53XBZlgftYoA10BCfFB',
+    jumpHost: {
+      host: 'bastion.example',
+      username: 'jump',
+      knownHosts: 'bastion.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICA5qtI+szWIyNfZhl2xHJvdq53XBZlgftYoA10BCfFB',
+    },
+  },
+};
 
 export class CreateEnvironmentBody {
   @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH })

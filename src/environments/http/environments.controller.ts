@@ -26,7 +26,12 @@ import { GetEnvironment } from '../queries/get-environment.js';
 import { ListEnvironments } from '../queries/list-environments.js';
 import type { Environment } from '../state.js';
 import { ENVIRONMENT_EXAMPLE, EnvironmentAnswer } from './environment-answers.js';
-import { CreateEnvironmentBody, EnvironmentFilterQuery, PatchEnvironmentBody } from './environment-bodies.js';
+import {
+  CreateEnvironmentBody,
+  EnvironmentFilterQuery,
+  PatchEnvironmentBody,
+  SSH_HOST_EXAMPLE,
+} from './environment-bodies.js';
 import { visibleEnvironment } from './visible-environment.js';
 
 @ApiTags('environments')
@@ -46,6 +51,7 @@ export class EnvironmentsController {
       summary: 'A sandbox of the fake provider',
       value: { name: 'Sandbox', driver: 'sandbox', config: { provider: 'fake' } },
     },
+    ssh: { summary: 'A host over SSH, behind a jump host', value: SSH_HOST_EXAMPLE },
     local: { summary: 'The company’s one local environment', value: { name: 'This machine', driver: 'local' } },
   })
   @ApiAnswer({ status: 201, description: 'Made.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })

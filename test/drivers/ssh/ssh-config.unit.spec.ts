@@ -51,6 +51,43 @@ test('a passphrase is a text, or a secret', () => {
   });
 });
 
+describe('a jump host', () => {
+  const hop = { host: '[::1]', username: 'u' };
+  const chain = (count: number): object => ({ ...hop, jumpHost: count > 1 ? chain(count - 1) : null });
+  const errorsOf = (jumpHost: unknown): unknown => {
+    const verdict = validateSshConfig({ ...config, jumpHost });
+    return verdict.kind === 'invalid' ? verdict.errors : 'valid';
+  };
+
+  test('is completed as a host is, may have one of its own, and needs no key of its own', () => {
+    const complete = {
+      ...{ host: '::1', port: 22, username: 'u', knownHosts: null, strictHostKeyChecking: true, jumpHost: null },
+      ...{ privateKey: null, privateKeySecretRef: null, passphrase: null, passphraseSecretRef: null },
+    };
+    expect(validateSshConfig({ ...config, jumpHost: { ...hop, jumpHost: hop } })).toMatchObject({
+      config: { jumpHost: { ...complete, jumpHost: complete } },
+    });
+    expect(errorsOf(chain(3))).toBe('valid');
+    expect(errorsOf(null)).toBe('valid');
+  });
+
+  test('is refused by the path of what is wrong', () => {
+    const wrong: [unknown, string, RegExp][] = [
+      ['bastion', 'jumpHost', /^jumpHost must be the settings of a host/],
+      [[hop], 'jumpHost', /^jumpHost must be/],
+      [chain(4), 'jumpHost.jumpHost.jumpHost.jumpHost', /at most 3/],
+      [{ ...hop, host: 'a b' }, 'jumpHost.host', /^jumpHost.host must be a host name/],
+      [{ ...hop, jumpHost: { ...hop, port: 0 } }, 'jumpHost.jumpHost.port', /^jumpHost.jumpHost.port must be/],
+      [{ ...hop, remoteWorkspacePath: '/w' }, 'jumpHost.remoteWorkspacePath', /is not a setting of a jump host/],
+      [{ ...hop, passphrase: 'word' }, 'jumpHost.passphrase', /needs a privateKey of its own/],
+      [{ ...hop, knownHosts: 'x' }, 'jumpHost.knownHosts', /line 1/],
+    ];
+    for (const [jumpHost, field, message] of wrong) {
+      expect(errorsOf(jumpHost)).toEqual([{ field, message: expect.stringMatching(message) as unknown as string }]);
+    }
+  });
+});
+
 describe('what a lease on a host is called', () => {
   test.each([
     ['::1', 'root', '/w', 'ssh://root@[::1]:3222/w'],
