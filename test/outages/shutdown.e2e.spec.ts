@@ -130,20 +130,25 @@ test(
   'F16: SIGTERM to npm start ends what it has started',
   async () => {
     const env = { ...bareEnvironment(), PORT: '0', LEASEHOLD_DATA_DIR: home.dataDir, ...settings };
-    const npm = spawn('npm', ['start'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    npm.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    // Read, so that it does not stand still.
-    npm.stderr.resume();
-    const ended = once(npm, 'close');
-    while (!/listens on (\S+)/.test(output))
-      await Promise.race([sleep(20), ended.then(() => Promise.reject(new Error(output)))]);
-    const url = /listens on (\S+)/.exec(output)?.[1] ?? '';
-    npm.kill('SIGTERM');
-    // Its output is open for as long as one of them lives.
-    await ended;
-    await expect(fetch(`${url}/api/health`)).rejects.toThrow();
-    while ((await home.postmaster()) !== null) await sleep(50);
+    const npm = spawn('npm', ['start'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    try {
+      let output = '';
+      npm.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+      // Read, so that it does not stand still.
+      npm.stderr.resume();
+      const ended = once(npm, 'close');
+      while (!/listens on (\S+)/.test(output))
+        await Promise.race([sleep(20), ended.then(() => Promise.reject(new Error(output)))]);
+      const url = /listens on (\S+)/.exec(output)?.[1] ?? '';
+      npm.kill('SIGTERM');
+      // Its output is open for as long as one of them lives.
+      await Promise.race([ended, sleep(SHUTDOWN_MS + LEEWAY_MS)]);
+      await expect(fetch(`${url}/api/health`)).rejects.toThrow();
+      while ((await home.postmaster()) !== null) await sleep(50);
+    } finally {
+      // What has not heard of it would be there for good.
+      if (npm.pid !== undefined) signal(-npm.pid, 'SIGKILL');
+    }
   },
   SLOW,
 );
