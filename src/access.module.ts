@@ -4,6 +4,7 @@ import { AccessGuard } from './access/http/access.guard.js';
 import { BeforeAuthentication } from './access/http/before-authentication.js';
 import { Callers, OPERATOR_TOKEN } from './access/http/callers.js';
 import { ForeignRequests } from './access/http/foreign-requests.js';
+import { StandingCallers } from './access/http/standing-callers.js';
 import { SUBJECT_COMPANIES, type SubjectCompanies } from './access/http/subject-companies.js';
 import { TokensController } from './access/http/tokens.controller.js';
 import { TokenDirectory } from './access/token-directory.js';
@@ -26,6 +27,7 @@ import { WebhooksModule } from './webhooks/webhooks.module.js';
     Callers,
     ForeignRequests,
     BeforeAuthentication,
+    StandingCallers,
     {
       provide: SUBJECT_COMPANIES,
       useFactory: subjectCompanies,

@@ -19,6 +19,7 @@ export class TokenDirectory {
   private changes = 0;
   private someMade = false;
   private noneMadeUntil = 0;
+  private toldOfChange = (): void => undefined;
 
   constructor(
     private readonly log: EventLog,
@@ -53,6 +54,11 @@ export class TokenDirectory {
     this.changes += 1;
     this.noneMadeUntil = 0;
     this.kept.delete(id);
+    this.toldOfChange();
+  }
+
+  onChange(listener: () => void): void {
+    this.toldOfChange = listener;
   }
 
   private async load(id: string): Promise<TokenRow | null> {

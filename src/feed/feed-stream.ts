@@ -26,8 +26,6 @@ export interface FeedReader {
   readonly gone: AbortSignal;
   readonly selection: FeedSelection;
   readonly seesConfig: boolean;
-  /** Rejects when the reader may not read any more. */
-  mayRead(): Promise<unknown>;
 }
 
 /**
@@ -57,7 +55,7 @@ export class FeedStream implements Follower {
     if (gone.aborted) return;
     gone.addEventListener('abort', () => this.ended.abort(), { once: true });
     response.on('error', () => this.ended.abort());
-    const heartbeat = setInterval(() => void this.beat(), this.options.heartbeatMs);
+    const heartbeat = setInterval(() => this.beat(), this.options.heartbeatMs);
     // How long to wait before coming back.
     response.write('retry: 1000\n\n');
     try {
@@ -113,13 +111,8 @@ export class FeedStream implements Follower {
   }
 
   /** An id without data is remembered by the reader, so that one whose filter lets little through does not look at all of it again. */
-  private async beat(): Promise<void> {
-    try {
-      await this.reader.mayRead();
-      if (!this.ended.signal.aborted) this.reader.response.write(`: heartbeat\nid: ${this.position}\n\n`);
-    } catch {
-      this.ended.abort();
-    }
+  private beat(): void {
+    if (!this.ended.signal.aborted) this.reader.response.write(`: heartbeat\nid: ${this.position}\n\n`);
   }
 
   private cutOff(): void {

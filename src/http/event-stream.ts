@@ -12,5 +12,7 @@ export function beginEventStream(reply: FastifyReply): ServerResponse {
     // Proxies that buffer answers would keep the events.
     'x-accel-buffering': 'no',
   });
+  // At once: the first event may take long, and until then its reader would not know that the stream has begun.
+  reply.raw.flushHeaders();
   return reply.raw;
 }

@@ -6,15 +6,29 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 /** By connection, which may carry many requests at once: their callers go together. */
 const waiting = new WeakMap<Socket, Set<AbortController>>();
 
+const signals = new WeakMap<IncomingMessage, AbortController>();
+
 /**
  * Aborts when a caller closes the connection before it has its answer. It may be asked for at any time: who has gone by
  * then has gone. Of a response that waits behind another one of its connection Node says nothing, so the socket is asked.
  */
 export function goneSignal(request: IncomingMessage, response: ServerResponse): AbortSignal {
+  return controllerOf(request, response).signal;
+}
+
+/** The request counts as one whose caller has gone from now on. */
+export function sendAway(request: IncomingMessage, response: ServerResponse): void {
+  controllerOf(request, response).abort(callerGone());
+}
+
+function controllerOf(request: IncomingMessage, response: ServerResponse): AbortController {
+  const known = signals.get(request);
+  if (known) return known;
   const gone = new AbortController();
+  signals.set(request, gone);
   if (request.socket.destroyed || response.destroyed) {
     gone.abort(callerGone());
-    return gone.signal;
+    return gone;
   }
   const others = waitingOn(request.socket);
   others.add(gone);
@@ -22,7 +36,7 @@ export function goneSignal(request: IncomingMessage, response: ServerResponse): 
     others.delete(gone);
     if (!response.writableFinished) gone.abort(callerGone());
   });
-  return gone.signal;
+  return gone;
 }
 
 function waitingOn(socket: Socket): Set<AbortController> {

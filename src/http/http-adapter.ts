@@ -72,6 +72,11 @@ export class HttpAdapter extends FastifyAdapter {
     await closed;
   }
 
+  /** Those that have no whole answer yet; a copy, for they come and go. */
+  repliesUnderWay(): readonly FastifyReply[] {
+    return [...this.underWay];
+  }
+
   private begin(reply: FastifyReply): void {
     this.underWay.add(reply);
     reply.raw.once('close', () => {

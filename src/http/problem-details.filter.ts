@@ -28,6 +28,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
       this.seldom.say(failure.code, `${where} failed, ${failure.code}: ${textOf(error)}`);
     }
 
+    if (isWhole(response)) return;
     if (isStarted(response)) {
       // Half an answer is out and cannot be taken back: a broken connection tells the client that it is not whole.
       ('raw' in response ? response.raw : response).destroy();
@@ -45,6 +46,11 @@ function isBrokenOff(error: unknown, { raw }: Partial<FastifyRequest>): boolean 
     error.code === 'ERR_STREAM_PREMATURE_CLOSE' &&
     raw?.socket.destroyed === true
   );
+}
+
+/** Somebody else has answered, such as whoever saw that the caller's token was revoked. */
+function isWhole(response: FastifyReply | ServerResponse): boolean {
+  return ('raw' in response ? response.raw : response).writableEnded;
 }
 
 function isStarted(response: FastifyReply | ServerResponse): boolean {

@@ -1,7 +1,6 @@
-import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Callers } from '../../access/http/callers.js';
+import type { FastifyReply } from 'fastify';
 import { EventLog } from '../../event-log/index.js';
 import {
   ApiAnswer,
@@ -36,7 +35,6 @@ export class FeedController {
   constructor(
     private readonly feed: Feed,
     private readonly live: LiveEvents,
-    private readonly callers: Callers,
     private readonly log: EventLog,
   ) {}
 
@@ -81,7 +79,6 @@ export class FeedController {
     @Query() { after, ...query }: FeedQuery,
     @From() caller: Caller,
     @Gone() gone: AbortSignal,
-    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
     @Headers('last-event-id') lastEventId?: string,
   ): Promise<void> {
@@ -96,7 +93,6 @@ export class FeedController {
       gone,
       selection,
       seesConfig: may(caller, 'environments:manage'),
-      mayRead: () => this.callers.of(request, reply),
     };
     const read = (behind: number, limit: number) => this.feed.page(selection, behind, limit);
     await new FeedStream(reader, read, this.live, this.frames, position).run();
