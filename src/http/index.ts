@@ -7,6 +7,7 @@ export { createHttpApp } from './create-http-app.js';
 export { beginEventStream } from './event-stream.js';
 export { Gone } from './gone.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
+export { IsFreeText, IsLine, IsName } from './text-fields.js';
 export { isUuid } from './uuid.js';
 export { IsJsonObject, IsUuid, UuidParam } from './validation.js';
 export { PERMISSIONS, type Permission } from './permissions.js';

@@ -9,11 +9,10 @@ import {
   IsISO8601,
   IsOptional,
   IsString,
-  Length,
   Matches,
   ValidateIf,
 } from 'class-validator';
-import { isUuid, PERMISSIONS, type Permission } from '../../http/index.js';
+import { IsName, isUuid, PERMISSIONS, type Permission } from '../../http/index.js';
 
 const NAME_LENGTH = 200;
 const MAX_COMPANIES = 1_000;
@@ -29,9 +28,7 @@ function lowerCased(): PropertyDecorator {
 
 export class CreateTokenBody {
   @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people; it is not in other events.' })
-  @IsString()
-  @Length(1, NAME_LENGTH)
-  @Matches(/\S/, { message: '$property must not be blank' })
+  @IsName(NAME_LENGTH)
   name!: string;
 
   @ApiProperty({

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, Length, Matches, MaxLength, ValidateIf } from 'class-validator';
-import { AtQuery, IsJsonObject } from '../../http/index.js';
+import { IsIn, IsOptional, ValidateIf } from 'class-validator';
+import { AtQuery, IsFreeText, IsJsonObject, IsName } from '../../http/index.js';
 import {
   ENVIRONMENT_DRIVERS,
   ENVIRONMENT_STATUSES,
@@ -11,6 +11,12 @@ import type { JsonObject } from '../state.js';
 
 const NAME_LENGTH = 200;
 const DESCRIPTION_LENGTH = 2_000;
+const DESCRIPTION = {
+  type: 'string',
+  nullable: true,
+  maxLength: DESCRIPTION_LENGTH,
+  description: 'It may have line breaks.',
+} as const;
 
 const CONFIG = {
   type: 'object',
@@ -43,15 +49,12 @@ export const SSH_HOST_EXAMPLE = {
 
 export class CreateEnvironmentBody {
   @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH })
-  @IsString()
-  @Length(1, NAME_LENGTH)
-  @Matches(/\S/, { message: '$property must not be blank' })
+  @IsName(NAME_LENGTH)
   name!: string;
 
-  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: DESCRIPTION_LENGTH })
+  @ApiPropertyOptional(DESCRIPTION)
   @IsOptional()
-  @IsString()
-  @MaxLength(DESCRIPTION_LENGTH)
+  @IsFreeText(DESCRIPTION_LENGTH)
   description?: string | null;
 
   @ApiProperty({ enum: ENVIRONMENT_DRIVERS })
@@ -72,15 +75,12 @@ export class CreateEnvironmentBody {
 export class PatchEnvironmentBody {
   @ApiPropertyOptional({ minLength: 1, maxLength: NAME_LENGTH })
   @ValidateIf((_body, value) => value !== undefined)
-  @IsString()
-  @Length(1, NAME_LENGTH)
-  @Matches(/\S/, { message: '$property must not be blank' })
+  @IsName(NAME_LENGTH)
   name?: string;
 
-  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: DESCRIPTION_LENGTH })
+  @ApiPropertyOptional(DESCRIPTION)
   @IsOptional()
-  @IsString()
-  @MaxLength(DESCRIPTION_LENGTH)
+  @IsFreeText(DESCRIPTION_LENGTH)
   description?: string | null;
 
   @ApiPropertyOptional({ enum: ENVIRONMENT_DRIVERS })

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { IsUuid } from '../../http/index.js';
+import { IsInt, IsOptional, IsString, Max, Min } from 'class-validator';
+import { IsLine, IsUuid } from '../../http/index.js';
 import type { FeedEvent } from '../event-frames.js';
 
 const UUID = { type: 'string', format: 'uuid' } as const;
@@ -27,8 +27,7 @@ export class FeedQuery {
 
   @ApiPropertyOptional({ type: 'string', maxLength: 200, description: 'A stream, such as `lease-<id>`.' })
   @IsOptional()
-  @IsString()
-  @MaxLength(200)
+  @IsLine(200)
   stream?: string;
 
   @ApiPropertyOptional({ ...UUID, description: 'The environment’s own events and those of its leases.' })

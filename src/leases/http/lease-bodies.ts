@@ -1,7 +1,7 @@
 import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
-import { AtQuery, IsJsonObject, IsUuid } from '../../http/index.js';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { AtQuery, IsFreeText, IsJsonObject, IsUuid } from '../../http/index.js';
 import {
   ADAPTER_TYPES,
   LEASE_POLICIES,
@@ -18,6 +18,7 @@ import type { JsonObject } from '../state.js';
 
 const MAX_TTL_SECONDS = 31_536_000;
 const MAX_PRIORITY = 100;
+const REASON_LENGTH = 2_000;
 const UUID = { type: 'string', format: 'uuid', nullable: true } as const;
 const seconds = (description: string): ApiPropertyOptions => ({
   type: 'integer',
@@ -114,10 +115,14 @@ export class ReleaseBody {
   @IsIn(RELEASE_OUTCOMES)
   status?: ReleaseOutcomeName | null;
 
-  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: 2_000 })
+  @ApiPropertyOptional({
+    type: 'string',
+    nullable: true,
+    maxLength: REASON_LENGTH,
+    description: 'It may have line breaks.',
+  })
   @IsOptional()
-  @IsString()
-  @MaxLength(2_000)
+  @IsFreeText(REASON_LENGTH)
   failureReason?: string | null;
 }
 

@@ -1,10 +1,10 @@
 import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsOptional } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../commands/command-context.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, Requires, UuidParam } from '../../http/index.js';
+import { ApiAnswer, ApiProblems, ApiRequest, Context, IsFreeText, Requires, UuidParam } from '../../http/index.js';
 import { SettleCleanup } from '../commands/settle-cleanup.js';
 import { leaseJson, type LeaseJson } from '../lease-json.js';
 import { LeaseAnswer, RELEASED_LEASE_EXAMPLE } from './lease-answers.js';
@@ -16,11 +16,10 @@ export class WriteOffBody {
     type: 'string',
     nullable: true,
     maxLength: NOTE_LENGTH,
-    description: 'Why, for those who read the history.',
+    description: 'Why, for those who read the history. It may have line breaks.',
   })
   @IsOptional()
-  @IsString()
-  @MaxLength(NOTE_LENGTH)
+  @IsFreeText(NOTE_LENGTH)
   note?: string | null;
 }
 

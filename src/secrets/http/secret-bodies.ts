@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
-import { IsUuid } from '../../http/index.js';
+import { IsInt, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import { IsName, IsUuid } from '../../http/index.js';
 
 const NAME_LENGTH = 200;
 const VALUE_LENGTH = 65_536;
@@ -15,9 +15,7 @@ const VALUE = {
 
 export class CreateSecretBody {
   @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people; it need not be unique.' })
-  @IsString()
-  @Length(1, NAME_LENGTH)
-  @Matches(/\S/, { message: '$property must not be blank' })
+  @IsName(NAME_LENGTH)
   name!: string;
 
   @ApiProperty(VALUE)

@@ -9,12 +9,11 @@ import {
   IsOptional,
   IsString,
   Max,
-  MaxLength,
   Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsUuid } from '../../http/index.js';
+import { IsFreeText, IsLine, IsUuid } from '../../http/index.js';
 
 const URL_LENGTH = 2_048;
 const DESCRIPTION_LENGTH = 2_000;
@@ -23,6 +22,12 @@ export const DEFAULT_OVERLAP_SECONDS = 86_400;
 const MAX_OVERLAP_SECONDS = 2_592_000;
 
 const UUID = { type: 'string', format: 'uuid', nullable: true } as const;
+const DESCRIPTION = {
+  type: 'string',
+  nullable: true,
+  maxLength: DESCRIPTION_LENGTH,
+  description: 'It may have line breaks.',
+} as const;
 const URL_DOCS = {
   maxLength: URL_LENGTH,
   example: 'https://hooks.example.com/leasehold',
@@ -45,8 +50,7 @@ export class WebhookFilterBody {
     description: 'A stream, such as `lease-<id>`.',
   })
   @IsOptional()
-  @IsString()
-  @MaxLength(200)
+  @IsLine(200)
   stream?: string | null;
 
   @ApiPropertyOptional({ ...UUID, description: 'The environment’s own events and those of its leases.' })
@@ -67,14 +71,12 @@ export class WebhookFilterBody {
 
 export class CreateWebhookBody {
   @ApiProperty(URL_DOCS)
-  @IsString()
-  @MaxLength(URL_LENGTH)
+  @IsLine(URL_LENGTH)
   url!: string;
 
-  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: DESCRIPTION_LENGTH })
+  @ApiPropertyOptional(DESCRIPTION)
   @IsOptional()
-  @IsString()
-  @MaxLength(DESCRIPTION_LENGTH)
+  @IsFreeText(DESCRIPTION_LENGTH)
   description?: string | null;
 
   @ApiPropertyOptional({ type: WebhookFilterBody, description: 'As in the feed; absent: every event of the company.' })
@@ -88,14 +90,12 @@ export class CreateWebhookBody {
 export class PatchWebhookBody {
   @ApiPropertyOptional(URL_DOCS)
   @ValidateIf((_body, value) => value !== undefined)
-  @IsString()
-  @MaxLength(URL_LENGTH)
+  @IsLine(URL_LENGTH)
   url?: string;
 
-  @ApiPropertyOptional({ type: 'string', nullable: true, maxLength: DESCRIPTION_LENGTH })
+  @ApiPropertyOptional(DESCRIPTION)
   @IsOptional()
-  @IsString()
-  @MaxLength(DESCRIPTION_LENGTH)
+  @IsFreeText(DESCRIPTION_LENGTH)
   description?: string | null;
 
   @ApiPropertyOptional({ type: WebhookFilterBody, description: 'All of it, as it is to be from now on.' })

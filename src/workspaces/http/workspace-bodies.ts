@@ -13,7 +13,7 @@ import {
   MinLength,
   ValidateNested,
 } from 'class-validator';
-import { IsJsonObject, IsUuid } from '../../http/index.js';
+import { IsJsonObject, IsUuid, IsLine } from '../../http/index.js';
 import { ADAPTER_TYPES, WORKSPACE_MODES, type AdapterType, type WorkspaceMode } from '../../leases/lease-names.js';
 import type { JsonObject } from '../../leases/state.js';
 import { SOURCE_KINDS, SOURCE_STRATEGIES } from '../realization.js';
@@ -50,15 +50,13 @@ export class WorkspaceSourceBody {
 
   @ApiPropertyOptional({ ...TEXT, description: 'Without credentials: it is recorded.' })
   @IsOptional()
-  @IsString()
-  @MaxLength(PATH_LENGTH)
+  @IsLine(PATH_LENGTH)
   @Matches(WITHOUT_CREDENTIALS, { message: '$property must not contain credentials' })
   repoUrl?: string | null;
 
   @ApiPropertyOptional(TEXT)
   @IsOptional()
-  @IsString()
-  @MaxLength(PATH_LENGTH)
+  @IsLine(PATH_LENGTH)
   repoRef?: string | null;
 
   @ApiPropertyOptional({ enum: SOURCE_STRATEGIES, default: 'project_primary' })
@@ -68,8 +66,7 @@ export class WorkspaceSourceBody {
 
   @ApiPropertyOptional(TEXT)
   @IsOptional()
-  @IsString()
-  @MaxLength(PATH_LENGTH)
+  @IsLine(PATH_LENGTH)
   branchName?: string | null;
 
   @ApiPropertyOptional(PATH)
