@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
+import { Background } from '../src/config/background.js';
 import { Sealer } from '../src/audit/seals/sealer.js';
 import { SealKeys } from '../src/audit/seals/seal-keys.js';
 import { sealNext } from '../src/audit/seals/sealing.js';
@@ -77,6 +78,7 @@ async function whileFollowed<T>(
     warn: (message) => {
       throw new Error(message);
     },
+    background: new Background(),
   });
   sealer.start();
   try {

@@ -1,4 +1,5 @@
 import { Inject, Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Background } from '../config/background.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Clock, EventLog } from '../event-log/index.js';
 import { AuditController } from './http/audit.controller.js';
@@ -14,7 +15,7 @@ import { SealsFile } from './seals/seals-file.js';
   providers: [
     AuditTrail,
     { provide: SealKeys, useFactory: (config: Config) => SealKeys.open(config), inject: [CONFIG] },
-    { provide: Sealer, useFactory: sealer, inject: [EventLog, Clock, SealKeys, CONFIG] },
+    { provide: Sealer, useFactory: sealer, inject: [EventLog, Clock, SealKeys, CONFIG, Background] },
   ],
 })
 export class AuditModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -33,12 +34,19 @@ export class AuditModule implements OnApplicationBootstrap, BeforeApplicationShu
   }
 }
 
-function sealer(log: EventLog, clock: Clock, keys: SealKeys, { sealsFile, sealEveryMs }: Config): Sealer {
+function sealer(
+  log: EventLog,
+  clock: Clock,
+  keys: SealKeys,
+  { sealsFile, sealEveryMs }: Config,
+  background: Background,
+): Sealer {
   const logger = new Logger(Sealer.name);
   const file = sealsFile === null ? null : new SealsFile(sealsFile);
   return new Sealer(log, keys, file, {
     everyMs: sealEveryMs,
     now: () => clock.date(),
     warn: (message) => logger.warn(message),
+    background,
   });
 }

@@ -2,10 +2,13 @@ import { Injectable } from '@nestjs/common';
 
 /** One failure may be of something that passes, and the next try mends it. */
 const TELLING = 2;
+/** Each part is tried more often: one that is not has nothing left to do. */
+const FORGOTTEN_MS = 60_000;
 
 interface Part {
   readonly failures: number;
   readonly reason: string;
+  readonly at: number;
 }
 
 /**
@@ -22,12 +25,14 @@ export class Background {
 
   failed(part: string, error: unknown): void {
     const failures = (this.parts.get(part)?.failures ?? 0) + 1;
-    this.parts.set(part, { failures, reason: error instanceof Error ? error.message : String(error) });
+    const reason = error instanceof Error ? error.message : String(error);
+    this.parts.set(part, { failures, reason, at: performance.now() });
   }
 
   get problems(): string[] {
-    return [...this.parts].flatMap(([part, { failures, reason }]) =>
-      failures < TELLING ? [] : [`${part} fails: ${reason}`],
+    const since = performance.now() - FORGOTTEN_MS;
+    return [...this.parts].flatMap(([part, { failures, reason, at }]) =>
+      failures < TELLING || at < since ? [] : [`${part} fails: ${reason}`],
     );
   }
 }

@@ -5,6 +5,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
+import { Background } from '../config/background.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { EventLog } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
@@ -36,6 +37,7 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
     private readonly log: EventLog,
     private readonly ends: ExecutionEnds,
     private readonly underWay: UnderWay,
+    private readonly background: Background,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -69,9 +71,11 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
         const isSilent = now - since >= this.config.workerLockMs && !this.underWay.has(executionId);
         if (isSilent) await this.endLost(executionId, leaseId).catch((error: unknown) => this.warn(error));
       }
+      this.background.succeeded('looking for lost commands');
     } catch (error) {
       this.seen.clear();
       this.warn(error);
+      this.background.failed('looking for lost commands', error);
     }
   }
 

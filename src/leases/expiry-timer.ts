@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type BeforeApplication
 import { InjectRepository } from '@nestjs/typeorm';
 import { CommandBus } from '@nestjs/cqrs';
 import { And, LessThanOrEqual, MoreThan, Repository, type FindOptionsWhere } from 'typeorm';
+import { Background } from '../config/background.js';
 import { Clock, UnknownEventError } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
 import { ExpireLease } from './commands/expire-lease.js';
@@ -31,6 +32,7 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
     @InjectRepository(LeaseRow) private readonly rows: Repository<LeaseRow>,
     private readonly commands: CommandBus,
     private readonly clock: Clock,
+    private readonly background: Background,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -56,11 +58,13 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
       for (let last: DueLease | undefined; !this.isEnding;) {
         const due = await this.due(now, last);
         await this.expire(due, now);
-        if (due.length < AT_ONCE) return;
+        if (due.length < AT_ONCE) break;
         last = due.at(-1);
       }
+      this.background.succeeded('expiry');
     } catch (error) {
       this.logger.warn(`Expired leases could not be looked for: ${String(error)}`);
+      this.background.failed('expiry', error);
     }
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Background } from '../config/background.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { EventLog } from '../event-log/index.js';
 import { newId } from '../ids/new-id.js';
@@ -26,13 +27,20 @@ export class UnderWay implements OnApplicationBootstrap, OnApplicationShutdown {
 
   constructor(
     private readonly log: EventLog,
+    private readonly background: Background,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.beating ??= this.beat()
-        .catch((error: unknown) => this.logger.warn(`Others may take this process for lost: ${String(error)}`))
+        .then(
+          () => this.background.succeeded('telling that commands run'),
+          (error: unknown) => {
+            this.logger.warn(`Others may take this process for lost: ${String(error)}`);
+            this.background.failed('telling that commands run', error);
+          },
+        )
         .finally(() => {
           this.beating = null;
         });

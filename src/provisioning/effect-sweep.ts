@@ -8,6 +8,7 @@ import {
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
+import { Background } from '../config/background.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { EffectPending } from '../leases/effect-hints.js';
 import { LeaseRow } from '../leases/lease-row.js';
@@ -44,6 +45,7 @@ export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShu
   constructor(
     @InjectRepository(LeaseRow) private readonly rows: Repository<LeaseRow>,
     private readonly queue: EffectQueue,
+    private readonly background: Background,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -77,7 +79,9 @@ export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShu
       for (let from = 0; from < rows.length; from += AT_ONCE) {
         await this.queue.offer(rows.slice(from, from + AT_ONCE).map((row) => row.lease));
       }
+      this.background.succeeded('putting effects on the queue');
     } catch (error) {
+      this.background.failed('putting effects on the queue', error);
       this.logger.warn(`What is pending could not be put on the queue: ${String(error)}`);
     }
   }

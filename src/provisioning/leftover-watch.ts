@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MoreThan, Repository } from 'typeorm';
+import { Background } from '../config/background.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { DriverRegistry } from '../drivers/driver-registry.js';
 import { failureText } from '../drivers/failure-text.js';
@@ -44,6 +45,7 @@ export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationS
     private readonly environments: EnvironmentStore,
     private readonly drivers: DriverRegistry,
     private readonly clock: Clock,
+    private readonly background: Background,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -51,7 +53,13 @@ export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationS
     if (this.config.role === 'api') return;
     this.timer = setInterval(() => {
       this.looking ??= this.look()
-        .catch((error: unknown) => this.warn(error))
+        .then(
+          () => this.background.succeeded('looking for leftovers'),
+          (error: unknown) => {
+            this.warn(error);
+            this.background.failed('looking for leftovers', failureText(error));
+          },
+        )
         .finally(() => {
           this.looking = null;
         });

@@ -51,6 +51,7 @@ export class SubscriptionRunner {
   private renewDue = 0;
   /** Told once, until it passes or is another one. */
   private failure: string | null = null;
+  private sessionFailure: string | null = null;
 
   constructor(
     private readonly log: EventLog,
@@ -69,13 +70,17 @@ export class SubscriptionRunner {
     const connection = { ...log.connection, query_timeout: expiryMs, connectionTimeoutMillis: expiryMs };
     this.session = new OwnerSession(connection, {
       connected: () => {
+        this.sessionFailure = null;
         this.renewDue = 0;
         // A hint may have been missed.
         this.waiters.forget();
         void this.tend();
       },
       hinted: (hint) => this.hinted(hint),
-      failed: (error) => this.options.log('warn', 'the owner session cannot be opened', { error: textOf(error) }),
+      failed: (error) => {
+        this.sessionFailure = textOf(error);
+        this.options.log('warn', 'the owner session cannot be opened', { error: this.sessionFailure });
+      },
     });
   }
 
@@ -151,9 +156,11 @@ export class SubscriptionRunner {
 
   /** What makes no headway here, and why. */
   failures(): { readonly name: string; readonly failure: string }[] {
-    return [...this.workers.values()].flatMap(({ name, failure, held }) =>
+    const session = this.sessionFailure ?? this.failure;
+    const failing = [...this.workers.values()].flatMap(({ name, failure, held }) =>
       failure === null || held === null ? [] : [{ name, failure }],
     );
+    return session === null ? failing : [{ name: 'the owner session', failure: session }, ...failing];
   }
 
   /** How many streams are parked at what this release does not understand. */

@@ -1,5 +1,6 @@
 import { Inject, Logger, Module, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
+import { Background } from '../config/background.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Clock, EventLog } from '../event-log/index.js';
 import { packageVersion } from '../http/package-version.js';
@@ -28,7 +29,11 @@ import { WebhookStore } from './webhook-store.js';
     CreateWebhookHandler,
     ChangeWebhookHandler,
     RotateWebhookSecretHandler,
-    { provide: Deliverer, useFactory: deliverer, inject: [EventLog, Clock, SigningSecrets, CommandBus, CONFIG] },
+    {
+      provide: Deliverer,
+      useFactory: deliverer,
+      inject: [EventLog, Clock, SigningSecrets, CommandBus, CONFIG, Background],
+    },
   ],
   exports: [WebhookStore],
 })
@@ -57,6 +62,7 @@ function deliverer(
   secrets: SigningSecrets,
   commands: CommandBus,
   { webhooks }: Config,
+  background: Background,
 ): Deliverer {
   const logger = new Logger('Webhooks');
   const { retryMs, timeoutMs, pauseAfter, privateAddresses } = webhooks;
@@ -69,5 +75,6 @@ function deliverer(
       return commands.execute(new ChangeWebhook(webhook.companyId, webhook.id, change, context));
     },
     warn: (message) => logger.warn(message),
+    background,
   });
 }

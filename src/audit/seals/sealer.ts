@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Background } from '../../config/background.js';
 import type { EventLog } from '../../event-log/index.js';
 import type { SealKeys } from './seal-keys.js';
 import type { SealsFile } from './seals-file.js';
@@ -11,7 +12,11 @@ export interface SealerOptions {
   readonly now: () => Date;
   /** Told once of a failure, until it passes or is another one. */
   readonly warn: (message: string) => void;
+  readonly background: Background;
 }
+
+/** What has failed is tried again this soon, however seldom the log is sealed. */
+const RETRY_MS = 5_000;
 
 /** Seals the log in the background: whenever a seal is full, and every so often what there is. */
 export class Sealer {
@@ -50,7 +55,9 @@ export class Sealer {
       this.wake = new AbortController();
       await this.seal(full);
       // Woken for full seals, else it is time for all that there is.
-      full = await pause(this.options.everyMs, false, { signal: this.wake.signal }).catch(() => true);
+      const { everyMs } = this.options;
+      const waitMs = this.failure === null ? everyMs : Math.min(everyMs, RETRY_MS);
+      full = await pause(waitMs, false, { signal: this.wake.signal }).catch(() => true);
     }
   }
 
@@ -80,6 +87,8 @@ export class Sealer {
     const failure = failures.filter((text) => text !== null).join(' ') || null;
     if (failure !== null && failure !== this.failure) this.options.warn(failure);
     this.failure = failure;
+    if (failure === null) this.options.background.succeeded('sealing');
+    else this.options.background.failed('sealing', failure);
   }
 }
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Background } from '../../config/background.js';
 import { DriverError } from '../../drivers/driver-error.js';
 import { failureText } from '../../drivers/failure-text.js';
 import { isContention, type EventLog } from '../../event-log/index.js';
@@ -19,7 +20,12 @@ export interface DelivererOptions {
   /** Has a webhook paused, unless somebody has changed it since it was claimed. */
   readonly pause: (claim: Claim, reason: 'failing' | 'gone', detail: string) => Promise<unknown>;
   readonly warn: (message: string) => void;
+  readonly background: Background;
 }
+
+/** Parts that may fail by themselves. */
+const SENDING = 'sending webhooks';
+const RECORDING = 'recording what webhooks were sent';
 
 const POLL_MS = 1_000;
 /** Requests of this process, and of one webhook; with half of all under way, each webhook gets one, so that those with
@@ -58,6 +64,7 @@ export class Deliverer {
       hinted: () => this.look(),
       // Whoever takes over sends the same again: what is late must not come after what follows it.
       lost: () => this.cutAllOff(),
+      failed: (error) => options.background.failed(SENDING, failureText(error)),
     });
   }
 
@@ -66,7 +73,7 @@ export class Deliverer {
     this.poll = setInterval(() => {
       freeClaimsOfTheDead(this.log.pool).then(
         () => this.look(),
-        () => undefined,
+        (error: unknown) => this.options.background.failed(SENDING, failureText(error)),
       );
     }, POLL_MS);
     await this.session.start();
@@ -106,6 +113,7 @@ export class Deliverer {
     } catch (error) {
       // The next look is not far, and what was claimed comes free.
       this.options.warn(`What is due could not be looked for: ${failureText(error)}`);
+      this.options.background.failed(SENDING, failureText(error));
     }
   }
 
@@ -117,6 +125,7 @@ export class Deliverer {
     const room = new Map([...this.underWay].map(([id, busy]) => [id, Math.max(0, perWebhook - busy)]));
     const expiryMs = this.options.timeoutMs + CLAIM_MARGIN_MS;
     const claims = await claimDue(this.log.pool, { worker, expiryMs, limit, perWebhook, room });
+    this.options.background.succeeded(SENDING);
     // One that fails here fails again, by itself, when it is made into a message.
     await this.messages.prepare(claims.map(({ position }) => position)).catch(() => undefined);
     for (const claim of claims) this.begin(worker, claim);
@@ -182,9 +191,11 @@ export class Deliverer {
   private async settle(worker: number, outcomes: readonly Outcome[]): Promise<void> {
     try {
       this.pauseThose(outcomes, await this.settled(worker, outcomes));
+      this.options.background.succeeded(RECORDING);
     } catch (error) {
       // What is not settled is sent again, once the claim has expired.
       this.options.warn(`What was delivered could not be recorded: ${failureText(error)}`);
+      this.options.background.failed(RECORDING, failureText(error));
     }
   }
 

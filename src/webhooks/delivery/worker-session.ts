@@ -12,6 +12,8 @@ interface Listeners {
   hinted(): void;
   /** Others may take over what was claimed under the number. */
   lost(): void;
+  /** The session could not be opened; it is tried again. */
+  failed(error: unknown): void;
 }
 
 /**
@@ -56,7 +58,8 @@ export class WorkerSession {
       if (!this.open || this.client !== client) return;
       this.worker = worker;
       this.listeners.hinted();
-    } catch {
+    } catch (error) {
+      this.listeners.failed(error);
       void client.end().catch(() => undefined);
       this.lost(client);
     }
