@@ -149,6 +149,8 @@ interface AnyDriver {
    * the field of the same name with `SecretRef` after it; only the config of an unsaved probe has the value itself.
    */
   readonly secretFields: readonly string[];
+  /** The names that it sets in a lease's metadata, as far as it knows them beforehand. */
+  readonly leaseMetadata?: readonly string[];
   /** @throws DriverError when it cannot be told at the moment */
   validateConfig(config: JsonObject, companyId: string): ConfigVerdict | Promise<ConfigVerdict>;
   /** Never fails for what it finds. */

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { canonicalJson } from '../commands/canonical-json.js';
-import { pathOf } from './problem.js';
+import { fingerprintOf, type SentCommand } from './command-fingerprint.js';
 import { validationFailed } from './validation-failed.js';
 
 export const DEFAULT_WAIT_SECONDS = 10;
@@ -15,8 +13,6 @@ export interface IdempotencyKeyHeader {
   /** SHA-256, in hex, of what the key was sent with. */
   readonly fingerprint: string;
 }
-
-type SentCommand = Pick<FastifyRequest, 'method' | 'url' | 'body'>;
 
 /** Every value that a header was sent with; Node's `headers` joins them, or keeps one of them. */
 export function headerValues(request: Pick<IncomingMessage, 'rawHeaders'>, name: string): string[] {
@@ -30,14 +26,6 @@ export function parseIdempotencyKey(values: readonly string[]): string | null {
     throw invalidHeader('Idempotency-Key', 'must be 1 to 255 visible ASCII characters');
   }
   return key;
-}
-
-/** The same for the same command sent again, whatever the order of its keys or the case of the ids in its path. */
-export function fingerprintOf({ method, url, body }: SentCommand): string {
-  const path = pathOf(url).replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, (id) => id.toLowerCase());
-  // No body and an empty object are the same command: validation makes the latter of the former.
-  const sent = canonicalJson(body ?? {});
-  return createHash('sha256').update(`${method}\n${path}\n${sent}`).digest('hex');
 }
 
 /**

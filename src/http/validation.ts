@@ -3,6 +3,7 @@ import { ApiParam } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { registerDecorator, type ValidationError } from 'class-validator';
 import type { FieldError } from '../errors/catalogue.js';
+import { declareFreeForm } from './free-form.js';
 import { isUuid } from './uuid.js';
 import { displayPath, validationFailed } from './validation-failed.js';
 
@@ -77,6 +78,7 @@ export function IsJsonObject(): PropertyDecorator {
     // class-transformer's copy lacks keys that Object.prototype has too, such as `toString`: keep what was sent.
     Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => obj[key]),
     rule('isJsonObject', 'must be a JSON object', isPlainObject),
+    (_target: object, key: string | symbol) => declareFreeForm(String(key)),
   );
 }
 

@@ -195,7 +195,7 @@ describe.each(QUEUES)('the driver contract, with the queue on $queue', ({ queue,
         executionWorkspaceMode: 'isolated_workspace',
         leasePolicy: 'reuse_by_execution_workspace',
         ttlSeconds: 600,
-        metadata: { ticket: 'A-1', driver: 'not yours to say' },
+        metadata: { ticket: 'A-1' },
       };
       const { lease, leaseContext } = await acquire(wish);
       const { executionWorkspaceId, executionWorkspaceMode, issueId, agentId, leasePolicy } = wish;

@@ -2,8 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LeaseholdError } from '../../src/errors/catalogue.js';
 import { canonicalJson } from '../../src/commands/canonical-json.js';
+import { fingerprintOf } from '../../src/http/command-fingerprint.js';
+import { IsJsonObject } from '../../src/http/index.js';
 import {
-  fingerprintOf,
   headerValues,
   idempotencyOf,
   parseIdempotencyKey,
@@ -42,11 +43,15 @@ describe('Idempotency-Key', () => {
     expect(headerValues(raw, 'idempotency-key')).toEqual(['a', 'b']);
   });
 
-  const command = { method: 'POST', url: '/api/things', body: { a: 1, b: { c: [1, 2], d: null } } };
-  const print = (change: Partial<typeof command> | { body: unknown }) => fingerprintOf({ ...command, ...change });
+  class Thing {
+    @IsJsonObject()
+    own!: object;
+  }
+  const command = { method: 'POST', url: '/api/things', body: { a: 1, own: { c: [1, 2], d: null } } };
+  const print = (change: { method?: string; url?: string; body?: unknown }) => fingerprintOf({ ...command, ...change });
 
   test('the fingerprint is that of the same command', () => {
-    const same = [print({ body: { b: { d: null, c: [1, 2] }, a: 1 } }), print({ url: '/api/things?wait=1' })];
+    const same = [print({ body: { own: { d: null, c: [1, 2] }, a: 1 } }), print({ url: '/api/things?wait=1' })];
     expect(new Set([print({}), ...same]).size).toBe(1);
     expect(print({})).toMatch(/^[0-9a-f]{64}$/);
     expect(print({ body: undefined })).toBe(print({ body: {} }));
@@ -54,15 +59,28 @@ describe('Idempotency-Key', () => {
     expect(print({ url: `/api/things/${id.toUpperCase()}` })).toBe(print({ url: `/api/things/${id}` }));
   });
 
+  test('null and absent are the same wish, but in a PATCH and in objects of the caller’s own making', () => {
+    expect(new Thing()).toBeDefined();
+    const body = { a: 1, b: null, filter: { type: null, deep: { er: null } } };
+    expect(print({ body })).toBe(print({ body: { a: 1, filter: { deep: {} } } }));
+    expect(print({ body: { a: null } })).toBe(print({ body: undefined }));
+    expect(print({ body: { own: { x: null } } })).not.toBe(print({ body: { own: {} } }));
+    expect(print({ method: 'PATCH', body: { a: null } })).not.toBe(print({ method: 'PATCH', body: {} }));
+  });
+
   test('the fingerprint of another command is another one', () => {
     const others = [
       print({}),
       print({ method: 'PATCH' }),
       print({ url: '/api/thing' }),
-      print({ body: { a: 1, b: { c: [2, 1], d: null } } }),
-      print({ body: { a: '1', b: { c: [1, 2], d: null } } }),
-      print({ body: { a: 1, b: { c: [1, 2] } } }),
+      print({ body: { a: 1, own: { c: [2, 1], d: null } } }),
+      print({ body: { a: '1', own: { c: [1, 2], d: null } } }),
+      print({ body: { a: 1, own: { c: [1, 2] } } }),
       print({ body: {} }),
+      print({ method: 'PATCH', body: { a: null } }),
+      print({ method: 'PATCH', body: {} }),
+      print({ body: { a: [null] } }),
+      print({ body: { a: [] } }),
     ];
     expect(new Set(others).size).toBe(others.length);
   });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { SecretJson } from '../../src/secrets/secret-json.js';
-import { fingerprintOf } from '../../src/http/request-headers.js';
+import { fingerprintOf } from '../../src/http/command-fingerprint.js';
 import { newId } from '../../src/ids/new-id.js';
 import { Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';

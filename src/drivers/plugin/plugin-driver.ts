@@ -69,6 +69,7 @@ export class PluginDriver implements QueuedDriver {
   readonly displayName: string;
   readonly description: string;
   readonly secretFields: readonly string[];
+  readonly leaseMetadata = ['pluginKey'];
   readonly capabilities;
   readonly plugin: { readonly key: string };
   readonly settling: NonNullable<QueuedDriver['settling']>;

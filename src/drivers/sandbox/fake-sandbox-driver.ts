@@ -37,6 +37,7 @@ export class FakeSandboxDriver implements ImmediateDriver {
   };
 
   readonly secretFields = [];
+  readonly leaseMetadata = ['image', 'reuseLease'];
 
   validateConfig(given: JsonObject): ConfigVerdict {
     const config: JsonObject = { ...DEFAULTS, ...given };

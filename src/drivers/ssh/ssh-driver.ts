@@ -55,6 +55,7 @@ export class SshDriver implements QueuedDriver {
   readonly displayName = 'SSH host';
   readonly description = 'A machine that is reached over SSH.';
   readonly secretFields = SECRET_FIELDS;
+  readonly leaseMetadata = ['host', 'port', 'username', 'remoteWorkspacePath', 'remoteCwd', 'runtimeApiUrl'];
   readonly capabilities = {
     supportsRunExecution: true,
     supportsSavedProbe: true,

@@ -15,6 +15,7 @@ import { acquireLease, mayAcquire, type AcquireResult, type LeaseWish } from '..
 import { EffectHints } from '../effect-hints.js';
 import { KeptSandboxes, type Takeover } from '../kept-sandboxes.js';
 import { LeaseStore } from '../lease-store.js';
+import { requireOwnMetadata } from '../own-metadata.js';
 import type { Lease } from '../state.js';
 
 export interface AcquiredLease {
@@ -84,6 +85,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     const environment = factsOf(mayAcquire(companyId, { ...wish, environmentId }, state));
     const { config } = environment;
     const driver = this.drivers.forConfig(environment.driver, config);
+    requireOwnMetadata(wish.metadata, driver);
     const terms = { ...wish, environmentId, driver: driver.driver, provider: driver.provider };
     const reuse = await this.kept.reuseOf(companyId, terms, config, driver);
     const effectId = newId();

@@ -103,7 +103,12 @@ export class AcquireLeaseBody {
   @Max(MAX_PRIORITY)
   priority?: number | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' })
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    nullable: true,
+    description: 'Yours to use, but for names that the service or the driver sets, such as `driver`.',
+  })
   @IsOptional()
   @IsJsonObject()
   metadata?: JsonObject | null;

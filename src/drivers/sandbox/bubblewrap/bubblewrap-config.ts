@@ -45,7 +45,7 @@ export const MOST: SandboxMost = {
   processes: LIMITS.processes[2],
 };
 
-const LIMIT_NAMES = Object.keys(LIMITS) as (keyof SandboxLimits)[];
+export const LIMIT_NAMES = Object.keys(LIMITS) as (keyof SandboxLimits)[];
 
 const DEFAULTS: BubblewrapConfig = {
   provider: 'bubblewrap',

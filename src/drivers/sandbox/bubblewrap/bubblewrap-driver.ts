@@ -15,7 +15,7 @@ import type {
   ReleaseRequest,
   ResumeRequest,
 } from '../../runtime-driver.js';
-import { limited, validateBubblewrapConfig, type BubblewrapConfig } from './bubblewrap-config.js';
+import { LIMIT_NAMES, limited, validateBubblewrapConfig, type BubblewrapConfig } from './bubblewrap-config.js';
 import { ENVIRONMENT, WORKSPACE } from './sandbox-arguments.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import { SandboxFolders, type Holder } from './sandbox-folders.js';
@@ -39,6 +39,7 @@ export class BubblewrapDriver implements QueuedDriver {
   readonly description = 'A sandbox on the service’s own Linux machine.';
   readonly unavailable: string | null;
   readonly secretFields = [];
+  readonly leaseMetadata = METADATA_FIELDS;
   readonly capabilities;
   private readonly folders: SandboxFolders;
   private readonly runner: SandboxRunner | null;
@@ -213,6 +214,8 @@ export class BubblewrapDriver implements QueuedDriver {
 function isHeldBy(holder: Holder, { leaseId, fence }: { readonly leaseId: string; readonly fence: number }): boolean {
   return holder.leaseId === leaseId && holder.fence === fence;
 }
+
+const METADATA_FIELDS = ['image', 'reuseLease', 'network', ...LIMIT_NAMES];
 
 /** There are no images: what is in a sandbox is the machine's own /usr. */
 function metadataOf(config: JsonObject & BubblewrapConfig): JsonObject {
