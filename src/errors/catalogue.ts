@@ -137,6 +137,12 @@ export const ERRORS = {
     title: 'The path is not one that this service may use.',
     remedy: 'Use a folder under one of `LEASEHOLD_WORKSPACE_ROOTS`, or send and take an archive.',
   },
+  repository_unusable: {
+    status: 409,
+    title: 'The repository in the `localPath` cannot be used.',
+    remedy:
+      'See `detail`. Run `git fsck` there; in a partial clone, `git fetch --refetch --no-filter` fetches what is missing. Or send an archive.',
+  },
   invalid_archive: {
     status: 400,
     title: 'The archive is not one of a workspace.',

@@ -36,6 +36,11 @@ export class GitFolder {
     return (await this.at(name, read)) ?? '';
   }
 
+  /** Whether there is a file, be it empty. */
+  async has(name: string): Promise<boolean> {
+    return (await this.at(name, async (tree, file) => (await tree.look(file)).entry?.type === 'file')) ?? false;
+  }
+
   /** Copies a file to a place of ours, where there is one. Its time goes with it: git takes what is younger than an index for changed. */
   async copy(name: string, to: string): Promise<void> {
     await this.at(name, async (tree, file) => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { DriverError } from '../drivers/driver-error.js';
 import { storageFull } from './storage-problem.js';
 
 /** Git did not do what it was asked for. */
@@ -18,6 +19,7 @@ export interface GitCall {
 
 /** What a repository holds may be anything that git waits for. */
 const TIMEOUT_MS = 15 * 60_000;
+const NO_GIT = 'There is no git on the service’s machine.';
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
 /** What no repository can change, whatever its own configuration says. */
@@ -85,6 +87,11 @@ async function outputOf(args: readonly string[], call: GitCall): Promise<Buffer>
   return Buffer.concat(chunks);
 }
 
+/** As `input`, of what may be any text. */
+export function inputText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
 /** The same where the answer may be no. */
 export async function gitOrNull(args: readonly string[], call: GitCall = {}): Promise<string | null> {
   try {
@@ -117,7 +124,7 @@ async function run(
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4_000)));
   const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', () => reject(new GitError('There is no git on the service’s machine.')));
+    child.once('error', () => reject(new DriverError('config', 'tool_missing', NO_GIT, false)));
     child.once('close', resolve);
   });
   ended.catch(() => undefined);
@@ -131,5 +138,10 @@ async function run(
   if ((await ended) === 0) return;
   // Else a history that there is no room for would be taken for one that is not sound.
   if (/No space left on device|Disk quota exceeded/.test(said)) throw storageFull();
-  throw new GitError(`git ${args.find((word) => !word.startsWith('-')) ?? ''}: ${said.trim()}`);
+  // Without where ours is, which is nobody's business.
+  const why = said
+    .replaceAll(`${env?.['GIT_DIR'] ?? NO_GIT}/`, '')
+    .replaceAll('theirs.objects', 'objects')
+    .trim();
+  throw new GitError(`git ${args.find((word) => !word.startsWith('-')) ?? ''}: ${why}`);
 }

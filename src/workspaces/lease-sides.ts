@@ -108,7 +108,9 @@ export class LeaseSides {
 /** What went wrong, as callers are told of it. */
 export function problemOf(error: unknown, leaseId: string, otherwise: ErrorCode): unknown {
   if (isStorageFull(error)) return storageFull();
-  if (error instanceof GitError || error instanceof ChangedError)
+  // What the lease has sent is not blamed on git, see refusedHistory: this is the repository here.
+  if (error instanceof GitError) return new LeaseholdError('repository_unusable', failureText(error));
+  if (error instanceof ChangedError)
     return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });
   // A file that is missing or may not be read here is not the database, which is what it would be taken for.
   if (isFileError(error)) return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });

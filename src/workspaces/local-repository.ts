@@ -2,11 +2,12 @@ import { createReadStream } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
-import { git, GitError, gitOrNull, gitTo, type GitCall } from './git.js';
+import { git, GitError, gitOrNull, gitTo, inputText, type GitCall } from './git.js';
 import { GitFolder } from './git-folder.js';
 import { headOf, refValue, type Head } from './git-head.js';
 import type { LocalTree } from './local-tree.js';
 import { mustIncludeNothing, mustStayWithin, within } from './repository-checks.js';
+import { isCutOff, mustStandSomewhere, unusable } from './repository-health.js';
 import { onlyOfFiles, readSettings, settingsText, type RepositorySettings } from './repository-settings.js';
 import { chooseRefs } from './repository-refs.js';
 import type { Spool } from './spool.js';
@@ -25,6 +26,8 @@ interface Unfinished {
   readonly file: string;
   readonly what: string;
 }
+
+const OTHER_REFS = 'Its refs are not kept as files: run `git refs migrate --ref-format=files` there.';
 
 const UNFINISHED: readonly Unfinished[] = [
   { file: 'MERGE_HEAD', what: 'a merge' },
@@ -54,7 +57,7 @@ export class LocalRepository {
     private readonly common: GitFolder,
     /** Ours. */
     private readonly own: string,
-    readonly head: Head,
+    public head: Head,
     readonly settings: RepositorySettings,
   ) {}
 
@@ -76,8 +79,10 @@ export class LocalRepository {
     await common.copy('config', join(own, 'theirs'));
     await gitDir.copy('config.worktree', join(own, 'theirs.worktree'));
     for (const name of ['theirs', 'theirs.worktree']) await mustIncludeNothing(join(own, name));
-    const format = ['config', '--file', join(own, 'theirs'), '--get', 'extensions.objectformat'];
-    const head = { ...(await headOf(gitDir, common)), objectFormat: (await gitOrNull(format)) ?? 'sha1' };
+    const get = (name: string) => gitOrNull(['config', '--file', join(own, 'theirs'), '--get', name]);
+    if (((await get('extensions.refstorage')) ?? 'files') !== 'files') throw unusable(OTHER_REFS);
+    const head = { ...(await headOf(gitDir, common)), objectFormat: (await get('extensions.objectformat')) ?? 'sha1' };
+    await mustStandSomewhere(head, common);
     const settings = await readSettings(join(own, 'theirs'), join(own, 'theirs.worktree'));
     const repository = new LocalRepository(tree, gitDir, common, own, head, settings);
     await repository.copy();
@@ -105,12 +110,24 @@ export class LocalRepository {
     return await readFile(join(this.own, 'info', name)).catch(() => Buffer.alloc(0));
   }
 
+  /**
+   * Makes the checked out commit the first one where the history before it is not here, as in partial clones, as a shallow clone would.
+   * @returns whether it is @throws LeaseholdError repository_unusable when that commit is not whole either
+   */
+  async cutOff(): Promise<boolean> {
+    if (this.head.commit === null || !(await isCutOff(this.head.commit, join(this.own, 'theirs'), this.through)))
+      return false;
+    this.head = { ...this.head, shallow: [this.head.commit] };
+    await writeFile(join(this.own, 'shallow'), `${this.head.commit}\n`);
+    return true;
+  }
+
   /** Writes a bundle with the history that leads to the head, as refs/leasehold/head, and with other refs. @returns how many refs are too much */
   async writeHistory(target: Writable): Promise<number> {
     const first = [`refs/heads/${this.head.branch ?? ''}`, this.upstream ?? ''];
     const { names, leftOut } = await chooseRefs(this.common, this.own, this.through, this.commit, first);
     await git(['update-ref', 'refs/leasehold/head', this.commit], this.through);
-    const input = ['refs/leasehold/head', ...names].map((name) => `${name}\n`).join('');
+    const input = inputText(['refs/leasehold/head', ...names].map((name) => `${name}\n`).join(''));
     await gitTo(target, ['bundle', 'create', '-q', '-', '--stdin'], { ...this.through, input });
     return leftOut;
   }
@@ -233,5 +250,6 @@ async function linkedFolder(tree: LocalTree): Promise<string> {
   let text = '';
   for await (const chunk of tree.content('.git')) text = (text + Buffer.from(chunk).toString('utf8')).slice(0, 8_192);
   const [, folder] = /^gitdir: (.+)\n?$/.exec(text) ?? [];
-  return resolve(tree.path, folder ?? '.git');
+  if (folder === undefined) throw unusable('Its .git is a file that names no git folder.');
+  return resolve(tree.path, folder);
 }

@@ -13,6 +13,7 @@ import {
   unlink,
   type FileHandle,
 } from 'node:fs/promises';
+import { LeaseholdError } from '../errors/catalogue.js';
 import type { Entry } from './decide.js';
 import { parentOf } from './workspace-path.js';
 
@@ -72,13 +73,13 @@ export class LocalTree {
 
   /** The names in a folder; '' is the tree itself. */
   async names(folder: string): Promise<string[]> {
-    return await readdir(await this.folder(stepsOf(folder), false));
+    return await readdir(await this.folder(stepsOf(folder), false)).catch(mustBeAllowed(folder));
   }
 
   /** What is at a path, without the content of a file: its digest is ''. */
   async look(path: string): Promise<Found> {
     const place = await this.place(path);
-    const stats = place && (await statsOf(place));
+    const stats = place && (await statsOf(place).catch(mustBeAllowed(path)));
     if (!place || !stats) return { entry: null, stamp: '' };
     const stamp = stampOf(stats);
     const mode = Number(stats.mode) & 0o777;
@@ -118,7 +119,7 @@ export class LocalTree {
     const place = await this.place(path);
     if (!place) throw new ChangedError(`${path} is not there any more.`);
     // Not to wait for a writer, should it be a pipe by now.
-    const handle = await open(place, flags | O_NOFOLLOW | O_NONBLOCK);
+    const handle = await open(place, flags | O_NOFOLLOW | O_NONBLOCK).catch(mustBeAllowed(path));
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
     throw new ChangedError(`${path} is no file any more.`);
@@ -181,7 +182,7 @@ export class LocalTree {
     const folder = await this.folder(steps, true);
     const [place, beside] = [`${folder}/${name}`, `${folder}/.leasehold-${randomBytes(8).toString('hex')}.new`];
     try {
-      await make(beside);
+      await make(beside).catch(mustBeAllowed(path));
       const stats = await statsOf(place);
       if (stats?.isDirectory()) {
         // An empty folder is nothing that anybody would miss.
@@ -213,10 +214,13 @@ export class LocalTree {
     await this.climb(common);
     for (const name of steps.slice(common)) {
       const place = `${this.last}/${name}`;
-      if (make) await mkdir(place).catch((error: unknown) => mustBeThere(error));
+      if (make)
+        await mkdir(place)
+          .catch(mustBeThere)
+          .catch(mustBeAllowed(steps.join('/')));
       const handle = await open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch((error: unknown) => {
         if (make && ['ENOTDIR', 'ELOOP'].includes(codeOf(error))) throw new BlockedError(`${name} is no folder here.`);
-        throw error;
+        return mustBeAllowed(steps.join('/'))(error);
       });
       this.chain.push({ name, handle });
     }
@@ -257,6 +261,18 @@ async function removedFolder(place: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** @throws LeaseholdError local_path_not_allowed for what the service's own user may not do */
+function mustBeAllowed(path: string): (error: unknown) => never {
+  return (error) => {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) throw error;
+    const what = path === '' ? 'the folder' : `"${path}" in it`;
+    throw new LeaseholdError(
+      'local_path_not_allowed',
+      `The user that the service runs as may not read or write ${what}.`,
+    );
+  };
 }
 
 function mustBeThere(error: unknown): void {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { git, gitOrNull, type GitCall } from './git.js';
+import { git, gitOrNull, inputText, type GitCall } from './git.js';
 import type { GitFolder } from './git-folder.js';
 import { HASH, refValue } from './git-head.js';
 import { workspacePath } from './workspace-path.js';
@@ -89,6 +89,6 @@ async function writeRefs(own: string, refs: readonly (readonly [string, string])
 
 /** What they have besides the history of the head; NaN where git cannot tell. */
 async function bytesOf(names: readonly string[], head: string, call: GitCall): Promise<number> {
-  const input = [...names, `^${head}`].map((name) => `${name}\n`).join('');
+  const input = inputText([...names, `^${head}`].map((name) => `${name}\n`).join(''));
   return Number((await gitOrNull(['rev-list', '--objects', '--disk-usage', '--stdin'], { ...call, input })) ?? NaN);
 }

@@ -45,9 +45,12 @@ export async function syncIn(
   { includeIgnored, replace, maxBytes }: SyncInOptions,
 ): Promise<SyncedIn> {
   const repository = source.kind === 'local' ? source.repository : null;
-  await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
   const leftOut: LeftOut[] = [];
   const leave = (path: string, why: string): void => void leftOut.push({ path, why });
+  // Before anything of the lease is removed.
+  if (await repository?.cutOff())
+    leave('.git/objects', 'some of the history before the head is not here: a partial clone');
+  await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
   if (repository) {
     await sendHistory(side, leaseId, repository, leave);
     await sendSettings(side, leaseId, repository);
