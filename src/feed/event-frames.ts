@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../event-log/index.js';
-import { portableData } from '../history/bundle.js';
+import { portableData } from '../history/portable-data.js';
 
 /** An event as the feed gives it: as the log has it, without what only drivers need. */
 export type FeedEvent = RecordedEvent;

@@ -101,28 +101,3 @@ export function effectsOf(events: readonly RecordedEvent[]): Bundle['effects'] {
   }
   return effects;
 }
-
-/** What an event says, without what only drivers need and what its reader may not see: itself where there is none of it. */
-export function portableData({ type, data, notUnderstood }: RecordedEvent, seesConfig: boolean): unknown {
-  if (notUnderstood) return withoutFields(data, seesConfig ? ['teardown'] : ['teardown', 'config', 'metadata']);
-  const said = data as { grant?: Record<string, unknown> | null };
-  const hasTeardown = 'teardown' in said;
-  const grantsTeardown = said.grant ? 'teardown' in said.grant : false;
-  const hidesConfig = !seesConfig && type.startsWith('Environment');
-  if (!hasTeardown && !grantsTeardown && !hidesConfig) return said;
-  return {
-    ...said,
-    ...(hasTeardown && { teardown: {} }),
-    ...(grantsTeardown && { grant: { ...said.grant, teardown: {} } }),
-    ...(hidesConfig && 'config' in said && { config: {} }),
-    ...(hidesConfig && 'metadata' in said && { metadata: null }),
-  };
-}
-
-/** Wherever they are: nobody here knows the shape. */
-function withoutFields(data: unknown, fields: readonly string[]): unknown {
-  if (Array.isArray(data)) return data.map((item: unknown) => withoutFields(item, fields));
-  if (typeof data !== 'object' || data === null) return data;
-  const kept = Object.entries(data).filter(([field]) => !fields.includes(field));
-  return Object.fromEntries(kept.map(([field, value]) => [field, withoutFields(value, fields)]));
-}

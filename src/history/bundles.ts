@@ -3,8 +3,9 @@ import { EventLog, type RecordedEvent } from '../event-log/index.js';
 import { environmentStream } from '../environments/events.js';
 import { leaseStream } from '../leases/events.js';
 import { leaseJson } from '../leases/lease-json.js';
-import { effectsOf, portableData, type Bundle } from './bundle.js';
+import { effectsOf, type Bundle } from './bundle.js';
 import { Histories } from './histories.js';
+import { portableData } from './portable-data.js';
 import { environmentSubject } from './subjects.js';
 import { stepsOf } from './timeline.js';
 
@@ -30,7 +31,7 @@ export class Bundles {
     all.sort((one, other) => one.position - other.position);
     const ofEnvironment = all.filter(({ stream }) => stream === others[0]);
     const environment = stepsOf(
-      environmentSubject((known) => known),
+      environmentSubject((known) => known, true),
       ofEnvironment,
     ).at(-1)?.after;
     return {

@@ -10,6 +10,8 @@ export function environmentSentence({ type, data }: Recorded<EnvironmentEvent>):
       if (data.status === 'active') return 'It was made active again.';
       return `It was changed: ${Object.keys(data).join(', ')}.`;
     case 'EnvironmentProbed':
+      // Without the sentence for who may not see configs: it may quote one.
+      if (data.summary === '') return data.ok ? 'A probe found it usable.' : `A probe failed (${data.reasonCode}).`;
       return `A probe found: ${data.summary}${data.reasonCode === null ? '' : ` (${data.reasonCode})`}.`;
     case 'EnvironmentDeleted':
       return 'It was deleted; its leases and their history stay.';

@@ -58,6 +58,7 @@ export class Histories {
     environmentId: string,
     at: number | null,
     visible: (environment: Environment) => Json,
+    seesConfig: boolean,
   ): Promise<EnvironmentHistory<Json>> {
     const events = await this.events(environmentStream(environmentId), at);
     const state = events.reduce<EnvironmentState>(
@@ -67,7 +68,7 @@ export class Histories {
     if (state.kind === 'none') {
       throw new LeaseholdError('environment_not_found', 'There is no environment with this id.');
     }
-    return { events, state, steps: stepsOf(environmentSubject(visible), events) };
+    return { events, state, steps: stepsOf(environmentSubject(visible, seesConfig), events) };
   }
 
   /** Ids of the environment's leases that have not been taken back. */

@@ -57,7 +57,7 @@ export function replay(bundle: Bundle, catalogue: EventCatalogue): Replay {
 }
 
 function folded(stream: string, events: readonly RecordedEvent[]): Step<object>[] {
-  const asItIs = environmentSubject((environment: Environment) => environment);
+  const asItIs = environmentSubject((environment: Environment) => environment, true);
   try {
     return stream.startsWith(environmentStream('')) ? stepsOf(asItIs, events) : stepsOf(LEASE_SUBJECT, events);
   } catch (error) {

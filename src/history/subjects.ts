@@ -8,6 +8,7 @@ import { initialLease, type LeaseState } from '../leases/state.js';
 import type { Environment } from '../environments/state.js';
 import { environmentSentence } from './environment-sentences.js';
 import { leaseSentence } from './lease-sentences.js';
+import { portableData } from './portable-data.js';
 import type { Subject } from './timeline.js';
 
 export const LEASE_SUBJECT: Subject<LeaseState, LeaseJson> = {
@@ -17,14 +18,19 @@ export const LEASE_SUBJECT: Subject<LeaseState, LeaseJson> = {
   sentence: (event) => leaseSentence(event as Recorded<LeaseEvent>),
 };
 
-/** @param visible what the caller may see of an environment */
+/**
+ * @param visible what the caller may see of an environment
+ * @param seesConfig whether its config is of it
+ */
 export function environmentSubject<Json extends object>(
   visible: (environment: Environment) => Json,
+  seesConfig: boolean,
 ): Subject<EnvironmentState, Json> {
   return {
     initial: initialEnvironment,
     evolve: (state, event) => evolveEnvironment(state, event as Recorded<EnvironmentEvent>),
     seen: (state) => (state.kind === 'present' ? visible(state.environment) : null),
-    sentence: (event) => environmentSentence(event as Recorded<EnvironmentEvent>),
+    sentence: (event) =>
+      environmentSentence({ ...event, data: portableData(event, seesConfig) } as Recorded<EnvironmentEvent>),
   };
 }

@@ -39,7 +39,7 @@ function read(recorded: readonly RecordedEvent[]): Omit<History, 'events'> {
     if (stream.startsWith('lease-')) return stepsOf(LEASE_SUBJECT, own);
     return stream.startsWith('environment-')
       ? stepsOf(
-          environmentSubject((seen) => seen),
+          environmentSubject((seen) => seen, true),
           own,
         )
       : [];

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { Body, Controller, Get, HttpCode, Post, Query, StreamableFile } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiAnswer, ApiRequest, Requires } from '../../http/index.js';
+import { ApiAnswer, ApiRequest, From, may, Requires, type Caller } from '../../http/index.js';
 import { AuditTrail, type AuditHead } from '../seals/audit-trail.js';
 import type { Verification } from '../seals/verification.js';
 import { ExportQuery, VerifyBody } from './audit-bodies.js';
@@ -46,11 +46,13 @@ export class AuditController {
   @Requires('audit:read', 'service')
   @ApiOperation({
     summary: 'The log with its seals',
-    description: 'NDJSON. `leasehold audit verify-export <file>` checks it with the public key alone.',
+    description:
+      'NDJSON. `leasehold audit verify-export <file>` checks it with the public key alone. Without `environments:manage` events that show a config are there by their hash alone.',
   })
   @ApiAnswer({ status: 200, description: 'Whole seals; the events that have none yet come last.', example: {} })
-  export(@Query() { from = null, to = null }: ExportQuery): StreamableFile {
-    return new StreamableFile(Readable.from(this.trail.export(from, to), { objectMode: false }), {
+  export(@Query() { from = null, to = null }: ExportQuery, @From() caller: Caller): StreamableFile {
+    const lines = this.trail.export(from, to, may(caller, 'environments:manage'));
+    return new StreamableFile(Readable.from(lines, { objectMode: false }), {
       type: 'application/x-ndjson',
       disposition: 'attachment; filename="leasehold-log.ndjson"',
     });

@@ -63,13 +63,13 @@ export class AuditTrail {
     return verifyLog(this.log.pool, { from, to, trusted: this.keys.trusted, kept });
   }
 
-  export(from: number | null, to: number | null): AsyncGenerator<string> {
-    return exportLog(this.log.pool, from, to);
+  export(from: number | null, to: number | null, seesConfig: boolean): AsyncGenerator<string> {
+    return exportLog(this.log.pool, from, to, seesConfig);
   }
 
   /** @throws LeaseholdError lease_not_found */
-  prove(leaseId: string): Promise<LeaseProof> {
-    return proveLease(this.log.pool, this.keys, leaseId);
+  prove(leaseId: string, seesConfig: boolean): Promise<LeaseProof> {
+    return proveLease(this.log.pool, this.keys, leaseId, seesConfig);
   }
 }
 

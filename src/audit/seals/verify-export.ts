@@ -1,12 +1,12 @@
-import { entryOf } from './entry.js';
-import { eventOf, isEventLine, positionOf } from './event-line.js';
+import { isEventLine, leafOf, positionOf } from './event-line.js';
+import { EXPORT_FORMATS } from './export-log.js';
 import { HistoryCheck } from './history-check.js';
 import type { KeptSeals } from './kept-seals.js';
-import { leafHash } from './merkle-tree.js';
 import { parseSeal, type Seal, type TrustedKeys } from './seal.js';
 import type { Verification } from './verification.js';
 
 const EVENTS_AT_ONCE = 1_000;
+const FORMATS: readonly unknown[] = Object.values(EXPORT_FORMATS);
 
 /**
  * Checks an export (see `exportLog`), with the public keys alone: neither a database nor the service is needed.
@@ -64,7 +64,7 @@ class ExportReading {
   }
 
   private flush(check: HistoryCheck): void {
-    const leaves = Buffer.concat(this.events.map((line) => leafHash(entryOf(eventOf(line)))));
+    const leaves = Buffer.concat(this.events.map(leafOf));
     check.addEvents({ positions: this.events.map(positionOf), leaves });
     this.events = [];
   }
@@ -74,7 +74,7 @@ function startOf(line: string): { previous: Seal | null; after: number } {
   const { export: header } = objectOf(line);
   if (typeof header !== 'object' || header === null) throw new TypeError('It is not an export of a log.');
   const { format, fromPosition, previousSeal } = header as Record<string, unknown>;
-  if (format !== 1) throw new TypeError('It is an export of another release.');
+  if (!FORMATS.includes(format)) throw new TypeError('It is an export of another release.');
   return { previous: previousSeal === null ? null : parseSeal(previousSeal), after: Number(fromPosition) - 1 };
 }
 

@@ -5,8 +5,8 @@ import type { Finding } from './verification.js';
 
 export interface ProvenEvent {
   readonly position: number;
-  /** Its JSON, to the letter. */
-  readonly event: EventText;
+  /** Its JSON, to the letter; null for a reader who may not see all of it: then the proof is about its hash alone. */
+  readonly event: EventText | null;
   /** Of a 0 byte and of what `entryOf` makes of the event, hex. */
   readonly leafHash: string;
   /** The number of the seal, and the hashes that lead from the leaf to the seal's root (hex); null: not sealed yet. */
@@ -30,14 +30,15 @@ export function verifyProof({ events, seals }: LeaseProof, trusted: TrustedKeys)
     const { number, fromPosition: position, toPosition } = seal;
     return detail === null ? [] : [{ kind: 'bad_signature', position, toPosition, seal: number, detail }];
   });
-  const changes = events.flatMap(({ position, event, proof }): Finding[] => {
+  const changes = events.flatMap(({ position, event, leafHash: hash, proof }): Finding[] => {
     if (!proof) return [];
     const at = { position, toPosition: position, seal: proof.seal };
     const seal = byNumber.get(proof.seal);
     if (!seal) return [{ ...at, kind: 'removed_seal', detail: `The proof has no seal ${proof.seal}.` }];
     const { fromPosition, toPosition } = seal;
     const path = proof.path.map((hash) => Buffer.from(hash, 'hex'));
-    const root = rootOfPath(leafHash(entryOf(event)), position - fromPosition, toPosition - fromPosition + 1, path);
+    const leaf = event === null ? Buffer.from(hash, 'hex') : leafHash(entryOf(event));
+    const root = rootOfPath(leaf, position - fromPosition, toPosition - fromPosition + 1, path);
     if (root?.toString('hex') === seal.treeRoot) return [];
     return [
       { ...at, kind: 'changed_event', detail: `The event ${position} is not in seal ${proof.seal} as it is here.` },

@@ -1,12 +1,14 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import type { EnvironmentAnswer } from '../../environments/http/environment-answers.js';
 import { visibleEnvironment } from '../../environments/http/visible-environment.js';
 import {
   ApiAnswer,
   ApiProblems,
   AtQuery,
   From,
+  may,
   positionAsked,
   positionOf,
   Requires,
@@ -16,7 +18,7 @@ import {
 import { AsOf } from '../../read-models/as-of.js';
 import { diffOf, type Diff } from '../diff.js';
 import { whyEnvironment } from '../environment-why.js';
-import { Histories } from '../histories.js';
+import { Histories, type EnvironmentHistory } from '../histories.js';
 import { timelineOf } from '../timeline.js';
 import type { Why } from '../why.js';
 import { DIFF_EXAMPLE, TIMELINE_EXAMPLE, WHY_EXAMPLE } from './history-examples.js';
@@ -47,7 +49,7 @@ export class EnvironmentHistoryController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TimelinePage> {
     const at = await positionAsked(query.at, this.asOf, reply);
-    const { steps } = await this.histories.environment(id, at, (one) => visibleEnvironment(one, caller));
+    const { steps } = await this.historyOf(id, at, caller);
     return pageOf(timelineOf(steps), query);
   }
 
@@ -57,7 +59,7 @@ export class EnvironmentHistoryController {
   @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
   @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
   async diff(@UuidParam('id') id: string, @Query() { from, to }: DiffQuery, @From() caller: Caller): Promise<Diff> {
-    const { steps } = await this.histories.environment(id, null, (one) => visibleEnvironment(one, caller));
+    const { steps } = await this.historyOf(id, null, caller);
     const last = to === undefined ? null : await positionOf(to, this.asOf);
     return diffOf(steps, await positionOf(from, this.asOf), last);
   }
@@ -77,7 +79,12 @@ export class EnvironmentHistoryController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Why> {
     const at = await positionAsked(query.at, this.asOf, reply);
-    const { state, steps } = await this.histories.environment(id, at, (one) => visibleEnvironment(one, caller));
+    const { state, steps } = await this.historyOf(id, at, caller);
     return whyEnvironment(state, steps, await this.histories.holders(id, at));
+  }
+
+  private historyOf(id: string, at: number | null, caller: Caller): Promise<EnvironmentHistory<EnvironmentAnswer>> {
+    const seesConfig = may(caller, 'environments:manage');
+    return this.histories.environment(id, at, (one) => visibleEnvironment(one, caller), seesConfig);
   }
 }
