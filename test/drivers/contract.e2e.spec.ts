@@ -4,7 +4,9 @@ import type { Settings } from '../../src/config/config.js';
 import type { Environment } from '../../src/environments/state.js';
 import type { Acquired } from '../support/api.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
-import { startSshd } from '../support/sshd.js';
+import { IS_SOAK } from '../support/soak.js';
+import { startUnusual, UNUSUAL_HOSTS } from '../support/ssh-hosts.js';
+import { startSshd, type TestSshd } from '../support/sshd.js';
 import { serve, type Service } from '../support/service.js';
 import { FAKE_PLUGIN_CASES, wishedCase } from '../plugins/plugin-cases.js';
 import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
@@ -73,12 +75,18 @@ const DRIVERS: readonly DriverCase[] = [
       });
     },
   },
-  {
-    name: 'SSH host',
+  sshHost('SSH host', () => startSshd()),
+  ...(IS_SOAK ? UNUSUAL_HOSTS : []).map((host) => sshHost(`SSH host with ${host.name}`, () => startUnusual(host))),
+  ...FAKE_PLUGIN_CASES,
+];
+
+function sshHost(name: string, start: () => Promise<TestSshd>): DriverCase {
+  return {
+    name,
     driver: 'ssh',
     isQueued: true,
     async setUp() {
-      const sshd = await startSshd();
+      const sshd = await start();
       const { host, port, username, workspace: remoteWorkspacePath, knownHosts, privateKey } = sshd;
       const config = { host, port, username, remoteWorkspacePath, knownHosts, privateKey };
       return { config, stop: () => sshd.stop() };
@@ -103,9 +111,8 @@ const DRIVERS: readonly DriverCase[] = [
       });
       expect(environment.config).toMatchObject({ privateKey: null, privateKeySecretRef: { type: 'secret_ref' } });
     },
-  },
-  ...FAKE_PLUGIN_CASES,
-];
+  };
+}
 
 /** One plugin alone, where the suite is run for it: `npm run contract`. */
 const WISHED = wishedCase(process.env['CONTRACT_PLUGIN']);

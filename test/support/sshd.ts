@@ -36,8 +36,9 @@ export interface TestSshd {
   readonly workspace: string;
   /** Whether a client is connected. */
   isConnected(): Promise<boolean>;
-  /** It and its connections do nothing any more, and stay open, until it is stopped. */
+  /** It and its connections do nothing any more, and stay open, until they are let go on or stopped. */
   freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** Ends the connections that it has, too. */
   stop(): Promise<void>;
 }
@@ -96,10 +97,8 @@ export async function startSshd({ config = [], first = [], authorizedKeys = [] }
     knownHosts: `[127.0.0.1]:${port} ${publicHostKey}`,
     workspace,
     isConnected: async () => (await descendantsOf(Number(server.pid))).length > 0,
-    freeze: async () => {
-      const main = Number(server.pid);
-      for (const pid of [main, ...(await descendantsOf(main))]) process.kill(pid, 'SIGSTOP');
-    },
+    freeze: () => signalAll(server, 'SIGSTOP'),
+    thaw: () => signalAll(server, 'SIGCONT'),
     stop: async () => {
       if (server.exitCode === null && server.signalCode === null && server.pid !== undefined) {
         // Each connection has a process in a session of its own.
@@ -112,6 +111,10 @@ export async function startSshd({ config = [], first = [], authorizedKeys = [] }
       await rm(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
+}
+
+async function signalAll({ pid: main }: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  for (const pid of [Number(main), ...(await descendantsOf(Number(main)))]) process.kill(pid, signal);
 }
 
 async function descendantsOf(ancestor: number): Promise<number[]> {

@@ -1,66 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { LeaseJson } from '../../src/leases/lease-json.js';
 import { account } from '../support/accounts.js';
 import { withoutTools } from '../support/faulty-workspace.js';
-import { serve, type Service } from '../support/service.js';
-import { startSshd, type SshdOptions, type TestSshd } from '../support/sshd.js';
+import { IS_SOAK } from '../support/soak.js';
+import { startUnusual, UNUSUAL_HOSTS, UNUSUAL_TOGETHER } from '../support/ssh-hosts.js';
 import { contentOfArchive, tar } from './archives.js';
-import { BINARY, makeProject, RUN } from './git-project.js';
+import { BINARY, RUN } from './git-project.js';
+import { HostsOverSsh } from './hosts-over-ssh.js';
 import { contentOf, git } from './workspace-service.js';
 
-/** A service, and hosts that it reaches over SSH. */
-class Hosts {
-  readonly #sshds: TestSshd[] = [];
-
-  private constructor(
-    readonly service: Service,
-    readonly roots: string,
-  ) {}
-
-  static async start(): Promise<Hosts> {
-    const roots = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-ssh-ws-`));
-    return new Hosts(await serve({ LEASEHOLD_WORKSPACE_ROOTS: JSON.stringify([roots]) }), roots);
-  }
-
-  async close(): Promise<void> {
-    await this.service.close();
-    for (const sshd of this.#sshds) await sshd.stop();
-    await rm(this.roots, { recursive: true, force: true });
-  }
-
-  async lease(
-    options: SshdOptions & { readonly workspace?: string } = {},
-  ): Promise<{ lease: LeaseJson; remote: string; another: () => Promise<LeaseJson> }> {
-    const { api } = this.service;
-    const sshd = await startSshd(options);
-    this.#sshds.push(sshd);
-    const { host, port, username, knownHosts, privateKey } = sshd;
-    const remote = options.workspace ?? sshd.workspace;
-    const config = { host, port, username, remoteWorkspacePath: remote, knownHosts, privateKey };
-    const companyId = randomUUID();
-    const { id: environmentId } = await api.createEnvironment(companyId, { name: 'Host', driver: 'ssh', config });
-    const another = async (): Promise<LeaseJson> => (await api.acquire(companyId, { environmentId })).lease;
-    return { lease: await another(), remote, another };
-  }
-
-  post<Body>({ id }: LeaseJson, what: string, body: object, status = 200): Promise<Body> {
-    return this.service.api.expect(status, 'POST', `/api/environment-leases/${id}/${what}`, body);
-  }
-
-  async project(): Promise<string> {
-    const folder = join(this.roots, randomUUID());
-    await mkdir(folder);
-    return makeProject(folder);
-  }
-}
-
-let hosts: Hosts;
+let hosts: HostsOverSsh;
 beforeAll(async () => {
-  hosts = await Hosts.start();
+  hosts = await HostsOverSsh.start();
 });
 afterAll(() => hosts?.close());
 
@@ -160,12 +113,12 @@ describe('a workspace on a host that is reached over SSH', () => {
     await hosts.post(first, 'sync-in', { localPath: mine, replace: true });
   });
 
-  test.each(['busybox', 'bsdtar'] as const)(
-    'goes out and comes back whole where the tools are those of %s',
-    async (tools) => {
-      const { config, ...made } = await account({ tools });
+  test.each([...UNUSUAL_HOSTS, ...(IS_SOAK ? UNUSUAL_TOGETHER : [])])(
+    'goes out, is changed and comes back whole on a host with $name',
+    async (unusual) => {
+      const sshd = await startUnusual(unusual);
       try {
-        const { lease, remote } = await hosts.lease({ config });
+        const { lease, remote } = await hosts.leaseOn(sshd);
         const folder = join(hosts.roots, randomUUID());
         await mkdir(join(folder, 'deep', 'er'), { recursive: true });
         const long = `${'n'.repeat(180)}-ünï`;
@@ -184,8 +137,9 @@ describe('a workspace on a host that is reached over SSH', () => {
         expect(await contentOf(folder)).toEqual(await contentOf(remote));
         expect((await readFile(join(folder, 'data.db'))).length).toBe(3 * 1024 * 1024 + 3);
         expect(await readFile(join(folder, 'hard'), 'utf8')).toBe('deep/er/file');
+        await hosts.service.api.release(lease.id);
       } finally {
-        await made.remove();
+        await sshd.stop();
       }
     },
   );

@@ -7,17 +7,15 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { leasesOnHost } from '../../support/ssh-host.js';
 import { account, type AccountOptions } from '../../support/accounts.js';
+import { UNUSUAL_HOSTS } from '../../support/ssh-hosts.js';
 import { HostUnderTest, NEVER } from './host-under-test.js';
 
 const run = promisify(execFile);
 
-const NOISE = 'head -c 1000000 /dev/zero | tr "\\0" n; head -c 1000000 /dev/zero | tr "\\0" n >&2';
 const ECHO = 'echo "+ $SSH_ORIGINAL_COMMAND" >&2; echo "$SSH_ORIGINAL_COMMAND"';
 
 const ACCOUNTS: readonly (AccountOptions & { readonly name: string })[] = [
-  ...['bash', 'dash', 'fish', 'zsh', 'tcsh', 'busybox ash'].map((shell) => ({ name: `login shell ${shell}`, shell })),
-  { name: 'BusyBox tools alone', shell: 'sh', tools: 'busybox' },
-  { name: 'start files that print 1 MB', starts: NOISE },
+  ...UNUSUAL_HOSTS.filter(({ sshd }) => sshd === undefined),
   { name: 'start files that print each command', starts: ECHO },
   {
     name: 'start files that export functions and settings',
