@@ -139,11 +139,12 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
   }
 }
 
-function sandboxSettings({ workspaceRoots, sandboxMost }: Config, { pool }: EventLog): SandboxSettings {
+function sandboxSettings({ workspaceRoots, sandboxMost }: Config, { pool, read }: EventLog): SandboxSettings {
   return {
     hidden: [packageFolder(), ...workspaceRoots.map(({ path }) => path)],
     most: sandboxMost,
     someTokenMade: () => anyTokenMade(pool),
+    logId: () => read.id(),
   };
 }
 

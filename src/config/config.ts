@@ -40,6 +40,8 @@ export interface Config {
   readonly workspaceRoots: readonly AllowedRoot[];
   /** What a sandbox on the service's own machine may use at the most, whatever its environment asks for. */
   readonly sandboxMost: { readonly memoryMb: number; readonly diskMb: number; readonly processes: number };
+  /** How long a sandbox stays that no lease of the log has, in milliseconds. */
+  readonly orphanMs: number;
   /** Bytes that a workspace may have when it is moved. */
   readonly syncLimitBytes: number;
   /** URLs of this service to be tried from a host, in their order. */
@@ -205,6 +207,7 @@ export function readConfig(env: Settings): Config {
   const workerLockMs = milliseconds(env, 'LEASEHOLD_WORKER_LOCK_MS', 10_000, problems);
   const workerConcurrency = set(env['LEASEHOLD_WORKER_CONCURRENCY']) ?? '64';
   refuse(!/^[1-9]\d{0,3}$/.test(workerConcurrency), 'LEASEHOLD_WORKER_CONCURRENCY must be a number from 1 to 9999.');
+  const orphanMs = milliseconds(env, 'LEASEHOLD_ORPHAN_SANDBOX_MS', 3_600_000, problems);
   const shutdownMs = milliseconds(env, 'LEASEHOLD_SHUTDOWN_MS', 30_000, problems);
   if (problems.length > 0 || !isRole(role)) throw new ConfigError(problems.join('\n'));
   return {
@@ -224,6 +227,7 @@ export function readConfig(env: Settings): Config {
     localExecute: localExecute === 'true',
     workspaceRoots: workspaceRoots ?? [],
     sandboxMost,
+    orphanMs,
     syncLimitBytes: Number(syncLimitBytes),
     runtimeApiCandidates,
     sshAddresses: set(env['LEASEHOLD_SSH_ADDRESSES']) === undefined ? null : sshAddresses,

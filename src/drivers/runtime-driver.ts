@@ -184,6 +184,28 @@ export interface ImmediateDriver extends AnyDriver {
   resume?(request: AcquireRequest, from: HeldLease): Promise<Acquisition | null>;
 }
 
+/** What a driver has made on this machine, by its own name. */
+export interface Holding {
+  readonly name: string;
+  /** Who holds it now. */
+  readonly leaseId: string;
+  /** The id of the log whose lease it is; null: made by a release that did not note it. */
+  readonly log: string | null;
+  /** Since when no lease of its log has it, by this machine's clock; null: one may have it. */
+  readonly suspectSince: number | null;
+}
+
+/** All that a driver has made on this machine, whatever the log says of it. */
+export interface Holdings {
+  all(): Promise<readonly Holding[]>;
+  /** Notes that no lease has it. */
+  suspect(name: string): Promise<void>;
+  /** Notes that a lease of the log has it. */
+  confirm(name: string, log: string): Promise<void>;
+  /** Takes it down. @returns false when it has another holder by now */
+  remove(holding: Holding): Promise<boolean>;
+}
+
 /** A driver whose effects are asked for by an event and done by a worker: at least once, each made safe by its effect id. */
 export interface QueuedDriver extends AnyDriver {
   readonly acquiring: 'queued';
@@ -200,6 +222,8 @@ export interface QueuedDriver extends AnyDriver {
     /** All that exists under this effect id. @throws DriverError */
     findAll(request: EffectRequest): Promise<readonly Acquisition[]>;
   };
+  /** What is on this machine, so that it can be told from what is not the log's any more. */
+  readonly holdings?: Holdings;
   /** Takes all of it down. Taking back what is gone already is no error. @throws DriverError */
   release(lease: ReleaseRequest): Promise<ReleaseOutcome>;
   /** Whether only other processes, on other machines perhaps, can get at what was acquired. */

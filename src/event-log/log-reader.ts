@@ -79,6 +79,21 @@ export class LogReader {
     return this.openStreams.load({ companyId, correlationKey });
   }
 
+  /** Names the log, whatever becomes of the rest of it: the id of its first event; null while it is empty. */
+  async id(): Promise<string | null> {
+    const { rows } = await this.pool.query<{ id: string }>('SELECT id FROM events WHERE position = 1');
+    return rows[0]?.id ?? null;
+  }
+
+  /** Those of the streams that there are. */
+  async existing(streams: readonly string[]): Promise<Set<string>> {
+    const { rows } = await this.pool.query<{ stream: string }>(
+      'SELECT stream FROM streams WHERE stream = ANY ($1::text[])',
+      [streams],
+    );
+    return new Set(rows.map(({ stream }) => stream));
+  }
+
   /** Names of the open streams under a parent. */
   async openChildren(parent: string): Promise<string[]> {
     const { rows } = await this.pool.query<{ stream: string }>({

@@ -17,6 +17,7 @@ import { EffectQueue } from './effect-queue.js';
 import { EffectOffer, EffectSweep } from './effect-sweep.js';
 import { EffectWorker } from './effect-worker.js';
 import { LeftoverWatch } from './leftover-watch.js';
+import { OrphanSweep } from './orphan-sweep.js';
 
 /** The effects of leases: from the intent in the log over the queue to the driver, and back. */
 @Global()
@@ -46,6 +47,7 @@ export class ProvisioningModule implements OnModuleInit, OnApplicationShutdown {
         EffectSweep,
         EffectWorker,
         LeftoverWatch,
+        OrphanSweep,
       ],
       exports: [EffectQueue, EffectWorker],
     };

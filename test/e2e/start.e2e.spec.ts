@@ -179,6 +179,7 @@ describe('settings', () => {
       databaseUrl: null,
       pluginSettlingMs: 300_000,
       sandboxMost: { memoryMb: 1_048_576, diskMb: 1_048_576, processes: 32_768 },
+      orphanMs: 3_600_000,
       databaseTimeoutMs: 10_000,
       databaseConnections: 34,
       redisUrl: null,

@@ -19,6 +19,7 @@ import { LIMIT_NAMES, limited, validateBubblewrapConfig, type BubblewrapConfig }
 import { ENVIRONMENT, WORKSPACE } from './sandbox-arguments.js';
 import type { SandboxCommand } from './sandbox-command.js';
 import { SandboxFolders, type Holder } from './sandbox-folders.js';
+import { SandboxHoldings } from './sandbox-holdings.js';
 import { SandboxRunner } from './sandbox-runner.js';
 import { ALONE, type SandboxSettings } from './sandbox-settings.js';
 import { findTools } from './sandbox-tools.js';
@@ -41,6 +42,7 @@ export class BubblewrapDriver implements QueuedDriver {
   readonly secretFields = [];
   readonly leaseMetadata = METADATA_FIELDS;
   readonly capabilities;
+  readonly holdings: SandboxHoldings;
   private readonly folders: SandboxFolders;
   private readonly runner: SandboxRunner | null;
 
@@ -52,6 +54,7 @@ export class BubblewrapDriver implements QueuedDriver {
   ) {
     this.unavailable = 'missing' in tools ? tools.missing : null;
     this.folders = new SandboxFolders(dataDir, !('missing' in tools) && tools.asRoot !== null);
+    this.holdings = new SandboxHoldings(this.folders);
     this.runner = 'missing' in tools ? null : new SandboxRunner(tools, this.folders, dataDir, settings.hidden);
     this.capabilities = {
       supportsRunExecution: this.runner !== null,
@@ -92,7 +95,8 @@ export class BubblewrapDriver implements QueuedDriver {
 
   async acquire({ effectId, leaseId, fence, config }: EffectRequest): Promise<Acquisition> {
     await this.ready(config as JsonObject & BubblewrapConfig);
-    const made = await this.folders.make(effectId, { fence, leaseId, effectId });
+    const log = await this.settings.logId();
+    const made = await this.folders.make(effectId, { fence, leaseId, effectId }, log);
     if (!made) throw staleFence();
     return this.acquisition(effectId, config);
   }
@@ -101,7 +105,9 @@ export class BubblewrapDriver implements QueuedDriver {
     const name = await this.folders.findByEffect(effectId);
     if (name === null) return null;
     // What was cut off while it was made is made whole.
-    if (name === effectId) await this.folders.make(name, { fence, leaseId, effectId });
+    if (name === effectId) {
+      await this.folders.make(name, { fence, leaseId, effectId }, await this.settings.logId());
+    }
     return this.acquisition(name, config);
   }
 

@@ -58,6 +58,11 @@ export class SandboxFolders {
     return readlink(path);
   }
 
+  /** Of all sandboxes in this data folder. */
+  async names(): Promise<string[]> {
+    return (await readdir(this.root).catch(noneIfMissing)).filter((name) => UUID.test(name));
+  }
+
   path(name: string): string {
     if (!UUID.test(name)) throw new Error(`${name} is not the name of a sandbox.`);
     return join(this.root, name);
@@ -68,7 +73,7 @@ export class SandboxFolders {
   }
 
   /** Makes a sandbox's folders, or those that are missing still. @returns false when it has been taken down already */
-  async make(name: string, owner: Owner): Promise<boolean> {
+  async make(name: string, owner: Owner, log: string | null): Promise<boolean> {
     const files = this.files(name);
     await mkdir(join(this.root, '.gone'), { recursive: true, mode: 0o700 });
     for (const folder of ['workspace', 'home']) await mkdir(join(files, folder), { recursive: true });
@@ -83,6 +88,7 @@ export class SandboxFolders {
     }
     // Whatever the service's umask is; nobody else gets as far as here, for the folder above is closed.
     for (const folder of [files, join(files, 'etc')]) await chmod(folder, 0o755);
+    if (log !== null) await (await open(join(this.path(name), `log.${log}`), 'a')).close();
     const holder = await this.holder(name);
     if (holder === null) await (await open(this.record(name, { state: 'lease', ...owner }), 'a')).close();
     // Looked at last: a release marks it first and looks for the folder then, so one of the two sees the other.
