@@ -11,6 +11,7 @@ import { GuardsWithoutLocks1700000000101 } from './1700000000101-guards-without-
 import { Webhooks1700000000102 } from './1700000000102-webhooks.js';
 import { CheckpointEvents1700000000260 } from './1700000000260-checkpoint-events.js';
 import { SyncsUnderWay1700000000280 } from './1700000000280-syncs-under-way.js';
+import { WebhooksHeld1700000000340 } from './1700000000340-webhooks-held.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -27,6 +28,7 @@ export const MIGRATIONS = [
   Webhooks1700000000102,
   CheckpointEvents1700000000260,
   SyncsUnderWay1700000000280,
+  WebhooksHeld1700000000340,
 ];
 
 /** Those that the event log alone stands on. */

@@ -7,6 +7,8 @@ import type { DeliveriesAnswer, WebhookPageAnswer } from '../../src/webhooks/htt
 import { Hooks, LOOPBACK } from './hooks.js';
 import { expectOrderPerStream, Receiver, verify } from './receiver.js';
 
+const LONGEST_WAIT_MS = 200;
+
 let service: Service;
 let witness: Witness;
 let receiver: Receiver;
@@ -223,6 +225,28 @@ describe('a webhook', () => {
     await receiver.until(() => receiver.taken.length === 1);
     const waits = receiver.requests.slice(1).map(({ at }, n) => at - receiver.requests[n]!.at);
     expect(waits.map((wait, n) => wait >= [40, 80, 160][n]!)).toEqual([true, true, true]);
+  });
+
+  test('whose receiver asks to be left alone is left alone with everything, others are not', async () => {
+    const other = await Receiver.start();
+    try {
+      const { id } = await hooks.create(receiver.url);
+      await hooks.create(other.url);
+      receiver.react = () => (receiver.requests.length === 1 ? 429 : 200);
+      // Bounded by the longest wait after a failure.
+      receiver.headers = { 'retry-after': '86400' };
+      await lease();
+      await hooks.until(id, ({ deliveries }) => deliveries.lastFailure === 'It answered 429');
+      const [first] = receiver.requests;
+      const before = receiver.requests.length;
+      await lease();
+      await receiver.until(() => receiver.firstTaken.length > 0 && receiver.firstTaken.length === other.taken.length);
+      const later = receiver.requests.slice(before).map(({ at }) => at - first!.at);
+      expect(Math.min(...later)).toBeGreaterThanOrEqual(LONGEST_WAIT_MS);
+      expect(Math.min(...other.requests.slice(-1).map(({ at }) => at - first!.at))).toBeLessThan(Math.max(...later));
+    } finally {
+      other.close();
+    }
   });
 
   test('whose receiver is gone (410) is paused at once', async () => {

@@ -45,20 +45,47 @@ describe('a service that sends to public addresses alone', () => {
 
 describe('a service that may send to private addresses', () => {
   test.each(['127.0.0.1', 'localhost', '2130706433'])('does: %s', async (host) => {
-    expect(await send(at(host), true)).toEqual({ ok: true, status: 200, failure: null });
+    expect(await send(at(host), true)).toEqual({ ok: true, status: 200, failure: null, retryAfterMs: null });
   });
 
   test.each([301, 302, 303, 307, 308])('follows no redirect: %s', async (status) => {
     receiver.react = () => status;
     receiver.headers = { location: other.url };
     const result = await send(receiver.url, true);
-    expect(result).toEqual({ ok: false, status, failure: 'It redirects, and redirects are refused' });
+    expect(result).toEqual({
+      ok: false,
+      status,
+      failure: 'It redirects, and redirects are refused',
+      retryAfterMs: null,
+    });
     expect(other.requests).toEqual([]);
   });
 
   test.each([400, 404, 410, 429, 500, 503])('takes %s for a failure', async (status) => {
     receiver.react = () => status;
-    expect(await send(receiver.url, true)).toEqual({ ok: false, status, failure: `It answered ${status}` });
+    expect(await send(receiver.url, true)).toEqual({
+      ok: false,
+      status,
+      failure: `It answered ${status}`,
+      retryAfterMs: null,
+    });
+  });
+
+  test.each([
+    [429, '30', 30_000],
+    [503, '0', 0],
+    [503, 'Sun, 06 Nov 1994 08:49:37 GMT', 60_000],
+    [429, 'Sun, 06 Nov 1994 08:00:00 GMT', 0],
+    [429, '-1', null],
+    [429, '1.5', null],
+    [429, 'soon', null],
+    [429, '9'.repeat(400), null],
+    [500, '30', null],
+  ])('hears when it is to come again: %s, %s', async (status, said, retryAfterMs) => {
+    receiver.react = () => status;
+    // By the receiver's own clock, wherever that stands.
+    receiver.headers = { 'retry-after': said, date: 'Sun, 06 Nov 1994 08:48:37 GMT' };
+    expect(await send(receiver.url, true)).toMatchObject({ ok: false, status, retryAfterMs });
   });
 
   test('waits no longer than it is told, and says what went wrong in its own words', async () => {
@@ -82,6 +109,6 @@ describe('a service that may send to private addresses', () => {
 
   test('reads no more of an answer than it needs', async () => {
     receiver.answer = 'x'.repeat(10_000_000);
-    expect(await send(receiver.url, true)).toEqual({ ok: true, status: 200, failure: null });
+    expect(await send(receiver.url, true)).toEqual({ ok: true, status: 200, failure: null, retryAfterMs: null });
   });
 });

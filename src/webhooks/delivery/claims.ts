@@ -37,7 +37,7 @@ export async function claimDue(on: Queryable, options: ClaimOptions): Promise<Cl
            SELECT webhook_id, position, due_at FROM webhook_deliveries
             WHERE webhook_id = w.id AND due_at <= clock_timestamp()
             ORDER BY due_at LIMIT coalesce(busy.room, $3) FOR UPDATE SKIP LOCKED) d
-         WHERE w.active
+         WHERE w.active AND (w.held_until IS NULL OR w.held_until <= clock_timestamp())
          ORDER BY place, d.due_at LIMIT $4)
       UPDATE webhook_deliveries d
          SET claimed_by = $5, due_at = clock_timestamp() + $6 * interval '1 ms'

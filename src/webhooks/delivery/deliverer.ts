@@ -39,6 +39,7 @@ const SETTLE_ATTEMPTS = 5;
 /** How long a service that stops waits for answers. */
 const GRACE_MS = 2_000;
 const GONE = 410;
+const TOO_MANY = 429;
 
 /** Sends what is due, in as many processes as there are workers: each claims its share. */
 export class Deliverer {
@@ -162,14 +163,18 @@ export class Deliverer {
     const retryInMs = retryDelay(retryMs, claim.attempts + 1, Math.random());
     try {
       const message = await this.messages.of(claim.webhook, claim.position);
-      const { ok, status, failure } = await this.sender.send(message, cutOff);
-      return { claim, kind: ok ? 'delivered' : 'failed', status, failure, retryInMs };
+      const { ok, status, failure, retryAfterMs } = await this.sender.send(message, cutOff);
+      const wait = Math.min(retryAfterMs ?? 0, Math.max(...retryMs));
+      const isHeld = retryAfterMs !== null || status === TOO_MANY;
+      const waits = { retryInMs: Math.max(retryInMs, wait), holdMs: isHeld ? Math.max(retryInMs, wait) : null };
+      return { claim, kind: ok ? 'delivered' : 'failed', status, failure, ...waits };
     } catch (error) {
-      if (cutOff.aborted) return { claim, kind: 'released', status: null, failure: null, retryInMs: 0 };
+      if (cutOff.aborted) return { claim, kind: 'released', status: null, failure: null, retryInMs: 0, holdMs: null };
       // A database that was away is no failure of the receiver.
       const isOurs = !(error instanceof DriverError && error.failureClass === 'config');
       const kind = isOurs ? 'released' : 'failed';
-      return { claim, kind, status: null, failure: failureText(error), retryInMs: isOurs ? POLL_MS : retryInMs };
+      const waits = { retryInMs: isOurs ? POLL_MS : retryInMs, holdMs: null };
+      return { claim, kind, status: null, failure: failureText(error), ...waits };
     }
   }
 

@@ -4,6 +4,7 @@ import { AddressRefusedError, checkedLookup } from '../../addresses/checked-look
 import { whyNotPublic } from '../../addresses/public-address.js';
 import { failureText } from '../../drivers/failure-text.js';
 import { literalAddress } from '../addresses.js';
+import { retryAfter } from './retry-after.js';
 
 /** What a request came to. `status` is null where there was no answer. */
 export interface SendResult {
@@ -11,6 +12,8 @@ export interface SendResult {
   readonly status: number | null;
   /** Why it did not succeed, in a few words of this service's own: nothing of an answer's body is kept. */
   readonly failure: string | null;
+  /** How long it asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | null;
 }
 
 export interface Message {
@@ -18,6 +21,9 @@ export interface Message {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
+
+/** What of an answer counts. */
+type Answer = Pick<SendResult, 'retryAfterMs'> & { readonly status: number };
 
 /** An answer's body says nothing to us; a longer one costs its connection. */
 const MAX_BODY_BYTES = 16_384;
@@ -58,7 +64,7 @@ export class Sender {
       stopping.throwIfAborted();
       const isLate = ending.signal.aborted;
       const text = isLate ? `There was no answer within ${this.timeoutMs} ms` : failureText(error);
-      return { ok: false, status: null, failure: text };
+      return { ok: false, status: null, failure: text, retryAfterMs: null };
     } finally {
       clearTimeout(timer);
       stopping.removeEventListener('abort', end);
@@ -70,14 +76,14 @@ export class Sender {
     this.agents.https.destroy();
   }
 
-  private async request(url: URL, message: Message, signal: AbortSignal): Promise<number> {
+  private async request(url: URL, message: Message, signal: AbortSignal): Promise<Answer> {
     const isTls = url.protocol === 'https:';
     const agent = isTls ? this.agents.https : this.agents.http;
     const { headers, body } = message;
     for (;;) {
       const request = (isTls ? https : http).request(url, { method: 'POST', headers, agent, signal, ...this.lookup });
       try {
-        return await statusOf(request, body);
+        return await answerTo(request, body);
       } catch (error) {
         // The receiver has closed a kept connection just when it was used again: nothing has been heard of it.
         if (!(request.reusedSocket && codeOf(error) === 'ECONNRESET') || signal.aborted) throw error;
@@ -87,10 +93,12 @@ export class Sender {
 }
 
 /** What was answered counts, however the rest of the answer goes. */
-function statusOf(request: http.ClientRequest, body: string): Promise<number> {
+function answerTo(request: http.ClientRequest, body: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     request.on('error', reject).on('response', (response) => {
-      const answered = (): void => resolve(response.statusCode ?? 0);
+      const { statusCode: status = 0, headers } = response;
+      const retryAfterMs = retryAfter(status, headers['retry-after'], headers.date);
+      const answered = (): void => resolve({ status, retryAfterMs });
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
@@ -103,12 +111,13 @@ function statusOf(request: http.ClientRequest, body: string): Promise<number> {
   });
 }
 
-function resultOf(status: number): SendResult {
-  if (status >= 200 && status < 300) return { ok: true, status, failure: null };
+function resultOf({ status, retryAfterMs }: Answer): SendResult {
+  if (status >= 200 && status < 300) return { ok: true, status, failure: null, retryAfterMs };
   const isRedirect = status >= 300 && status < 400;
   return {
     ok: false,
     status,
+    retryAfterMs,
     failure: isRedirect ? 'It redirects, and redirects are refused' : `It answered ${status}`,
   };
 }

@@ -12,6 +12,8 @@ export interface Outcome {
   readonly failure: string | null;
   /** How long the event waits until it is tried again. */
   readonly retryInMs: number;
+  /** How long nothing at all goes to this webhook; null: what fails is its own affair. */
+  readonly holdMs: number | null;
 }
 
 /** A webhook whose deliveries fail, after the newest failure. */
@@ -37,6 +39,7 @@ export async function settle(log: EventLog, worker: number, outcomes: readonly O
     });
     await recordDelivered(client, worker, outcomes);
     const failing = await recordOthers(client, worker, outcomes);
+    await hold(client, outcomes);
     await giveTurns(client, claims);
     return failing;
   });
@@ -88,4 +91,17 @@ async function recordOthers(client: PoolClient, worker: number, outcomes: readon
     ],
   });
   return rows;
+}
+
+/** What is over already, or ends later anyway, stays as it is. */
+async function hold(client: PoolClient, outcomes: readonly Outcome[]): Promise<void> {
+  const held = outcomes.filter(({ holdMs }) => holdMs !== null);
+  if (held.length === 0) return;
+  await client.query({
+    name: 'hold_webhooks',
+    text: `UPDATE webhooks w SET held_until = greatest(w.held_until, clock_timestamp() + o.hold * interval '1 ms')
+        FROM (SELECT id, max(hold) AS hold FROM unnest($1::uuid[], $2::float8[]) AS all_of(id, hold) GROUP BY id) o
+       WHERE w.id = o.id`,
+    values: [held.map(({ claim }) => claim.webhookId), held.map(({ holdMs }) => holdMs)],
+  });
 }

@@ -67,7 +67,7 @@ export async function beginAnew(client: PoolClient, webhookId: string): Promise<
       WHERE webhook_id = $1 AND due_at IS NOT NULL AND claimed_by IS NULL`,
     [webhookId],
   );
-  await client.query('UPDATE webhooks SET failures = 0 WHERE id = $1', [webhookId]);
+  await client.query('UPDATE webhooks SET failures = 0, held_until = NULL WHERE id = $1', [webhookId]);
 }
 
 /** What is in the outbox, as its readers see it. */
