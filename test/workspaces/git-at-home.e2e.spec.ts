@@ -110,9 +110,11 @@ test('G2: what is in progress here stays here, and the caller is told', async ()
 
 test('G2: a ref that leads nowhere is no reason to fail', async () => {
   const folder = await withCommit();
+  await git(folder, 'branch', 'other');
   await writeFile(join(folder, '.git/refs/heads/broken'), `${'1'.repeat(40)}\n`);
   await writeFile(join(folder, '.git/refs/heads/no ref'), 'nothing\n');
   const { id, folder: remote } = await service.lease();
   await service.post(id, 'sync-in', { localPath: folder });
   expect(await inLease(remote, 'git log -1 --format=%s')).toBe('first');
+  expect(await inLease(remote, 'git for-each-ref --format="%(refname:short)" refs/heads')).toBe('main\nother');
 });

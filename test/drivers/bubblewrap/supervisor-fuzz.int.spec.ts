@@ -137,6 +137,16 @@ test('what frames are does not depend on where their bytes are cut', () => {
   );
 });
 
+test('a large frame that comes byte by byte takes no longer than as many bytes of small ones', () => {
+  const reading = (said: Buffer): number => {
+    const reader = new FrameReader();
+    const chunks = pieces(said, [1]);
+    return timed(() => chunks.forEach((chunk) => [...reader.read(chunk)]));
+  };
+  const small = reading(Buffer.concat(Array.from({ length: 5_000 }, () => frame('O', 1, Buffer.alloc(16)))));
+  expect(reading(frame('O', 1, Buffer.alloc(125_000)))).toBeLessThan(20 * Math.max(10, small));
+});
+
 test('a supervisor takes what it is told in whatever pieces, and rubbish costs it no more than its bytes', async () => {
   const calls = SYSTEM_CALLS[process.arch]!;
   const child = spawn('/usr/bin/perl', ['-e', SUPERVISOR, ...[...calls, WINDOW].map(String)]);
