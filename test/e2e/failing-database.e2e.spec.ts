@@ -26,9 +26,7 @@ beforeAll(async () => {
   operator = new pg.Client(database.connection);
   await operator.connect();
   wire = await Wire.lay(database.connection);
-  // What its queue does then is tested where the queue is.
   service = await home.start({
-    LEASEHOLD_ROLE: 'api',
     DATABASE_URL: connectionUrl(wire.connection),
     LEASEHOLD_DATABASE_TIMEOUT_MS: String(TIMEOUT_MS),
   });
