@@ -30,7 +30,7 @@ export class AuditController {
   @ApiOperation({
     summary: 'Check the log against its seals',
     description:
-      'Every event of the seals that the range touches is looked at. What is newer than the last seal cannot be checked yet: `unsealedEvents` says how many those are.',
+      'Every event of the seals that the range touches is looked at. What is newer than the last seal cannot be checked yet: `unsealedEvents` says how many those are. Tokens are compared with the events that made and revoked them.',
   })
   @ApiRequest(VerifyBody, {
     all: { summary: 'All of it', value: {} },

@@ -2,6 +2,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG, type Config } from '../../config/config.js';
+import { tokenDifferences } from '../../access/token-differences.js';
 import { EventLog } from '../../event-log/index.js';
 import { exportLog } from './export-log.js';
 import { KeptSeals, sealsOfLines } from './kept-seals.js';
@@ -9,7 +10,7 @@ import { proveLease } from './lease-proof.js';
 import { lastSeal } from './seal-table.js';
 import { sealHash, type Seal } from './seal.js';
 import { SealKeys, type PublicKeyJson } from './seal-keys.js';
-import type { Verification } from './verification.js';
+import type { Finding, Verification } from './verification.js';
 import { verifyLog } from './verify-log.js';
 import type { LeaseProof } from './verify-proof.js';
 
@@ -53,14 +54,21 @@ export class AuditTrail {
     };
   }
 
-  /** Also against the file of seals, where this process writes one. */
+  /** Also against the file of seals, where this process writes one; and tokens against their events. */
   async verify({ from, to, knownHead }: VerifyRange): Promise<Verification> {
     const { sealsFile } = this.config;
     const kept = [
       ...(knownHead ? [new KeptSeals([knownHead])] : []),
       ...(sealsFile === null ? [] : [keptInFile(sealsFile)]),
     ];
-    return verifyLog(this.log.pool, { from, to, trusted: this.keys.trusted, kept });
+    const verified = await verifyLog(this.log.pool, { from, to, trusted: this.keys.trusted, kept });
+    // Whoever writes the database makes a token by a row; the log says who made the others.
+    const head = verified.head?.toPosition ?? 0;
+    const tokens = (await tokenDifferences(this.log.pool)).map(({ kind, position, detail }): Finding => {
+      const at = position ?? head;
+      return { kind, position: at, toPosition: at, seal: null, detail };
+    });
+    return { ...verified, ok: verified.ok && tokens.length === 0, findings: [...verified.findings, ...tokens] };
   }
 
   export(from: number | null, to: number | null, seesConfig: boolean): AsyncGenerator<string> {

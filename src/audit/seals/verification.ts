@@ -13,6 +13,9 @@ export const FINDING_KINDS = [
   'bad_signature',
   'rewritten_history',
   'incomplete_export',
+  'unknown_token',
+  'missing_token',
+  'changed_token',
 ] as const;
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
@@ -38,7 +41,7 @@ export interface Verification {
   readonly unsealedEvents: number;
   /** The last seal that was looked at: keep it, and later history cannot be rewritten before it unnoticed. */
   readonly head: Seal | null;
-  /** By position, at most 1,000. */
+  /** By position, at most 1,000; those about tokens come last. */
   readonly findings: readonly Finding[];
   /** How many more there are. */
   readonly moreFindings: number;
