@@ -10,10 +10,10 @@ import {
 } from '../environments/state.js';
 import type { EnvironmentEvent } from '../environments/events.js';
 import { EventLog, type Recorded, type RecordedEvent } from '../event-log/index.js';
-import { leaseIdOf, leaseStream } from '../leases/events.js';
+import { leaseStream } from '../leases/events.js';
 import type { LeaseJson } from '../leases/lease-json.js';
-import { ListLeases, type LeasePage } from '../leases/queries/list-leases.js';
-import { isSettled, type Lease, type LeaseState } from '../leases/state.js';
+import { HeldLeases } from '../leases/queries/held-leases.js';
+import type { Lease, LeaseState } from '../leases/state.js';
 import { environmentSubject, LEASE_SUBJECT } from './subjects.js';
 import { stepsOf, type Step } from './timeline.js';
 
@@ -28,8 +28,6 @@ export interface EnvironmentHistory<Json extends object> {
   readonly state: Exclude<EnvironmentState, { kind: 'none' }>;
   readonly steps: readonly Step<Json>[];
 }
-
-const PAGE = 1_000;
 
 /** Leases and environments with all that the log has of them: asked of the log itself, so never behind it. */
 @Injectable()
@@ -72,15 +70,8 @@ export class Histories {
   }
 
   /** Ids of the environment's leases that have not been taken back. */
-  async holders(environmentId: string, at: number | null): Promise<string[]> {
-    if (at === null) return (await this.log.read.openChildren(environmentStream(environmentId))).map(leaseIdOf);
-    const found: string[] = [];
-    for (let before: number | null = null; ;) {
-      const page: LeasePage = await this.queries.execute(new ListLeases({ environmentId }, PAGE, before, null, at));
-      found.push(...page.leases.filter((lease) => !isSettled(lease)).map(({ id }) => id));
-      if (page.nextBeforeFence === null) return found.sort();
-      before = page.nextBeforeFence;
-    }
+  holders(environmentId: string, at: number | null): Promise<string[]> {
+    return this.queries.execute(new HeldLeases(environmentId, at));
   }
 
   /** The events of a stream, none where there is no such stream. */

@@ -19,6 +19,7 @@ import { LeaseEffects } from './lease-effects.js';
 import { LeaseStore } from './lease-store.js';
 import { LeaseWaiter } from './lease-waiter.js';
 import { GetLeaseHandler } from './queries/get-lease.js';
+import { HeldLeasesHandler } from './queries/held-leases.js';
 import { ListLeasesHandler } from './queries/list-leases.js';
 import { UnderWay } from './under-way.js';
 
@@ -42,6 +43,7 @@ import { UnderWay } from './under-way.js';
     UnderWay,
     GetLeaseHandler,
     ListLeasesHandler,
+    HeldLeasesHandler,
   ],
   exports: [KeptSandboxes, LeaseEffects, LeaseStore, LeaseWaiter, UnderWay],
 })
