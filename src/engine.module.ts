@@ -29,6 +29,7 @@ import { FakeSandboxDriver } from './drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from './environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
 import { Clock, createLogPool, EventCatalogue, EventLog } from './event-log/index.js';
+import { ownSpool } from './workspaces/spool.js';
 import { packageFolder, packageVersion } from './http/package-version.js';
 import { newId } from './ids/new-id.js';
 import { leaseProjection } from './leases/lease-projection.js';
@@ -153,11 +154,12 @@ function sshAddresses({ sshAddresses: allowed, host }: Config, log: EventLog): S
   return new SshAddresses(allowed, async () => isLoopback(host) && !(await anyTokenMade(log.pool)));
 }
 
-function pluginDrivers(
-  { plugins, budgets, pluginSettlingMs: settlingMs }: Config,
+async function pluginDrivers(
+  { plugins, budgets, pluginSettlingMs: settlingMs, dataDir }: Config,
   secrets: SecretReader,
 ): Promise<readonly RuntimeDriver[]> {
   const logger = new Logger('Plugins');
   const info = { instanceId: newId(), hostVersion: packageVersion() };
-  return loadPlugins(plugins, { secrets, budgets, settlingMs, info, write: (line) => logger.warn(line) });
+  const spool = await ownSpool(dataDir);
+  return loadPlugins(plugins, { secrets, budgets, settlingMs, info, spool, write: (line) => logger.warn(line) });
 }

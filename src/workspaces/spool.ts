@@ -7,24 +7,33 @@ import { CONFIG, type Config } from '../config/config.js';
 import { processOf } from '../drivers/sandbox/bubblewrap/processes.js';
 import { storageProblem } from './storage-problem.js';
 
+const SPOOL = 'spool';
+
+/** This process's own folder, which need not be there yet. */
+export async function ownSpool(dataDir: string): Promise<string> {
+  const { pid } = process;
+  return join(dataDir, SPOOL, `${pid}.${(await processOf(pid))?.startedAt ?? ''}`);
+}
+
 /**
  * Where spools are: `<data>/spool/<pid>.<start of the process>/`. What processes have left there that were killed is removed at the next start;
  * those that run on the same data folder keep theirs.
  */
 @Injectable()
 export class Spools implements OnModuleInit {
-  private readonly folder: string;
+  private readonly dataDir: string;
 
   constructor(@Inject(CONFIG) { dataDir }: Pick<Config, 'dataDir'>) {
-    this.folder = join(dataDir, 'spool');
+    this.dataDir = dataDir;
   }
 
   async onModuleInit(): Promise<void> {
-    for (const name of await readdir(this.folder).catch(() => [])) {
+    const folder = join(this.dataDir, SPOOL);
+    for (const name of await readdir(folder).catch(() => [])) {
       const [pid = '', startedAt] = name.split('.');
       const owner = await processOf(Number(pid));
       if (owner === null || owner.startedAt !== startedAt)
-        await rm(join(this.folder, name), { recursive: true, force: true });
+        await rm(join(folder, name), { recursive: true, force: true });
     }
   }
 
@@ -36,8 +45,7 @@ export class Spools implements OnModuleInit {
 
   /** Whoever asks for it closes it. @throws LeaseholdError storage_full, storage_unavailable */
   async make(): Promise<Spool> {
-    const { pid } = process;
-    const own = join(this.folder, `${pid}.${(await processOf(pid))?.startedAt ?? ''}`);
+    const own = await ownSpool(this.dataDir);
     try {
       await mkdir(own, { recursive: true, mode: 0o700 });
       return new Spool(await mkdtemp(join(own, 'sync-')));

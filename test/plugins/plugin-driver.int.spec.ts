@@ -55,6 +55,8 @@ describe('a command', () => {
     const ran = await plugins.run(driver, plugins.held(acquired), ['cat'], { stdin, bytes: true });
     expect(Buffer.from(ran.stdout, 'base64').equals(stdin)).toBe(true);
     expect(await readdir(join(folderOf(acquired), '.leasehold'))).toEqual([]);
+    // Where what a killed process leaves is removed by the next one.
+    expect(await readdir(join(plugins.root, 'spool'))).toEqual([]);
   });
 
   test('has its output told while it runs, and once', async () => {

@@ -116,6 +116,7 @@ function talkative(): { driver: PluginDriver; say: (chunk: Buffer) => void; end:
     { read: () => Promise.resolve(SECRET) },
     { readinessMs: 60_000, executionMs: 60_000, transportMs: 60_000 },
     1_000,
+    '/nonexistent',
   );
   return { driver, say: (chunk) => void streams.stdout.emit('data', chunk), end, log };
 }

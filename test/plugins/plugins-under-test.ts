@@ -39,6 +39,7 @@ export class PluginsUnderTest {
       secrets: { read: () => Promise.reject(new Error('No config here refers to a secret.')) },
       budgets: { readinessMs, executionMs: 60_000, transportMs: 5_000 },
       settlingMs: 300_000,
+      spool: join(root, 'spool'),
       info: { instanceId: randomUUID(), hostVersion: '1.0.0' },
       write: (line) => log.push(line),
     });

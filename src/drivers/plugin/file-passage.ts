@@ -1,6 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -31,17 +30,20 @@ export interface FileVerbs {
 /**
  * Runs a command whose bytes the worker moves as files: much input, and output whose bytes count. Of those it has no
  * limit, where a message has one.
+ * @param spool the folder of this machine that they are in meanwhile; what a killed process leaves there goes at the next start
  * @param home the sandbox's folder; the files are in its `.leasehold`, which is no part of a workspace
  */
 export async function executeByFiles(
   request: ExecuteRequest,
+  spool: string,
   home: string,
   verbs: FileVerbs,
 ): Promise<ExecutionResult> {
   const { bytes = false, signal } = request;
   const { stdin, isLong } = await measured(request.stdin);
   if (!bytes && !isLong) return verbs.execute({ ...request, stdin });
-  const local = await mkdtemp(join(tmpdir(), 'leasehold-passage-'));
+  await mkdir(spool, { recursive: true, mode: 0o700 });
+  const local = await mkdtemp(join(spool, 'passage-'));
   const remote = `${home}/.leasehold/passage-${newId()}`;
   const [input, output] = [isLong ? `${remote}.in` : '', bytes ? `${remote}.out` : ''];
   const file = join(local, 'file');

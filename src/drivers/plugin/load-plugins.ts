@@ -13,6 +13,8 @@ export interface PluginHost {
   /** A provider shows a sandbox at the latest this long after its creation. */
   readonly settlingMs: number;
   readonly info: HostInfo;
+  /** Where files are that go in or out. */
+  readonly spool: string;
   /** Where what workers say goes, a line each. */
   readonly write: (line: string) => void;
 }
@@ -23,7 +25,7 @@ export interface PluginHost {
  * @throws ConfigError that says which of them cannot be used
  */
 export async function loadPlugins(names: readonly string[], host: PluginHost): Promise<PluginDriver[]> {
-  const { secrets, budgets, settlingMs, info, write } = host;
+  const { secrets, budgets, settlingMs, info, spool, write } = host;
   const drivers: PluginDriver[] = [];
   for (const name of names) {
     const plugin = await findPlugin(name);
@@ -32,7 +34,7 @@ export async function loadPlugins(names: readonly string[], host: PluginHost): P
       const forms = declared.kind === 'sandbox_provider' ? (['sandbox', 'plugin'] as const) : (['plugin'] as const);
       try {
         drivers.push(
-          ...forms.map((form) => new PluginDriver(form, plugin, declared, worker, secrets, budgets, settlingMs)),
+          ...forms.map((form) => new PluginDriver(form, plugin, declared, worker, secrets, budgets, settlingMs, spool)),
         );
       } catch (error) {
         const what = `"${name}": the schema of ${declared.driverKey} cannot be used: ${failureText(error)}`;

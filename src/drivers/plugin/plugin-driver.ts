@@ -87,6 +87,7 @@ export class PluginDriver implements QueuedDriver {
     secrets: SecretReader,
     private readonly budgets: Budgets,
     settlingMs: number,
+    private readonly spool: string,
   ) {
     const findAll = async (request: EffectRequest): Promise<Acquisition[]> => {
       const found = await this.find(request);
@@ -213,7 +214,7 @@ export class PluginDriver implements QueuedDriver {
     }
     const verbs = await this.worker.methods();
     if (!verbs.has('environmentSyncIn') || !verbs.has('environmentSyncOut')) return this.command(request);
-    return executeByFiles(request, cwdOf(teardownOf(lease).leaseMetadata), {
+    return executeByFiles(request, this.spool, cwdOf(teardownOf(lease).leaseMetadata), {
       execute: (command) => this.command(command),
       bring: (localPath, remotePath) => this.copy('environmentSyncIn', request, localPath, remotePath),
       fetch: (remotePath, localPath) => this.copy('environmentSyncOut', request, remotePath, localPath),
