@@ -47,6 +47,7 @@ const OF_ANY_WORKSPACE = [
 ] as const;
 const OF_ANY_SYNC = [
   'local_path_not_allowed',
+  'repository_unusable',
   'workspace_changed',
   'archive_too_large',
   'storage_full',
