@@ -43,12 +43,13 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
   async current(stream: string): Promise<Versioned<State>> {
     const { epoch } = this.log.history;
     const from = this.kept.get(stream) ?? { state: this.fold.initial, version: 0 };
-    const newer = await this.log.read.stream(stream, from.version);
+    let current = from;
+    for await (const event of this.log.read.stream(stream, { afterVersion: from.version })) {
+      current = this.apply(current, event);
+    }
     // The log was found to have another history meanwhile.
     if (epoch !== this.log.history.epoch) return this.current(stream);
-    if (newer.length === 0) return from;
-    const current = this.apply(from, newer);
-    this.kept.set(stream, current);
+    if (current !== from) this.kept.set(stream, current);
     return current;
   }
 
@@ -70,8 +71,9 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
 
   /** The state as it was at a position of the log. */
   async asOf(stream: string, position: number): Promise<State> {
-    const events = await this.log.read.stream(stream, 0, (event) => event.position <= position);
-    return this.apply({ state: this.fold.initial, version: 0 }, events).state;
+    let folded = this.nothing;
+    for await (const event of this.log.read.stream(stream, { upTo: position })) folded = this.apply(folded, event);
+    return folded.state;
   }
 
   /**
@@ -79,23 +81,33 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
    * One of which only a newer release understands all is as it was before that, as in the read models.
    */
   async manyAsOf(streams: readonly string[], position: number): Promise<(stream: string) => State> {
-    const events = await this.log.read.streamsUpTo(streams, position);
-    return (stream) =>
-      this.apply({ state: this.fold.initial, version: 0 }, understoodOf(events.get(stream) ?? [])).state;
+    const understood = async (stream: string): Promise<[string, State]> => {
+      let folded = this.nothing;
+      for await (const event of this.log.read.stream(stream, { upTo: position, takesNewer: true })) {
+        if (event.notUnderstood) break;
+        folded = this.apply(folded, event);
+      }
+      return [stream, folded.state];
+    };
+    const states = new Map(await Promise.all(streams.map(understood)));
+    return (stream) => states.get(stream) ?? this.fold.initial;
   }
 
   /** The state as it was after a number of events of the stream. */
   async atVersion(stream: string, version: number): Promise<State> {
-    const events = await this.log.read.stream(stream, 0, (event) => event.version <= version);
-    return this.apply({ state: this.fold.initial, version: 0 }, events).state;
+    let folded = this.nothing;
+    for await (const event of this.log.read.stream(stream, { takesNewer: true })) {
+      if (event.version > version) break;
+      if (event.notUnderstood) throw new UnknownEventError(event);
+      folded = this.apply(folded, event);
+    }
+    return folded.state;
   }
 
   /** The state after events that were just appended to the stream, which is kept from now on. */
   advance(stream: string, from: Versioned<State>, events: readonly RecordedEvent[]): Versioned<State> {
-    const next = this.apply(
-      from,
-      events.filter((event) => event.stream === stream),
-    );
+    const own = events.filter((event) => event.stream === stream);
+    const next = own.reduce<Versioned<State>>((before, event) => this.apply(before, event), from);
     const kept = this.kept.get(stream);
     if (!kept || kept.version < next.version) this.kept.set(stream, next);
     return next;
@@ -106,15 +118,11 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     this.kept.delete(stream);
   }
 
-  private apply(from: Versioned<State>, events: readonly RecordedEvent[]): Versioned<State> {
-    return events.reduce<Versioned<State>>(
-      ({ state }, event) => ({ state: this.fold.evolve(state, event as Recorded<Event>), version: event.version }),
-      from,
-    );
+  private get nothing(): Versioned<State> {
+    return { state: this.fold.initial, version: 0 };
   }
-}
 
-function understoodOf(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
-  const end = events.findIndex(({ notUnderstood }) => notUnderstood);
-  return end === -1 ? events : events.slice(0, end);
+  private apply({ state }: Versioned<State>, event: RecordedEvent): Versioned<State> {
+    return { state: this.fold.evolve(state, event as Recorded<Event>), version: event.version };
+  }
 }

@@ -20,7 +20,7 @@ export type EventRow = [
   data: RecordedEvent['data'],
 ];
 
-export function eventOf(row: EventRow): RecordedEvent {
+export function eventOf(row: readonly [...EventRow, ...unknown[]]): RecordedEvent {
   const [
     position,
     stream,

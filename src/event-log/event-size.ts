@@ -10,7 +10,8 @@ export function sizeOf({ data }: RecordedEvent): number {
   return ENVELOPE + sizeOfValue(data);
 }
 
-function sizeOfValue(value: unknown): number {
+/** The same of a value of JSON. */
+export function sizeOfValue(value: unknown): number {
   if (typeof value === 'string') return SLOT + value.length;
   if (typeof value !== 'object' || value === null) return SLOT;
   let size = SLOT;

@@ -6,6 +6,7 @@ import { EVENT_COLUMNS } from './event-columns.js';
 import { UnknownEventError } from './errors.js';
 import type { RecordedEvent } from './events.js';
 import type { LogHistory } from './log-history.js';
+import { isFull, pageQuery, type LogPage } from './log-page.js';
 import type { NewerEvents } from './newer-events.js';
 import type { RecentEvents } from './recent-events.js';
 import { inStreamOrder, type StreamOrderOptions } from './stream-order.js';
@@ -29,10 +30,32 @@ export interface ReadAfterOptions {
   readonly takesNewer?: boolean;
 }
 
+export interface StreamOptions {
+  readonly afterVersion?: number;
+  /** The last position to look at; the head when absent or null. */
+  readonly upTo?: number | null;
+  /** As of `after`. */
+  readonly takesNewer?: boolean;
+}
+
 interface StreamTail {
   readonly stream: string;
   readonly afterVersion: number;
+  readonly upTo: number;
 }
+
+/** Of one stream in one read. */
+const TAIL = 5_000;
+
+const TAILS = pageQuery(
+  // LIMIT keeps it a look-up for each stream: as a plain join, a plan made while the table was small reads all of it.
+  `unnest($1::text[], $2::int[], $3::bigint[]) WITH ORDINALITY AS tail(in_stream, after, up_to, place)
+    CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND version > after AND position <= up_to
+      ORDER BY version LIMIT ${TAIL}) tail_events`,
+  'place, version',
+  'ALL',
+  ', place',
+);
 
 export interface StreamVersion {
   readonly stream: string;
@@ -45,7 +68,7 @@ interface StreamsByKey {
 }
 
 export class LogReader {
-  private readonly tails: DataLoader<StreamTail, RecordedEvent[]>;
+  private readonly tails: DataLoader<StreamTail, LogPage>;
   private readonly openStreams: DataLoader<StreamsByKey, StreamVersion[]>;
 
   constructor(
@@ -62,16 +85,23 @@ export class LogReader {
   }
 
   /**
-   * The events of a stream after a version, in their order; none when there is no such stream.
-   * @param isWanted leaves others out, and with them what only a newer release understands
+   * The events of a stream in their order, read page by page; none when there is no such stream.
    * @throws UnknownEventError
    */
-  async stream(
+  async *stream(
     stream: string,
-    afterVersion = 0,
-    isWanted: (event: RecordedEvent) => boolean = () => true,
-  ): Promise<RecordedEvent[]> {
-    return allUnderstood((await this.tails.load({ stream, afterVersion })).filter(isWanted));
+    { afterVersion = 0, upTo, takesNewer = false }: StreamOptions = {},
+  ): AsyncGenerator<RecordedEvent, void> {
+    for (let after = afterVersion; ;) {
+      const tail = { stream, afterVersion: after, upTo: upTo ?? Number.MAX_SAFE_INTEGER };
+      const { events, hasMore } = await this.tails.load(tail);
+      for (const event of events) {
+        if (event.notUnderstood && !takesNewer) throw new UnknownEventError(event);
+        yield event;
+      }
+      if (!hasMore) return;
+      after = events.at(-1)?.version ?? after;
+    }
   }
 
   /** The open streams of a company with this correlation key, by name, as the log has them now. */
@@ -104,11 +134,15 @@ export class LogReader {
     return rows.map((row) => row.stream);
   }
 
-  /** Events after a position, in their order. */
-  async after(position: number, options: ReadAfterOptions, on: Queryable = this.pool): Promise<RecordedEvent[]> {
+  /** A page of the events after a position, in their order. */
+  async after(position: number, options: ReadAfterOptions, on: Queryable = this.pool): Promise<LogPage> {
+    const { limit } = options;
     const recent = options.upTo === undefined ? null : this.recent.range(position, options.upTo);
-    if (recent) return recent.filter((event) => matches(event, options)).slice(0, options.limit);
-    const values: unknown[] = [position];
+    if (recent) {
+      const wanted = recent.filter((event) => matches(event, options));
+      return { events: wanted.slice(0, limit), hasMore: wanted.length >= limit };
+    }
+    const values: unknown[] = [position, limit];
     const conditions = ['position > $1'];
     const where = (condition: string, value: unknown): void => {
       values.push(value);
@@ -119,13 +153,11 @@ export class LogReader {
     if (options.stream !== undefined) where('stream = ?', options.stream);
     if (options.types !== undefined) where('type = ANY (?::text[])', options.types);
     if (options.correlationId !== undefined) where('correlation_id = ?', options.correlationId);
-    values.push(options.limit);
-    const { rows } = await on.query<RecordedEvent>(
-      `SELECT ${EVENT_COLUMNS} FROM events WHERE ${conditions.join(' AND ')} ORDER BY position LIMIT $${values.length}`,
-      values,
-    );
-    const events = rows.map((row) => this.decoded(row));
-    return options.takesNewer === true ? events : allUnderstood(events);
+    const text = pageQuery(`events WHERE ${conditions.join(' AND ')}`, 'position', '$2');
+    const { rows } = await on.query<RecordedEvent & { bytes: unknown }>(text, values);
+    const hasMore = rows.length === limit || isFull(rows.at(-1)?.bytes);
+    const events = rows.map(({ bytes: _, ...row }) => this.decoded(row));
+    return { events: options.takesNewer === true ? events : allUnderstood(events), hasMore };
   }
 
   /** Looks at the newest events for some that only a newer release understands. */
@@ -187,32 +219,6 @@ export class LogReader {
     return found.passed ? found.position : null;
   }
 
-  /**
-   * The events of streams up to and with a position, by stream; each stream's in their order, and those of a newer release
-   * as they are recorded.
-   */
-  async streamsUpTo(
-    streams: readonly string[],
-    position: number,
-    on: Queryable = this.pool,
-  ): Promise<Map<string, RecordedEvent[]>> {
-    const { rows } = await on.query<RecordedEvent>({
-      name: 'streams_up_to',
-      // OFFSET 0: as in `readOpenStreams`.
-      text: `SELECT ${EVENT_COLUMNS} FROM unnest($1::text[]) AS wanted(in_stream)
-        CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND position <= $2 OFFSET 0) e
-        ORDER BY stream, version`,
-      values: [streams, position],
-    });
-    const byStream = new Map<string, RecordedEvent[]>();
-    for (const row of rows) {
-      const events = byStream.get(row.stream) ?? [];
-      byStream.set(row.stream, events);
-      events.push(this.decoded(row));
-    }
-    return byStream;
-  }
-
   /** What a command with this key answered first, if there was one. */
   async firstResult(companyId: string, key: string): Promise<FirstResult | null> {
     const { rows } = await this.pool.query<FirstResult>({
@@ -223,18 +229,22 @@ export class LogReader {
     return rows[0] ?? null;
   }
 
-  private async readTails(tails: readonly StreamTail[]): Promise<RecordedEvent[][]> {
-    const { rows } = await this.pool.query<RecordedEvent & { place: number }>({
+  /** Where the bytes are not enough for all of them, those that come later have nothing yet. */
+  private async readTails(tails: readonly StreamTail[]): Promise<LogPage[]> {
+    const { rows } = await this.pool.query<RecordedEvent & { place: number; bytes: unknown }>({
       name: 'read_tails',
-      // OFFSET 0: as in `readOpenStreams`.
-      text: `SELECT ${EVENT_COLUMNS}, place FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS tail(in_stream, after, place)
-        CROSS JOIN LATERAL (SELECT * FROM events WHERE stream = in_stream AND version > after OFFSET 0) tail_events
-        ORDER BY place, version`,
-      values: [tails.map((tail) => tail.stream), tails.map((tail) => tail.afterVersion)],
+      text: TAILS,
+      values: [
+        tails.map((tail) => tail.stream),
+        tails.map((tail) => tail.afterVersion),
+        tails.map((tail) => tail.upTo),
+      ],
     });
+    const last = rows.at(-1);
+    const whole = last && isFull(last.bytes) ? last.place - 1 : tails.length;
     const events: RecordedEvent[][] = tails.map(() => []);
-    for (const { place, ...row } of rows) events[place - 1]?.push(this.decoded(row));
-    return events;
+    for (const { place, bytes: _, ...row } of rows) events[place - 1]?.push(this.decoded(row));
+    return events.map((own, index) => ({ events: own, hasMore: index >= whole || own.length === TAIL }));
   }
 
   private decoded(stored: RecordedEvent): RecordedEvent {

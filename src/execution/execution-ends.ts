@@ -34,10 +34,11 @@ export class ExecutionEnds {
 
   /** How the log says that it ended; null: it does not. */
   async recorded(leaseId: string, executionId: string): Promise<ExecutionEnd | null> {
-    const events = (await this.log.read.stream(leaseStream(leaseId))) as readonly Recorded<LeaseEvent>[];
-    const isItsEnd = (event: Recorded<LeaseEvent>): event is Recorded<ExecutionEnd> =>
-      (event.type === 'ExecutionFinished' || event.type === 'ExecutionFailed') &&
-      event.data.executionId === executionId;
-    return events.find(isItsEnd) ?? null;
+    for await (const recorded of this.log.read.stream(leaseStream(leaseId))) {
+      const event = recorded as Recorded<LeaseEvent>;
+      const isEnd = event.type === 'ExecutionFinished' || event.type === 'ExecutionFailed';
+      if (isEnd && event.data.executionId === executionId) return event;
+    }
+    return null;
   }
 }

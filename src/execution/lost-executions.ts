@@ -85,20 +85,17 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
 
   /** It may also have its end, or never have begun: then its row is all that is left of it. */
   private async endLost(executionId: string, leaseId: string): Promise<void> {
-    const events = await this.log.read.stream(leaseStream(leaseId));
-    const started = events.find(
-      ({ type, data }) => type === 'ExecutionStarted' && (data as { executionId: string }).executionId === executionId,
-    );
-    if (started) {
+    for await (const { type, data: said, id, correlationId } of this.log.read.stream(leaseStream(leaseId))) {
+      if (type !== 'ExecutionStarted' || (said as { executionId: string }).executionId !== executionId) continue;
       const data = {
         executionId,
         failureClass: 'transient' as const,
         reasonCode: 'process_lost' as const,
         failureReason: 'The process of the service that ran it is gone; nobody knows how it ended.',
       };
-      const { id: causationId, correlationId } = started;
-      const context = { actor: 'system:executions', correlationId: correlationId ?? newId(), causationId };
+      const context = { actor: 'system:executions', correlationId: correlationId ?? newId(), causationId: id };
       await this.ends.record(leaseId, { type: 'ExecutionFailed', data }, context);
+      break;
     }
     await this.log.pool.query('DELETE FROM executions_under_way WHERE execution_id = $1', [executionId]);
   }

@@ -18,7 +18,6 @@ export interface FeedPage {
 
 /** Events of the company that are looked at for one page at the most, however few of them are wanted. */
 const LOOKED_AT = 10_000;
-/** A stored event may have a megabyte: what is read at once is in memory at once. */
 const READ_AT_ONCE = 250;
 /** With the event that reaches it, a page ends, however few events it has. */
 const PAGE_BYTES = 8 * 1024 * 1024;
@@ -51,9 +50,9 @@ export class Feed {
     const upTo = await this.log.read.head();
     let position = after;
     let bytes = 0;
-    for (let looked = 0; looked < LOOKED_AT && position < upTo; looked += READ_AT_ONCE) {
+    for (let looked = 0; looked < LOOKED_AT && position < upTo;) {
       const options = { ...selection.readOptions, upTo, limit: READ_AT_ONCE, takesNewer: true };
-      const events = await this.log.read.after(position, options);
+      const { events, hasMore } = await this.log.read.after(position, options);
       for (const event of events) {
         position = event.position;
         if (!selection.wants(event)) continue;
@@ -61,7 +60,8 @@ export class Feed {
         bytes += sizeOf(event);
         if (found.length === limit || bytes >= PAGE_BYTES) return { events: found, position, isHead: false };
       }
-      if (events.length < READ_AT_ONCE) position = upTo;
+      if (!hasMore) position = upTo;
+      looked += events.length;
     }
     return { events: found, position, isHead: position >= upTo };
   }

@@ -122,10 +122,10 @@ export class LiveEvents implements BeforeApplicationShutdown {
     this.coalesceMs = coalesceMs(upTo - this.position);
     while (this.position < upTo && this.followers.size > 0) {
       const from = this.position;
-      const events = await this.log.read.after(from, { upTo, limit: READ_AT_ONCE, takesNewer: true });
+      const { events, hasMore } = await this.log.read.after(from, { upTo, limit: READ_AT_ONCE, takesNewer: true });
       // All have left meanwhile, and others have joined somewhere else.
       if (this.position !== from) return;
-      this.position = events.length < READ_AT_ONCE ? upTo : (events.at(-1)?.position ?? upTo);
+      this.position = hasMore ? (events.at(-1)?.position ?? upTo) : upTo;
       await this.tell(events, this.position);
     }
   }

@@ -80,24 +80,20 @@ const OUTCOMES: Readonly<Record<string, 'succeeded' | 'failed' | 'overtaken'>> =
   ProvisioningOvertaken: 'overtaken',
 };
 
-/** @param events those of one lease, in their order */
-export function effectsOf(events: readonly RecordedEvent[]): Bundle['effects'] {
-  const effects: Bundle['effects'] = [];
-  for (const { type, data, recordedAt } of events) {
-    const { effectId, attempt, reasonCode } = data as WorkerData;
-    const kind = KIND.exec(type)?.[1] === 'Cleanup' ? 'cleanup' : 'provisioning';
-    if (/^(Provisioning|Cleanup)(Retry)?Requested$/.test(type) && effectId !== undefined) {
-      effects.push({ effectId, kind, requestedAt: recordedAt, attempts: [] });
-    }
-    const effect = effects.findLast((known) => known.effectId === effectId) ?? effects.at(-1);
-    if (/^(Provisioning|Cleanup)Started$/.test(type) && attempt !== undefined) {
-      effect?.attempts.push({ attempt, startedAt: recordedAt, outcome: 'under_way', endedAt: null, reasonCode: null });
-    }
-    const outcome = OUTCOMES[type];
-    const last = effect?.attempts.at(-1);
-    if (outcome && last?.outcome === 'under_way') {
-      Object.assign(last, { outcome, endedAt: recordedAt, reasonCode: reasonCode ?? null });
-    }
+/** Adds what an event says of the effects of its lease, whose events come in their order. */
+export function addEffect(effects: Bundle['effects'], { type, data, recordedAt }: RecordedEvent): void {
+  const { effectId, attempt, reasonCode } = data as WorkerData;
+  const kind = KIND.exec(type)?.[1] === 'Cleanup' ? 'cleanup' : 'provisioning';
+  if (/^(Provisioning|Cleanup)(Retry)?Requested$/.test(type) && effectId !== undefined) {
+    effects.push({ effectId, kind, requestedAt: recordedAt, attempts: [] });
   }
-  return effects;
+  const effect = effects.findLast((known) => known.effectId === effectId) ?? effects.at(-1);
+  if (/^(Provisioning|Cleanup)Started$/.test(type) && attempt !== undefined) {
+    effect?.attempts.push({ attempt, startedAt: recordedAt, outcome: 'under_way', endedAt: null, reasonCode: null });
+  }
+  const outcome = OUTCOMES[type];
+  const last = effect?.attempts.at(-1);
+  if (outcome && last?.outcome === 'under_way') {
+    Object.assign(last, { outcome, endedAt: recordedAt, reasonCode: reasonCode ?? null });
+  }
 }

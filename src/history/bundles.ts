@@ -3,11 +3,11 @@ import { EventLog, type RecordedEvent } from '../event-log/index.js';
 import { environmentStream } from '../environments/events.js';
 import { leaseStream } from '../leases/events.js';
 import { leaseJson } from '../leases/lease-json.js';
-import { effectsOf, type Bundle } from './bundle.js';
+import { addEffect, type Bundle } from './bundle.js';
 import { Histories } from './histories.js';
 import { portableData } from './portable-data.js';
 import { environmentSubject } from './subjects.js';
-import { stepsOf } from './timeline.js';
+import { Folding } from './timeline.js';
 
 /** Makes bundles of what the log has. */
 @Injectable()
@@ -18,45 +18,82 @@ export class Bundles {
   ) {}
 
   /**
+   * A bundle as text, in pieces: its events may be more than there is memory. They are read twice, for what comes before
+   * them tells of all of them.
    * @param at as it would have been made at this position; null: now
    * @param seesConfig whether its reader may see the configs of environments
    * @throws LeaseholdError lease_not_found
    */
-  async of(leaseId: string, at: number | null, seesConfig: boolean, serviceVersion: string): Promise<Bundle> {
+  async of(
+    leaseId: string,
+    at: number | null,
+    seesConfig: boolean,
+    serviceVersion: string,
+  ): Promise<AsyncGenerator<string>> {
     const position = at ?? (await this.log.read.head());
-    const { lease, events } = await this.histories.lease(leaseId, position);
-    const others = [environmentStream(lease.terms.environmentId), ...relatedTo(events).map(leaseStream)];
-    const ofOthers = await Promise.all(others.map((stream) => this.histories.events(stream, position)));
-    const all = [...events, ...ofOthers.flat()].map((event) => ({ ...event, data: portableData(event, seesConfig) }));
-    all.sort((one, other) => one.position - other.position);
-    const ofEnvironment = all.filter(({ stream }) => stream === others[0]);
-    const environment = stepsOf(
-      environmentSubject((known) => known, true),
-      ofEnvironment,
-    ).at(-1)?.after;
-    return {
+    const effects: Bundle['effects'] = [];
+    const related = new Set<string>();
+    const versions = new Map<string, number>();
+    const see = ({ type, schemaVersion }: RecordedEvent): unknown => versions.set(type, schemaVersion);
+    const lease = await this.histories.lease(leaseId, position, ({ event }) => {
+      see(event);
+      addEffect(effects, event);
+      if (TELLS_OF_ANOTHER.includes(event.type)) related.add((event.data as { leaseId: string }).leaseId);
+    });
+    const environment = new Folding(environmentSubject((known) => known, true));
+    const ofEnvironment = environmentStream(lease.terms.environmentId);
+    let asItIs: Bundle['environment'] = null;
+    for await (const event of this.log.read.stream(ofEnvironment, { upTo: position })) {
+      see(event);
+      const { after } = environment.step({ ...event, data: portableData(event, seesConfig) });
+      asItIs = after && { ...after };
+    }
+    const others = [...related].map(leaseStream);
+    for (const stream of others) for await (const event of this.log.read.stream(stream, { upTo: position })) see(event);
+    const head: Omit<Bundle, 'events'> = {
       ...{ format: 'leasehold.bundle', formatVersion: 1, serviceVersion, position },
       ...{ leaseId, companyId: lease.companyId },
-      schemas: schemasOf(all),
+      schemas: Object.fromEntries([...versions].sort(([one], [other]) => (one < other ? -1 : 1))),
       configRedacted: !seesConfig,
       lease: { ...leaseJson(lease) },
-      environment: environment ? { ...environment } : null,
-      effects: effectsOf(events),
-      events: all,
+      environment: asItIs,
+      effects,
     };
+    const streams = [leaseStream(leaseId), ofEnvironment, ...others];
+    return text(head, inOrder(streams.map((stream) => this.log.read.stream(stream, { upTo: position }))), seesConfig);
   }
 }
 
-/** The schema version of each type, by name. */
-function schemasOf(events: readonly RecordedEvent[]): Record<string, number> {
-  const versions = new Map(events.map(({ type, schemaVersion }) => [type, schemaVersion]));
-  return Object.fromEntries([...versions].sort(([one], [other]) => (one < other ? -1 : 1)));
+/** The lease whose sandbox a lease has had, or that has had its. */
+const TELLS_OF_ANOTHER: readonly string[] = ['SandboxTakenOver', 'SandboxHandedOn', 'ReuseRejected'];
+
+async function* text(
+  head: Omit<Bundle, 'events'>,
+  events: AsyncIterable<RecordedEvent>,
+  seesConfig: boolean,
+): AsyncGenerator<string> {
+  yield `${JSON.stringify(head).slice(0, -1)},"events":[`;
+  let between = '';
+  for await (const event of events) {
+    yield between + JSON.stringify({ ...event, data: portableData(event, seesConfig) });
+    between = ',';
+  }
+  yield ']}';
 }
 
-/** Leases whose sandbox the lease has had, and that have had its. */
-function relatedTo(events: readonly RecordedEvent[]): string[] {
-  const ids = events
-    .filter(({ type }) => type === 'SandboxTakenOver' || type === 'SandboxHandedOn' || type === 'ReuseRejected')
-    .map(({ data }) => (data as { leaseId: string }).leaseId);
-  return [...new Set(ids)];
+/** The events of several streams, in the order of the log. */
+async function* inOrder(streams: readonly AsyncGenerator<RecordedEvent, void>[]): AsyncGenerator<RecordedEvent> {
+  const heads = await Promise.all(streams.map((stream) => stream.next()));
+  for (;;) {
+    let first = -1;
+    let position = Infinity;
+    heads.forEach(({ value }, index) => {
+      if (!value || value.position > position) return;
+      [first, position] = [index, value.position];
+    });
+    const [stream, event] = [streams[first], heads[first]?.value];
+    if (!stream || !event) return;
+    yield event;
+    heads[first] = await stream.next();
+  }
 }

@@ -8,14 +8,25 @@ export interface Diff {
   readonly changes: readonly Change[];
 }
 
-/**
- * @param steps from the first event on
- * @param to null: after the last step
- */
-export function diffOf(steps: readonly Step<object>[], from: number | null, to: number | null): Diff {
-  const newest = steps.at(-1)?.event.position ?? 0;
-  const stateAt = (position: number): object | null =>
-    steps.findLast(({ event }) => event.position <= position)?.after ?? null;
-  const [first, last] = [from ?? newest, to ?? newest];
-  return { from: first, to: last, changes: changesBetween(stateAt(first), stateAt(last)) };
+/** Compares what a stream folds to at two positions; null: after its last step. It is told the steps from the first one on. */
+export class Comparison {
+  private newest = 0;
+  private first: object | null = null;
+  private last: object | null = null;
+
+  constructor(
+    private readonly from: number | null,
+    private readonly to: number | null,
+  ) {}
+
+  add({ event: { position }, after }: Step<object>): void {
+    this.newest = position;
+    if (position <= (this.from ?? Infinity)) this.first = after;
+    if (position <= (this.to ?? Infinity)) this.last = after;
+  }
+
+  get diff(): Diff {
+    const [from, to] = [this.from ?? this.newest, this.to ?? this.newest];
+    return { from, to, changes: changesBetween(this.first, this.last) };
+  }
 }

@@ -1,30 +1,51 @@
 import type { EnvironmentState } from '../environments/state.js';
 import type { Step } from './timeline.js';
-import { linkOf, type Why } from './why.js';
+import { linkOf, type Link, type Why } from './why.js';
 
 /** Named at the most; there may be thousands. */
 const NAMED = 10;
 
+/** What led to an environment's state, and the newest probe. */
+export class EnvironmentChain {
+  private readonly links: Link[] = [];
+  private probe: { readonly link: Link; readonly reasonCode: string | null } | null = null;
+
+  add(step: Step<object>): void {
+    if (step.event.type !== 'EnvironmentProbed') this.links.push(linkOf(step));
+    else this.probe = { link: linkOf(step), reasonCode: (step.event.data as { reasonCode: string | null }).reasonCode };
+  }
+
+  get sentence(): string {
+    return this.links.at(-1)?.sentence ?? '';
+  }
+
+  get reasonCode(): string | null {
+    return this.probe?.reasonCode ?? null;
+  }
+
+  get all(): Link[] {
+    const all = this.probe ? [...this.links, this.probe.link] : this.links;
+    return all.sort((one, other) => one.position - other.position);
+  }
+}
+
 /**
- * @param steps those that the environment is the fold of
+ * @param chain of the steps that the environment is the fold of
  * @param holders the leases that have not been taken back yet
  */
 export function whyEnvironment(
   state: Exclude<EnvironmentState, { kind: 'none' }>,
-  steps: readonly Step<object>[],
+  chain: EnvironmentChain,
   holders: readonly string[],
 ): Why {
   const { id, position } = state.environment;
   const status = state.kind === 'deleted' ? 'deleted' : state.environment.status;
-  const last = steps.findLast(({ event }) => event.type !== 'EnvironmentProbed');
-  const probe = steps.findLast(({ event }) => event.type === 'EnvironmentProbed');
-  const chain = steps.filter((step) => step.event.type !== 'EnvironmentProbed' || step === probe);
   return {
     id,
     status,
-    reasonCode: probe ? (probe.event.data as { reasonCode: string | null }).reasonCode : null,
-    sentence: `${last?.sentence ?? ''} ${heldBy(holders)}`.trim(),
-    chain: chain.map(linkOf),
+    reasonCode: chain.reasonCode,
+    sentence: `${chain.sentence} ${heldBy(holders)}`.trim(),
+    chain: chain.all,
     blockedBy:
       holders.length > 0 && status !== 'deleted'
         ? { reasonCode: 'environment_in_use', sentence: `It cannot be deleted: ${heldBy(holders)}` }

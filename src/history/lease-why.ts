@@ -1,8 +1,7 @@
 import { deadlineOf, runsCommands } from '../leases/deadline.js';
-import type { LeaseJson } from '../leases/lease-json.js';
 import type { Lease } from '../leases/state.js';
 import type { Step } from './timeline.js';
-import { firstOf, linkOf, type Blocker, type Timer, type Why } from './why.js';
+import { firstOf, linkOf, type Blocker, type Link, type Timer, type Why } from './why.js';
 
 /** They say what was done with the lease, not how it came to its state. */
 const LEFT_OUT: readonly string[] = [
@@ -13,15 +12,22 @@ const LEFT_OUT: readonly string[] = [
   'WorkspaceSynced',
 ];
 
-/** @param steps those that the lease is the fold of */
-export function whyLease(lease: Lease, steps: readonly Step<LeaseJson>[]): Why {
+/** Links a step to the chain, where it belongs there. */
+export function linkInto(chain: Link[]): (step: Step<object>) => void {
+  return (step) => {
+    if (!LEFT_OUT.includes(step.event.type)) chain.push(linkOf(step));
+  };
+}
+
+/** @param chain of the steps that the lease is the fold of */
+export function whyLease(lease: Lease, chain: readonly Link[]): Why {
   const { id, status, position, lastFailure } = lease;
   return {
     id,
     status,
     reasonCode: lease.ending?.reasonCode ?? lastFailure?.reasonCode ?? null,
     sentence: sentenceOf(lease),
-    chain: steps.filter(({ event }) => !LEFT_OUT.includes(event.type)).map(linkOf),
+    chain,
     blockedBy: blockerOf(lease),
     nextTimer: firstOf(timersOf(lease)),
     position,

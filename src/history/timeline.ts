@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '../event-log/index.js';
+import { sizeOfValue, type RecordedEvent } from '../event-log/index.js';
 import { changesBetween, type Change } from './changes.js';
 
 /** An event, and what it made of what a caller sees. */
@@ -18,18 +18,30 @@ export interface Subject<State, Json extends object> {
   readonly sentence: (event: RecordedEvent) => string;
 }
 
+/** Folds the events of a stream, one after another. */
+export class Folding<State, Json extends object> {
+  state: State;
+  private after: Json | null;
+
+  constructor(private readonly subject: Subject<State, Json>) {
+    this.state = subject.initial;
+    this.after = subject.seen(this.state);
+  }
+
+  step(event: RecordedEvent): Step<Json> {
+    const before = this.after;
+    this.state = this.subject.evolve(this.state, event);
+    this.after = this.subject.seen(this.state);
+    return { event, sentence: this.subject.sentence(event), before, after: this.after };
+  }
+}
+
 export function stepsOf<State, Json extends object>(
-  { initial, evolve, seen, sentence }: Subject<State, Json>,
+  subject: Subject<State, Json>,
   events: readonly RecordedEvent[],
 ): Step<Json>[] {
-  let state = initial;
-  let after = seen(state);
-  return events.map((event) => {
-    const before = after;
-    state = evolve(state, event);
-    after = seen(state);
-    return { event, sentence: sentence(event), before, after };
-  });
+  const folding = new Folding(subject);
+  return events.map((event) => folding.step(event));
 }
 
 /** What led to an event. */
@@ -62,17 +74,35 @@ export function timelineChanges(before: object | null, after: object | null): Ch
   return changesBetween(before, after).filter(({ field }) => !TOLD_BY_THE_EVENT.includes(field));
 }
 
-/** @param steps of one stream, from its first event on */
-export function timelineOf<Json extends object>(steps: readonly Step<Json>[]): TimelineItem[] {
-  const byId = new Map(steps.map(({ event }) => [event.id, event]));
-  return steps.map(({ event, sentence, before, after }) => {
-    const { position, version, recordedAt, type, actor } = event;
+/** With the item that reaches it, a page ends, however few items it has. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+/** The items of one page, of a stream whose steps it is told from the first one on. */
+export class TimelineItems {
+  readonly found: TimelineItem[] = [];
+  hasMore = false;
+  private bytes = 0;
+  private readonly known = new Map<string, Pick<RecordedEvent, 'position' | 'type'>>();
+
+  constructor(
+    private readonly afterPosition: number,
+    private readonly limit: number,
+  ) {}
+
+  add({ event, sentence, before, after }: Step<object>): void {
+    const { id, position, version, recordedAt, type, actor } = event;
+    this.known.set(id, { position, type });
+    if (position <= this.afterPosition) return;
+    this.hasMore ||= this.found.length === this.limit || this.bytes >= PAGE_BYTES;
+    if (this.hasMore) return;
     const changes = timelineChanges(before, after);
-    return { position, version, recordedAt, type, actor, causedBy: causeOf(event, byId), sentence, changes };
-  });
+    const causedBy = causeOf(event, this.known);
+    this.found.push({ position, version, recordedAt, type, actor, causedBy, sentence, changes });
+    this.bytes += sizeOfValue(changes);
+  }
 }
 
-function causeOf(event: RecordedEvent, known: ReadonlyMap<string, RecordedEvent>): Cause {
+function causeOf(event: RecordedEvent, known: ReadonlyMap<string, Pick<RecordedEvent, 'position' | 'type'>>): Cause {
   const { correlationId, causationId, data } = event;
   const cause = causationId === null ? null : known.get(causationId);
   const { effectId, attempt } = data as { readonly effectId?: unknown; readonly attempt?: unknown };

@@ -29,7 +29,7 @@ export class LeaseWaiter {
     const deadline = performance.now() + waitMs;
     let now = lease;
     while (!reached(now)) {
-      for (const event of await this.log.read.stream(leaseStream(lease.id), now.version)) {
+      for await (const event of this.log.read.stream(leaseStream(lease.id), { afterVersion: now.version })) {
         now = evolveLease(now, event as Recorded<LeaseEvent>);
         if (reached(now)) return now;
       }

@@ -51,15 +51,16 @@ export class LeaseSecretUses implements SecretUseFinder {
   /** The environment as it was after each of its events. */
   private async environmentByVersion(stream: string): Promise<EnvironmentState[]> {
     const states: EnvironmentState[] = [];
-    for (const event of await this.log.read.stream(stream)) {
+    for await (const event of this.log.read.stream(stream)) {
       states.push(evolveEnvironment(states.at(-1) ?? initialEnvironment, event as Recorded<EnvironmentEvent>));
     }
     return states;
   }
 
   private async lease(stream: string): Promise<LeaseState> {
-    const events = await this.log.read.stream(stream);
-    if (events.length === 0) throw new Error(`The lease ${leaseIdOf(stream)} is not in the log.`);
-    return events.reduce<LeaseState>((lease, event) => evolveLease(lease, event as Recorded<LeaseEvent>), initialLease);
+    let lease: LeaseState = initialLease;
+    for await (const event of this.log.read.stream(stream)) lease = evolveLease(lease, event as Recorded<LeaseEvent>);
+    if (lease === null) throw new Error(`The lease ${leaseIdOf(stream)} is not in the log.`);
+    return lease;
   }
 }

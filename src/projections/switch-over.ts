@@ -80,9 +80,12 @@ async function handleRest(
     generation.subscription,
   ]);
   const parked = new Set(rows.map((row) => row.stream));
-  const events = await log.read.after(checkpoint, { limit: LAST_STEP, upTo: target, types }, client);
-  const wanted = events.filter((event) => !parked.has(event.stream));
-  if (wanted.length > 0) await successor.handle(wanted, transaction);
+  for (let after = checkpoint; after < target;) {
+    const { events, hasMore } = await log.read.after(after, { limit: LAST_STEP, upTo: target, types }, client);
+    const wanted = events.filter((event) => !parked.has(event.stream));
+    if (wanted.length > 0) await successor.handle(wanted, transaction);
+    after = hasMore ? (events.at(-1)?.position ?? target) : target;
+  }
 }
 
 /** Streams that the live generation shows further than this one. */

@@ -184,8 +184,9 @@ export class OwnedRun {
   private async readWindow(after: number, head: number, limit: number): Promise<Window> {
     const { types } = this.subscription;
     const upTo = Math.min(head, after + SCAN);
-    const events = await this.log.read.after(after, { limit, upTo, takesNewer: true, ...(types && { types }) });
-    return { end: events.length < limit ? upTo : (events.at(-1)?.position ?? upTo), events };
+    const options = { limit, upTo, takesNewer: true, ...(types && { types }) };
+    const { events, hasMore } = await this.log.read.after(after, options);
+    return { end: hasMore ? (events.at(-1)?.position ?? upTo) : upTo, events };
   }
 
   private async commit(position: number, work: (transaction: LogTransaction) => Promise<void>): Promise<void> {
@@ -260,12 +261,12 @@ export class OwnedRun {
     const { types } = this.subscription;
     for (let after = parked.position - 1; ;) {
       const options = { stream: parked.stream, upTo, limit: RETRY_PAGE, takesNewer: true, ...(types && { types }) };
-      const events = await this.log.read.after(after, options, transaction.client);
+      const { events, hasMore } = await this.log.read.after(after, options, transaction.client);
       const newer = events.find((event) => !this.takes(event));
       if (newer) throw new UnknownEventError(newer);
       if (events.length > 0) await this.subscription.handle(events, transaction);
       const last = events.at(-1);
-      if (!last || events.length < RETRY_PAGE) return;
+      if (!last || !hasMore) return;
       after = last.position;
     }
   }

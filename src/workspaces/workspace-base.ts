@@ -23,13 +23,12 @@ export interface WorkspaceBase {
 
 /** The base that counts now; null when nothing was ever sent. */
 export async function baseOf(log: EventLog, leaseId: string): Promise<WorkspaceBase | null> {
-  const events = await log.read.stream(leaseStream(leaseId));
-  const bases = events.flatMap(({ type, data }) => {
-    if (type !== 'WorkspaceSynced') return [];
-    const { base } = (data as { readonly summary: { readonly base?: WorkspaceBase } }).summary;
-    return base ? [base] : [];
-  });
-  return bases.at(-1) ?? null;
+  let newest: WorkspaceBase | null = null;
+  for await (const { type, data } of log.read.stream(leaseStream(leaseId))) {
+    if (type !== 'WorkspaceSynced') continue;
+    newest = (data as { readonly summary: { readonly base?: WorkspaceBase } }).summary.base ?? newest;
+  }
+  return newest;
 }
 
 /** Keeps a manifest on the lease's side, beside the one that counts. @returns its digest */

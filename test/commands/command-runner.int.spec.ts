@@ -2,7 +2,7 @@ import { createSecretKey, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { CommandRunner, type CommandPlan } from '../../src/commands/command-runner.js';
 import type { TestDatabase } from '../support/database.js';
-import { createLogDatabase, HAPPENED, openLog, type OpenLog } from '../support/event-log.js';
+import { createLogDatabase, HAPPENED, openLog, type OpenLog, wholeStream } from '../support/event-log.js';
 
 const MANY = 100;
 const CONTEXT = { actor: 'test', correlationId: randomUUID(), idempotency: null };
@@ -24,7 +24,7 @@ afterAll(async () => {
 
 /** Plans one event after what the stream has. */
 async function next(runner: CommandRunner, stream: string): Promise<CommandPlan> {
-  const expectedVersion = (await open[0]?.log.read.stream(stream))?.length ?? 0;
+  const expectedVersion = open[0] ? (await wholeStream(open[0].log, stream)).length : 0;
   const events = runner.stamp([{ type: HAPPENED, data: {} }]);
   const about = { category: 'test', correlationKey: null, parent: null, open: true };
   return { writes: [{ stream, expectedVersion, events, ...about }], guards: [], result: {} };

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import fc from 'fast-check';
 import pg from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { createLogDatabase, openLog, type OpenLog } from '../support/event-log.js';
+import { createLogDatabase, openLog, type OpenLog, allAfter } from '../support/event-log.js';
 import type { TestDatabase } from '../support/database.js';
 import { Appender } from './appender.js';
 import { contest, type Contest, type Outcome, type Plan } from './append-plan.js';
@@ -80,7 +80,7 @@ async function holdsFor({ concurrency, first, second }: Contest): Promise<void> 
 
   expect(outcomes.filter(({ error }) => error !== null)).toEqual([]);
   expect(outcomes).toHaveLength(first.length + second.length);
-  const events = await reader.log.read.after(base, { limit: 100_000 });
+  const events = await allAfter(reader.log, base);
   expect(seen).toEqual(events);
   checkOrder(events, base);
   checkAcknowledged(events, outcomes);

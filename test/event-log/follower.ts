@@ -33,7 +33,7 @@ export class Follower {
   private async follow(): Promise<void> {
     for (let turn = 0; ; turn += 1) {
       const last = this.stopped;
-      const events = await this.log.read.after(this.position, { limit: turn % 2 === 0 ? 1_000 : 7 });
+      const { events } = await this.log.read.after(this.position, { limit: turn % 2 === 0 ? 1_000 : 7 });
       for (const event of events) {
         if (event.position !== this.position + 1) {
           throw new Error(`The follower stood at ${this.position} and read ${event.position}: it has missed events.`);

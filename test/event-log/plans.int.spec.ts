@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { createLogPool, EventLog } from '../../src/event-log/index.js';
 import type { TestDatabase } from '../support/database.js';
-import { createLogDatabase, TEST_CATALOGUE } from '../support/event-log.js';
+import { createLogDatabase, TEST_CATALOGUE, wholeStream } from '../support/event-log.js';
 import { append, write } from './appends.js';
 
 let database: TestDatabase;
@@ -35,7 +35,7 @@ it('a connection that has known the tables almost empty does not read all of the
     await log.transaction((transaction) => transaction.append(append([write(stream, 1, { childless: true })])));
     const conflict = await log.transaction((transaction) => transaction.append(append([write(stream, 1)])));
     expect(conflict.kind).toBe('conflict');
-    await log.read.stream(stream);
+    await wholeStream(log, stream);
     await log.read.openStreamsWithKey(uuidv7(), stream);
     await log.read.openChildren(`${stream}-parent`);
     await log.read.firstResult(uuidv7(), stream);

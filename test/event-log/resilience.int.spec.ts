@@ -9,7 +9,7 @@ import {
   type CommitterOptions,
 } from '../../src/event-log/index.js';
 import type { TestDatabase } from '../support/database.js';
-import { createLogDatabase, openLog, type OpenLog } from '../support/event-log.js';
+import { createLogDatabase, openLog, type OpenLog, wholeStream, allAfter } from '../support/event-log.js';
 import { append, COMPANY, happened, positionsOf, write } from './appends.js';
 
 /** Who append at once while their connections are cut. */
@@ -56,7 +56,7 @@ describe('a bad append', () => {
 
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: expect.stringMatching(/^22/) } });
     for (const verdict of verdicts) expect(verdict).toMatchObject({ status: 'fulfilled', value: { kind: 'ok' } });
-    for (const { writes } of good) expect(await log.read.stream(writes[0]?.stream ?? '')).toHaveLength(1);
+    for (const { writes } of good) expect(await wholeStream(log, writes[0]?.stream ?? '')).toHaveLength(1);
   });
 });
 
@@ -69,7 +69,7 @@ describe('an append whose outcome was lost', () => {
 
     await log.append(append([write(stream, 2)]));
     expect(await open().log.append(lost)).toEqual(first);
-    expect(await log.read.stream(stream)).toHaveLength(3);
+    expect(await wholeStream(log, stream)).toHaveLength(3);
   });
 
   it('gets them for all of its streams, in whichever place the streams are found', async () => {
@@ -104,7 +104,7 @@ describe('the queue', () => {
     ]);
     expect(outcomes[7]).toMatchObject({ reason: expect.any(LogOverloadedError) });
     expect(outcomes[7]).toMatchObject({ reason: { queued: 5 } });
-    expect(await log.read.stream(`${stream}-7`)).toEqual([]);
+    expect(await wholeStream(log, `${stream}-7`)).toEqual([]);
     expect((await log.append(append([write(`${stream}-7`, 0)]))).kind).toBe('ok');
   });
 
@@ -137,9 +137,9 @@ it('recordedAt never decreases, even when the clock is set back', async () => {
   await pool.query(
     "UPDATE events SET recorded_at = now() + '1 hour' WHERE position = (SELECT max(position) FROM events)",
   );
-  const [ahead] = await log.read.stream(stream);
+  const [ahead] = await wholeStream(log, stream);
   await log.append(append([write(stream, 1)]));
-  expect((await log.read.stream(stream))[1]?.recordedAt).toBe(ahead?.recordedAt);
+  expect((await wholeStream(log, stream))[1]?.recordedAt).toBe(ahead?.recordedAt);
   expect(Date.parse(ahead?.recordedAt ?? '')).toBeGreaterThan(Date.now());
 });
 
@@ -208,7 +208,7 @@ it('every append settles, none is doubled and none is lost, when its connections
   });
 
   expect(cut).toBeGreaterThan(ENOUGH_CUTS);
-  const events = await open().log.read.after(base, { limit: 1_000_000, companyId: COMPANY });
+  const events = await allAfter(open().log, base, { companyId: COMPANY });
   expect(events.map((event) => event.id).toSorted()).toEqual(ids.toSorted());
   expect(events.map((event) => event.position)).toEqual(events.map((_, index) => base + 1 + index));
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
 import type { TestDatabase } from '../support/database.js';
-import { createLogDatabase, openLog, type OpenLog } from '../support/event-log.js';
+import { createLogDatabase, openLog, type OpenLog, wholeStream } from '../support/event-log.js';
 import { append, COMPANY, happened, positionsOf, write } from './appends.js';
 
 let database: TestDatabase;
@@ -39,8 +39,8 @@ describe('an append', () => {
 
     expect(positionsOf(verdict)).toEqual([head + 1, head + 2]);
     expect(verdict).toMatchObject({ kind: 'ok', position: head + 2 });
-    expect(await other.log.read.stream(stream)).toEqual(verdict.kind === 'ok' && verdict.events);
-    expect((await other.log.read.stream(stream))[1]).toEqual({
+    expect(await wholeStream(other.log, stream)).toEqual(verdict.kind === 'ok' && verdict.events);
+    expect((await wholeStream(other.log, stream))[1]).toEqual({
       ...{ position: head + 2, stream, version: 2, id: events[1]?.id, type: 'Happened', schemaVersion: 1 },
       ...{ companyId: COMPANY, actor: 'test:jest', correlationId, causationId },
       recordedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -63,7 +63,7 @@ describe('an append', () => {
       ...{ kind: 'conflict', actualVersion: 0 },
     });
     expect(await one.log.read.head()).toBe(head);
-    expect(await one.log.read.stream(stream)).toHaveLength(2);
+    expect(await wholeStream(one.log, stream)).toHaveLength(2);
   });
 
   it('writes several streams, or none of them', async () => {
@@ -75,12 +75,12 @@ describe('an append', () => {
       ...{ kind: 'conflict', stream: b, actualVersion: 1 },
     });
     expect(await one.log.read.head()).toBe(head);
-    expect(await one.log.read.stream(a)).toEqual([]);
+    expect(await wholeStream(one.log, a)).toEqual([]);
 
     const twoEvents = [happened(), happened()];
     const verdict = await one.log.append(append([write(a, 0, { events: twoEvents }), write(b, 1), write(c, 0)]));
     expect(positionsOf(verdict)).toEqual([head + 1, head + 2, head + 3, head + 4]);
-    expect((await one.log.read.stream(b)).map((event) => event.position)).toEqual([head, head + 3]);
+    expect((await wholeStream(one.log, b)).map((event) => event.position)).toEqual([head, head + 3]);
   });
 
   it('that names a stream twice is refused as a mistake, and its neighbours are not', async () => {
@@ -102,13 +102,13 @@ describe('a guard', () => {
 
     const held = await one.log.append(append([write(stream, 0)], { guards: [{ stream: parent, version: 1 }] }));
     expect(held.kind).toBe('ok');
-    expect(await one.log.read.stream(parent)).toHaveLength(1);
+    expect(await wholeStream(one.log, parent)).toHaveLength(1);
 
     await other.log.append(append([write(parent, 1)]));
     expect(await one.log.append(append([write(stream, 1)], { guards: [{ stream: parent, version: 1 }] }))).toEqual({
       ...{ kind: 'conflict', stream: parent, expectedVersion: 1, actualVersion: 2 },
     });
-    expect(await one.log.read.stream(stream)).toHaveLength(1);
+    expect(await wholeStream(one.log, stream)).toHaveLength(1);
   });
 
   it('that many appends of a batch have refuses each of them when its stream has moved on, and no other', async () => {
@@ -127,8 +127,8 @@ describe('a guard', () => {
     expect(await kinds('held', 1)).toEqual(Array.from({ length: 21 }, () => 'ok'));
     await other.log.append(append([write(parent, 1)]));
     expect(await kinds('late', 1)).toEqual([...Array.from({ length: 20 }, () => 'conflict'), 'ok']);
-    expect(await one.log.read.stream(`${stream}-late-7`)).toEqual([]);
-    expect(await one.log.read.stream(`${stream}-late-free`)).toHaveLength(1);
+    expect(await wholeStream(one.log, `${stream}-late-7`)).toEqual([]);
+    expect(await wholeStream(one.log, `${stream}-late-free`)).toHaveLength(1);
   });
 
   it('waits for whoever is just writing its stream', async () => {
@@ -153,7 +153,7 @@ describe('a guard', () => {
       await lockAwaited();
     });
     expect(await waiting).toEqual({ kind: 'conflict', stream: made, expectedVersion: 0, actualVersion: 1 });
-    expect(await one.log.read.stream(stream)).toEqual([]);
+    expect(await wholeStream(one.log, stream)).toEqual([]);
   });
 });
 
@@ -311,7 +311,7 @@ describe('a transaction', () => {
       const verdict = await transaction.append(append([write(stream, 0)]));
       await transaction.client.query('INSERT INTO moved VALUES ($1)', [positionsOf(verdict)[0]]);
     });
-    const [event] = await one.log.read.stream(stream);
+    const [event] = await wholeStream(one.log, stream);
     expect((await one.pool.query('SELECT position FROM moved')).rows).toEqual([{ position: event?.position }]);
     expect(one.log.highestAppended).toBe(event?.position);
   });

@@ -17,7 +17,7 @@ test('H3: a page of large events ends early, and its cursor leads on through all
   const read = {
     head: () => Promise.resolve(events.length),
     after: (position: number, { limit }: { limit: number }) =>
-      Promise.resolve(events.slice(position, position + limit)),
+      Promise.resolve({ events: events.slice(position, position + limit), hasMore: position + limit < events.length }),
   };
   const unused = {} as unknown;
   const feed = new Feed({ read } as unknown as EventLog, unused as ReadModelGate, unused as Repository<LeaseRow>);

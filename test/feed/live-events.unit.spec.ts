@@ -19,7 +19,8 @@ class Log {
   readonly history = new LogHistory();
   readonly read = {
     head: () => Promise.resolve(this.events.length),
-    after: (position: number, { upTo }: { upTo: number }) => Promise.resolve(this.events.slice(position, upTo)),
+    after: (position: number, { upTo }: { upTo: number }) =>
+      Promise.resolve({ events: this.events.slice(position, upTo), hasMore: false }),
   };
 
   append(): void {

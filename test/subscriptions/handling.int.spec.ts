@@ -15,6 +15,7 @@ import {
   type Process,
   type ProcessOptions,
 } from '../support/projections.js';
+import { wholeStream } from '../support/event-log.js';
 
 let database: TestDatabase;
 let writer: Process;
@@ -162,7 +163,7 @@ describe('handling', () => {
     );
     const position = await count(writer.log, 'saga', { by: 1 });
     expect(await runner.caughtUp('saga', position, 3_000)).toBe(true);
-    expect(await log.read.stream(`answer-${position}`)).toMatchObject([
+    expect(await wholeStream(log, `answer-${position}`)).toMatchObject([
       { version: 1, causationId: expect.any(String) },
     ]);
     expect(log.highestAppended).toBe(position + 1);

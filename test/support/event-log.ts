@@ -1,7 +1,14 @@
 import { DataSource } from 'typeorm';
 import type pg from 'pg';
 import { EVENT_LOG_MIGRATIONS } from '../../migrations/index.js';
-import { createLogPool, EventCatalogue, EventLog, type CommitterOptions } from '../../src/event-log/index.js';
+import {
+  createLogPool,
+  EventCatalogue,
+  EventLog,
+  type CommitterOptions,
+  type ReadAfterOptions,
+  type RecordedEvent,
+} from '../../src/event-log/index.js';
 import { type Connection, createEmptyDatabase, type TestDatabase } from './database.js';
 
 export interface OpenLog {
@@ -45,4 +52,26 @@ export function openLog(
       await pool.end();
     },
   };
+}
+
+/** All events of a stream, which a test has few of. */
+export async function wholeStream(log: EventLog, stream: string): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for await (const event of log.read.stream(stream)) events.push(event);
+  return events;
+}
+
+/** All events after a position, however many pages they are. */
+export async function allAfter(
+  log: EventLog,
+  position: number,
+  options: Omit<ReadAfterOptions, 'limit'> = {},
+): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for (let hasMore = true; hasMore;) {
+    const page = await log.read.after(events.at(-1)?.position ?? position, { ...options, limit: 100_000 });
+    events.push(...page.events);
+    ({ hasMore } = page);
+  }
+  return events;
 }

@@ -9,7 +9,7 @@ import { leaseProjection } from '../../src/leases/lease-projection.js';
 import { foldAll, type Projection } from '../../src/projections/index.js';
 import { secretProjection } from '../../src/secrets/secret-projection.js';
 import type { Connection } from './database.js';
-import { openLog, type OpenLog } from './event-log.js';
+import { openLog, type OpenLog, allAfter } from './event-log.js';
 
 const CATALOGUE = new EventCatalogue(EVENT_DEFINITIONS);
 
@@ -34,7 +34,7 @@ export class Witness {
   }
 
   events(after = 0): Promise<RecordedEvent[]> {
-    return this.open.log.read.after(after, { limit: 1_000_000 });
+    return allAfter(this.open.log, after);
   }
 
   query<Row>(sql: string): Promise<Row[]> {

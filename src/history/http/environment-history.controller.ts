@@ -1,7 +1,6 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import type { EnvironmentAnswer } from '../../environments/http/environment-answers.js';
 import { visibleEnvironment } from '../../environments/http/visible-environment.js';
 import {
   ApiAnswer,
@@ -15,14 +14,16 @@ import {
   UuidParam,
   type Caller,
 } from '../../http/index.js';
+import type { Environment } from '../../environments/state.js';
 import { AsOf } from '../../read-models/as-of.js';
-import { diffOf, type Diff } from '../diff.js';
-import { whyEnvironment } from '../environment-why.js';
-import { Histories, type EnvironmentHistory } from '../histories.js';
-import { timelineOf } from '../timeline.js';
+import { Comparison, type Diff } from '../diff.js';
+import { EnvironmentChain, whyEnvironment } from '../environment-why.js';
+import { Histories } from '../histories.js';
+import { environmentSubject } from '../subjects.js';
+import type { Step } from '../timeline.js';
 import type { Why } from '../why.js';
 import { DIFF_EXAMPLE, TIMELINE_EXAMPLE, WHY_EXAMPLE } from './history-examples.js';
-import { DiffQuery, pageOf, TimelineQuery, type TimelinePage } from './history-queries.js';
+import { DiffQuery, itemsOf, pageOf, TimelineQuery, type TimelinePage } from './history-queries.js';
 
 /** The same of an environment, a deleted one too. */
 @ApiTags('history')
@@ -49,8 +50,9 @@ export class EnvironmentHistoryController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TimelinePage> {
     const at = await positionAsked(query.at, this.asOf, reply);
-    const { steps } = await this.historyOf(id, at, caller);
-    return pageOf(timelineOf(steps), query);
+    const items = itemsOf(query);
+    await this.told(id, at, caller, (step) => items.add(step));
+    return pageOf(items);
   }
 
   @Get('diff')
@@ -59,9 +61,10 @@ export class EnvironmentHistoryController {
   @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
   @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
   async diff(@UuidParam('id') id: string, @Query() { from, to }: DiffQuery, @From() caller: Caller): Promise<Diff> {
-    const { steps } = await this.historyOf(id, null, caller);
     const last = to === undefined ? null : await positionOf(to, this.asOf);
-    return diffOf(steps, await positionOf(from, this.asOf), last);
+    const comparison = new Comparison(await positionOf(from, this.asOf), last);
+    await this.told(id, null, caller, (step) => comparison.add(step));
+    return comparison.diff;
   }
 
   @Get('why')
@@ -79,12 +82,12 @@ export class EnvironmentHistoryController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Why> {
     const at = await positionAsked(query.at, this.asOf, reply);
-    const { state, steps } = await this.historyOf(id, at, caller);
-    return whyEnvironment(state, steps, await this.histories.holders(id, at));
+    const chain = new EnvironmentChain();
+    const state = await this.told(id, at, caller, (step) => chain.add(step));
+    return whyEnvironment(state, chain, await this.histories.holders(id, at));
   }
-
-  private historyOf(id: string, at: number | null, caller: Caller): Promise<EnvironmentHistory<EnvironmentAnswer>> {
-    const seesConfig = may(caller, 'environments:manage');
-    return this.histories.environment(id, at, (one) => visibleEnvironment(one, caller), seesConfig);
+  private told(id: string, at: number | null, caller: Caller, see: (step: Step<object>) => void) {
+    const visible = (one: Environment) => visibleEnvironment(one, caller);
+    return this.histories.environment(id, at, environmentSubject(visible, may(caller, 'environments:manage')), see);
   }
 }

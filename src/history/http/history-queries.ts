@@ -2,7 +2,7 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { AtQuery, IsMoment } from '../../http/index.js';
-import type { TimelineItem } from '../timeline.js';
+import { TimelineItems, type TimelineItem } from '../timeline.js';
 
 const PAGE = 100;
 
@@ -42,9 +42,11 @@ export interface TimelinePage {
 }
 
 /** A cursor is the position of the last event that was given; callers need not know. */
-export function pageOf(items: readonly TimelineItem[], { limit = PAGE, cursor }: TimelineQuery): TimelinePage {
-  const left = items.filter(({ position }) => position > Number(cursor ?? 0));
-  const page = left.slice(0, limit);
-  const last = page.at(-1);
-  return { items: page, nextCursor: last && left.length > limit ? String(last.position) : null };
+export function itemsOf({ limit = PAGE, cursor }: TimelineQuery): TimelineItems {
+  return new TimelineItems(Number(cursor ?? 0), limit);
+}
+
+export function pageOf({ found, hasMore }: TimelineItems): TimelinePage {
+  const last = found.at(-1);
+  return { items: found, nextCursor: last && hasMore ? String(last.position) : null };
 }

@@ -1,4 +1,5 @@
-import { Controller, Get, Query, Res } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import { Controller, Get, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
@@ -15,15 +16,13 @@ import {
 } from '../../http/index.js';
 import { packageVersion } from '../../http/package-version.js';
 import { AsOf } from '../../read-models/as-of.js';
-import type { Bundle } from '../bundle.js';
 import { Bundles } from '../bundles.js';
 import { Histories } from '../histories.js';
-import { whyLease } from '../lease-why.js';
-import { diffOf, type Diff } from '../diff.js';
-import { timelineOf } from '../timeline.js';
-import type { Why } from '../why.js';
+import { linkInto, whyLease } from '../lease-why.js';
+import { Comparison, type Diff } from '../diff.js';
+import type { Link, Why } from '../why.js';
 import { DIFF_EXAMPLE, TIMELINE_EXAMPLE, WHY_EXAMPLE } from './history-examples.js';
-import { DiffQuery, pageOf, TimelineQuery, type TimelinePage } from './history-queries.js';
+import { DiffQuery, itemsOf, pageOf, TimelineQuery, type TimelinePage } from './history-queries.js';
 
 /** Whoever may read a lease; what happened to it is no more than what it was at one time or another. */
 const READS_LEASE = ['environments:manage', 'leases:operate', 'audit:read', 'leases:acquire'] as const;
@@ -54,7 +53,9 @@ export class LeaseHistoryController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TimelinePage> {
     const at = await positionAsked(query.at, this.asOf, reply);
-    return pageOf(timelineOf((await this.histories.lease(leaseId, at)).steps), query);
+    const items = itemsOf(query);
+    await this.histories.lease(leaseId, at, (step) => items.add(step));
+    return pageOf(items);
   }
 
   @Get('diff')
@@ -63,9 +64,10 @@ export class LeaseHistoryController {
   @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
   @ApiProblems('lease_not_found', 'at_in_future', 'at_before_log')
   async diff(@UuidParam('leaseId') leaseId: string, @Query() { from, to }: DiffQuery): Promise<Diff> {
-    const { steps } = await this.histories.lease(leaseId, null);
     const last = to === undefined ? null : await positionOf(to, this.asOf);
-    return diffOf(steps, await positionOf(from, this.asOf), last);
+    const comparison = new Comparison(await positionOf(from, this.asOf), last);
+    await this.histories.lease(leaseId, null, (step) => comparison.add(step));
+    return comparison.diff;
   }
 
   @Get('why')
@@ -81,8 +83,9 @@ export class LeaseHistoryController {
     @Query() query: AtQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Why> {
-    const { lease, steps } = await this.histories.lease(leaseId, await positionAsked(query.at, this.asOf, reply));
-    return whyLease(lease, steps);
+    const chain: Link[] = [];
+    const at = await positionAsked(query.at, this.asOf, reply);
+    return whyLease(await this.histories.lease(leaseId, at, linkInto(chain)), chain);
   }
 
   @Get('bundle')
@@ -98,10 +101,12 @@ export class LeaseHistoryController {
     @Query() query: AtQuery,
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Bundle> {
+  ): Promise<StreamableFile> {
     const at = await positionAsked(query.at, this.asOf, reply);
     const bundle = await this.bundles.of(leaseId, at, may(caller, 'environments:manage'), packageVersion());
-    void reply.header('Content-Disposition', `attachment; filename="lease-${leaseId}.json"`);
-    return bundle;
+    return new StreamableFile(Readable.from(bundle, { objectMode: false }), {
+      type: 'application/json; charset=utf-8',
+      disposition: `attachment; filename="lease-${leaseId}.json"`,
+    });
   }
 }

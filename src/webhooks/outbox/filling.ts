@@ -108,13 +108,13 @@ export class Filling implements Subscription {
     if (row === null || row.live || row.webhook.status !== 'active') return;
     const { webhook } = row;
     const options = { ...readOptionsOf(webhook), upTo: checkpoint, limit: PAGE, takesNewer: true };
-    const events = await this.log.read.after(row.cursor, options, client);
+    const { events, hasMore } = await this.log.read.after(row.cursor, options, client);
     const wanted = await this.selections.of([webhook], events);
     await add(
       client,
       (wanted.get(webhook) ?? []).map((event) => entryOf(webhookId, event)),
     );
-    const cursor = events.length < PAGE ? checkpoint : (events.at(-1)?.position ?? checkpoint);
+    const cursor = hasMore ? (events.at(-1)?.position ?? checkpoint) : checkpoint;
     await updateWebhook(client, { webhook, cursor, live: cursor >= checkpoint });
   }
 

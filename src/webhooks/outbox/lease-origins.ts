@@ -19,8 +19,12 @@ export class LeaseOrigins {
     await Promise.all(
       [...new Set(events.map(({ stream }) => stream))].map(async (stream) => {
         if (!stream.startsWith(leaseStream(''))) return;
-        if (!this.kept.has(stream))
-          (await this.log.read.stream(stream, 0, ({ version }) => version === 1)).forEach((event) => this.note(event));
+        if (!this.kept.has(stream)) {
+          for await (const first of this.log.read.stream(stream)) {
+            this.note(first);
+            break;
+          }
+        }
         const origin = this.kept.get(stream);
         if (origin) origins.set(leaseIdOf(stream), origin);
       }),
