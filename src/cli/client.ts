@@ -29,6 +29,11 @@ interface Problem {
   readonly remedy?: string;
 }
 
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly nextCursor: string | null;
+}
+
 const DEFAULT_URL = 'http://127.0.0.1:3000';
 
 /** The options of every command that asks a service. */
@@ -55,6 +60,14 @@ export class Client {
 
   get<Body>(path: string, query: Query = {}): Promise<Body> {
     return this.send('GET', withQuery(path, query));
+  }
+
+  /** A bare array, and the cursor of its `Link` to what comes after it. */
+  async page<Item>(path: string, query: Query): Promise<Page<Item>> {
+    const response = await this.ask('GET', withQuery(path, query));
+    const next = /<([^>]*)>; rel="next"/.exec(String(response.headers['link']))?.[1];
+    const nextCursor = next === undefined ? null : new URLSearchParams(next.replace(/^.*\?/, '')).get('cursor');
+    return { items: (await this.jsonOf(response)) as Item[], nextCursor };
   }
 
   /** The body of an answer as it comes. */

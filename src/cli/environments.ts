@@ -1,14 +1,20 @@
 import type { Command } from 'commander';
 import type { EnvironmentAnswer } from '../environments/http/environment-answers.js';
-import { uuid } from './arguments.js';
+import { count, uuid } from './arguments.js';
 import { withClient } from './client.js';
 import { addHistory } from './leases.js';
-import { fieldsOf, show, tableOf } from './output.js';
+import { fieldsOf, show, tableOf, tellOfMore } from './output.js';
 import type { Parts } from './parts.js';
 
 interface Options {
   readonly at?: string;
   readonly json?: boolean;
+}
+
+interface ListOptions extends Options {
+  readonly company: string;
+  readonly limit?: number;
+  readonly cursor?: string;
 }
 
 const AT = ['--at <moment>', 'as it was: a position of the log, or an ISO 8601 time'] as const;
@@ -20,13 +26,15 @@ export function addEnvironments(program: Command, parts: Parts): void {
     .command('list')
     .description('The environments of a company, oldest first')
     .requiredOption('--company <uuid>', 'whose', uuid)
+    .option('--limit <count>', 'at the most; 500 when absent', count)
+    .option('--cursor <cursor>', 'go on where the answer before has ended')
     .option(...AT)
     .option('--json', 'answer in JSON')
-    .action(async ({ company, at, json = false }: Options & { readonly company: string }, command: Command) => {
-      const all = await withClient(command, parts, (client) =>
-        client.get<EnvironmentAnswer[]>(`/api/companies/${company}/environments`, { at }),
+    .action(async ({ company, limit, cursor, at, json = false }: ListOptions, command: Command) => {
+      const page = await withClient(command, parts, (client) =>
+        client.page<EnvironmentAnswer>(`/api/companies/${company}/environments`, { limit, cursor, at }),
       );
-      show(all, json, (rows) =>
+      show(page.items, json, (rows) =>
         tableOf(rows, [
           { name: 'ENVIRONMENT', of: ({ id }) => id },
           { name: 'NAME', of: ({ name }) => name },
@@ -35,6 +43,8 @@ export function addEnvironments(program: Command, parts: Parts): void {
           { name: 'CREATED', of: ({ createdAt }) => createdAt },
         ]),
       );
+      // The array has no place for the cursor, so that programs are told too.
+      tellOfMore(page.nextCursor);
     });
 
   environments

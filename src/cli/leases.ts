@@ -7,8 +7,8 @@ import { LEASE_POLICIES, LEASE_STATUSES } from '../leases/lease-names.js';
 import type { LeaseJson } from '../leases/lease-json.js';
 import { Option } from 'commander';
 import { count, uuid } from './arguments.js';
-import { withClient, type Client } from './client.js';
-import { fieldsOf, show, tell, tableOf, textOf } from './output.js';
+import { withClient, type Client, type Page } from './client.js';
+import { fieldsOf, show, tableOf, tellOfMore, textOf } from './output.js';
 import type { Parts } from './parts.js';
 
 interface Json {
@@ -66,7 +66,7 @@ export function addLeases(program: Command, parts: Parts): void {
         } = options;
         const query = { environmentId, heartbeatRunId, status, limit, cursor, at };
         const page = await ask(command, (client) =>
-          client.get<{ items: LeaseJson[]; nextCursor: string | null }>(`/api/companies/${company}/leases`, query),
+          client.get<Page<LeaseJson>>(`/api/companies/${company}/leases`, query),
         );
         show(page, json, ({ items }) =>
           tableOf(items, [
@@ -78,8 +78,7 @@ export function addLeases(program: Command, parts: Parts): void {
             { name: 'CREATED', of: ({ createdAt }) => createdAt },
           ]),
         );
-        if (!json && page.nextCursor != null)
-          tell(`There are more: add --cursor ${page.nextCursor} for the next ones.`);
+        if (!json) tellOfMore(page.nextCursor);
       },
     );
 

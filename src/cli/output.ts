@@ -22,6 +22,11 @@ export function tell(text: string): void {
   process.stderr.write(`${visibleLines(text)}\n`);
 }
 
+/** How to get the rest of a list; nothing where this was all of it. */
+export function tellOfMore(cursor: string | null | undefined): void {
+  if (cursor != null) tell(`There are more: add --cursor ${cursor} for the next ones.`);
+}
+
 /** JSON for programs, else what `people` makes of it. */
 export function show<Answer>(answer: Answer, isJson: boolean, people: (answer: Answer) => string): void {
   print(isJson ? JSON.stringify(answer) : people(shownAsEscapes(answer)));

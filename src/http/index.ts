@@ -6,6 +6,7 @@ export { Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';
 export { beginEventStream } from './event-stream.js';
 export { Gone } from './gone.js';
+export { linkNext } from './link-next.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
 export { IsFreeText, IsLine, IsName } from './text-fields.js';
 export { isUuid } from './uuid.js';

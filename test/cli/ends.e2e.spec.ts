@@ -34,6 +34,21 @@ test('a list that is not the whole one says how to get the rest, and a program h
   expect(asked[1]).toContain('cursor=7');
 });
 
+test('G9: so does a list of environments, by the Link of the service', async () => {
+  const asked: (string | undefined)[] = [];
+  const settings = await serviceOf(({ url }, response) => {
+    asked.push(url);
+    if (url?.includes('cursor=7') !== true) response.setHeader('Link', '</list?limit=2&cursor=7>; rel="next"');
+    response.end('[]');
+  });
+  const list = ['environments', 'list', '--company', COMPANY, '--limit', '2'];
+  const more = 'There are more: add --cursor 7 for the next ones.\n';
+  expect(await leasehold(settings, ...list)).toMatchObject({ code: 0, out: '(none)\n', err: more });
+  expect(await leasehold(settings, ...list, '--json')).toMatchObject({ code: 0, out: '[]\n', err: more });
+  expect(await leasehold(settings, ...list, '--cursor', '7')).toMatchObject({ code: 0, err: '' });
+  expect(asked[2]).toBe(`/api/companies/${COMPANY}/environments?limit=2&cursor=7`);
+});
+
 test('output that cannot be written is an error, and a reader that has gone is told nothing', async () => {
   const settings = await serviceOf((_request, response) =>
     response.end(JSON.stringify({ items: [], nextCursor: null })),

@@ -36,6 +36,7 @@ class Story {
       ...this.companies.flatMap((id) => [
         `/api/companies/${id}/environments`,
         `/api/companies/${id}/environments?status=active`,
+        `/api/companies/${id}/environments?limit=2`,
         `/api/companies/${id}/leases`,
         `/api/companies/${id}/leases?limit=2`,
         `/api/companies/${id}/leases?status=active&status=retained`,

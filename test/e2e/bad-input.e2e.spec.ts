@@ -209,6 +209,12 @@ const BAD: readonly Bad[] = [
     path: (world) => `${leases(world)}?cursor=1e3`,
     code: 'validation_failed',
   },
+  ...['limit=0', 'limit=501', 'limit=1.5', 'limit=', 'cursor=1', 'cursor='].map((query) => ({
+    name: `a list of environments with ${query}`,
+    method: 'GET' as const,
+    path: ({ companyId }: World) => `/api/companies/${companyId}/environments?${query}`,
+    code: 'validation_failed' as const,
+  })),
 
   // bodies that are too large, too deep, or no JSON object
   {

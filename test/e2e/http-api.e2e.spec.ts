@@ -15,6 +15,15 @@ beforeAll(async () => {
 });
 afterAll(() => service?.close());
 
+/** Bare arrays, as far as `Link` leads. */
+async function* pagesFrom<Item>(first: string): AsyncGenerator<Item[]> {
+  for (let path: string | undefined = first; path !== undefined;) {
+    const { body, headers }: Answer<Item[]> = await api.send<Item[]>('GET', path);
+    yield body;
+    path = /^<([^>]+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1];
+  }
+}
+
 const FAKE = { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false };
 
 describe('environments', () => {
@@ -45,6 +54,49 @@ describe('environments', () => {
     expect(await api.environments(companyId, '?driver=sandbox&status=active')).toStrictEqual([first]);
     expect(await api.environments(companyId, '?driver=plugin')).toStrictEqual([]);
     expect(await api.environments(randomUUID())).toStrictEqual([]);
+  });
+
+  test('G9: Link leads on where there are more, with the same filter, as they are and as they were', async () => {
+    const companyId = randomUUID();
+    const list = `/api/companies/${companyId}/environments`;
+    const made: Environment[] = [];
+    for (let environment = 0; environment < 8; environment += 1) made.push(await api.createSandbox(companyId));
+    const whole = await api.send<Environment[]>('GET', list);
+    expect(whole.body).toStrictEqual(made);
+    expect(whole.headers.get('link')).toBeNull();
+    expect((await api.send('GET', `${list}?limit=8`)).headers.get('link')).toBeNull();
+
+    const then = made.at(-1)?.position;
+    const archived = await api.patchEnvironment(made[3]?.id ?? '', { status: 'archived' });
+    const pages: Environment[][] = [];
+    for await (const page of pagesFrom<Environment>(`${list}?limit=3&status=active`)) {
+      // Neither what comes meanwhile nor the end of what the cursor names makes gaps or doubles.
+      if (pages.push(page) > 1) continue;
+      await api.deleteEnvironment(made[2]?.id ?? '');
+      made.push(await api.createSandbox(companyId));
+    }
+    expect(pages.flat()).toStrictEqual(made.filter(({ id }) => id !== archived.id));
+    expect(pages.map((page) => page.length)).toEqual([3, 3, 2]);
+
+    const were: Environment[][] = [];
+    for await (const page of pagesFrom<Environment>(`${list}?limit=3&at=${then}`)) were.push(page);
+    expect(were).toStrictEqual([made.slice(0, 3), made.slice(3, 6), made.slice(6, 8)]);
+  });
+
+  test('G9: a cursor of another company is refused like one that is none', async () => {
+    const other = await api.createSandbox(randomUUID());
+    const companyId = randomUUID();
+    await api.createSandbox(companyId);
+    for (const query of [`cursor=${other.id}`, `cursor=${randomUUID()}`, `at=${other.position}&cursor=${other.id}`]) {
+      const { status, body } = await api.send('GET', `/api/companies/${companyId}/environments?${query}`);
+      expect({ status, body }).toMatchObject({
+        status: 400,
+        body: {
+          code: 'validation_failed',
+          errors: [{ field: 'cursor', message: 'must be a cursor that this service gave' }],
+        },
+      });
+    }
   });
 
   test('a patch changes what it names; its config is merged over the old one', async () => {
@@ -316,11 +368,9 @@ describe('leases', () => {
 
     const paged: string[] = [];
     const pages: number[] = [];
-    for (let path: string | undefined = `/api/environments/${id}/leases?limit=3&status=active`; path !== undefined;) {
-      const { body, headers }: Answer<LeaseJson[]> = await api.send<LeaseJson[]>('GET', path);
-      paged.push(...body.map((lease) => lease.id));
-      pages.push(body.length);
-      path = /^<([^>]+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1];
+    for await (const page of pagesFrom<LeaseJson>(`/api/environments/${id}/leases?limit=3&status=active`)) {
+      paged.push(...page.map((lease) => lease.id));
+      pages.push(page.length);
     }
     expect(paged).toEqual(made);
     expect(pages).toEqual([3, 3, 1]);

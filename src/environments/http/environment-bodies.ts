@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, ValidateIf } from 'class-validator';
-import { AtQuery, IsFreeText, IsJsonObject, IsName } from '../../http/index.js';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, Max, Min, ValidateIf } from 'class-validator';
+import { AtQuery, IsFreeText, IsJsonObject, IsName, IsUuid } from '../../http/index.js';
 import {
   ENVIRONMENT_DRIVERS,
   ENVIRONMENT_STATUSES,
@@ -108,6 +109,19 @@ export class PatchEnvironmentBody {
 }
 
 export class EnvironmentFilterQuery extends AtQuery {
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Environments in one answer.' })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  limit?: number;
+
+  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: 'That of the `Link` of the answer before.' })
+  @IsOptional()
+  @IsUuid()
+  cursor?: string;
+
   @ApiPropertyOptional({ enum: ENVIRONMENT_STATUSES })
   @IsOptional()
   @IsIn(ENVIRONMENT_STATUSES)

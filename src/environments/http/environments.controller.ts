@@ -11,6 +11,7 @@ import {
   Context,
   From,
   IfMatch,
+  linkNext,
   MinPosition,
   positionAsked,
   Requires,
@@ -33,6 +34,9 @@ import {
   SSH_HOST_EXAMPLE,
 } from './environment-bodies.js';
 import { visibleEnvironment } from './visible-environment.js';
+
+/** The seed answers with all environments of a company; this many, then `Link: rel="next"` leads on. */
+const PAGE_SIZE = 500;
 
 @ApiTags('environments')
 @Controller('api')
@@ -77,7 +81,11 @@ export class EnvironmentsController {
 
   @Get('companies/:companyId/environments')
   @Requires(null, 'company')
-  @ApiOperation({ summary: 'List a company’s environments', description: 'Oldest first, without deleted ones.' })
+  @ApiOperation({
+    summary: 'List a company’s environments',
+    description:
+      'Oldest first, without deleted ones. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on. With `at` a page may have few items and still lead on.',
+  })
   @ApiAnswer({
     status: 200,
     description: 'A bare array.',
@@ -88,13 +96,15 @@ export class EnvironmentsController {
   @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
   async list(
     @UuidParam('companyId') companyId: string,
-    @Query() { at: moment, ...filter }: EnvironmentFilterQuery,
+    @Query() { limit = PAGE_SIZE, cursor, at: moment, ...filter }: EnvironmentFilterQuery,
     @MinPosition() minPosition: number | null,
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EnvironmentAnswer[]> {
     const at = await positionAsked(moment, this.asOf, reply);
-    const environments = await this.queries.execute(new ListEnvironments(companyId, filter, minPosition, at));
+    const query = new ListEnvironments(companyId, filter, limit, cursor ?? null, minPosition, at);
+    const { environments, nextAfterId } = await this.queries.execute(query);
+    linkNext(reply, `/api/companies/${companyId}/environments`, nextAfterId, { ...filter, limit, at });
     return environments.map((environment) => visibleEnvironment(environment, caller));
   }
 

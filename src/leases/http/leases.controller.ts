@@ -13,6 +13,7 @@ import {
   Context,
   From,
   Gone,
+  linkNext,
   MinPosition,
   positionAsked,
   PreferWait,
@@ -197,13 +198,7 @@ export class LeasesController {
     const at = await positionAsked(moment, this.asOf, reply);
     const filter = { environmentId, ...(status && { statuses: status }) };
     const page = await this.queries.execute(new ListLeases(filter, limit, beforeFence(cursor), minPosition, at));
-    const next = cursorAfter(page);
-    if (next !== null) {
-      const parameters = new URLSearchParams({ limit: String(limit), cursor: next });
-      for (const one of status ?? []) parameters.append('status', one);
-      if (at !== null) parameters.append('at', String(at));
-      void reply.header('Link', `</api/environments/${environmentId}/leases?${parameters.toString()}>; rel="next"`);
-    }
+    linkNext(reply, `/api/environments/${environmentId}/leases`, cursorAfter(page), { limit, status, at });
     return page.leases.map(leaseJson);
   }
 
