@@ -48,3 +48,10 @@ test.each([
   const { lease } = await service.api.acquire(companyId, { environmentId, metadata });
   expect(lease.metadata).toMatchObject({ ...metadata, driver });
 });
+
+test('a lease of the default environment that is refused for its metadata makes no environment', async () => {
+  const companyId = randomUUID();
+  const wish = { metadata: { driver: 'mine' } };
+  expect(await service.api.send('POST', `/api/companies/${companyId}/leases`, wish)).toMatchObject({ status: 400 });
+  expect(await service.api.environments(companyId)).toEqual([]);
+});

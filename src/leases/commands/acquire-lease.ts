@@ -78,6 +78,8 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
 
   private async plan(command: AcquireLease, leaseId: string, fresh: boolean): Promise<AcquirePlan> {
     const { companyId, wish, context, resumed } = command;
+    // What is refused must not have made an environment either.
+    if (wish.environmentId === null) requireOwnMetadata(wish.metadata, this.drivers.forConfig('local', {}));
     const environmentId = wish.environmentId ?? (await this.defaultEnvironment.idFor(companyId, context, fresh));
     const stream = environmentStream(environmentId);
     const { environments } = this.environments;
