@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { parseTime } from '../http/time.js';
 import { isUuid } from '../http/uuid.js';
 
 export function uuid(text: string): string {
@@ -26,9 +27,11 @@ export function position(text: string): number {
 }
 
 export function time(text: string): Date {
-  const at = new Date(text);
-  if (!/^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:\d\d)$/.test(text) || Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError('It must be a time with its zone, such as 2027-01-01T00:00:00Z.');
+  const at = parseTime(text);
+  if (at === null) {
+    throw new InvalidArgumentError(
+      'It must be a time with its zone, of the years 1 to 9999, such as 2027-01-01T00:00:00Z.',
+    );
   }
   return at;
 }

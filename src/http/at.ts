@@ -2,12 +2,12 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IsOptional, registerDecorator } from 'class-validator';
+import { parseTime } from './time.js';
 
 /** A moment of the log: a position, or a time (ISO 8601, UTC). */
 type Moment = { readonly position: number } | { readonly time: string };
 
 const POSITION = /^(?:pos:)?(\d{1,15})$/;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /** Null for what is neither a position nor a time with an offset from UTC. */
 function parseMoment(text: unknown): Moment | null {
@@ -15,9 +15,8 @@ function parseMoment(text: unknown): Moment | null {
   const position = POSITION.exec(text)?.[1];
   if (position !== undefined) return { position: Number(position) };
   // A plus that was not encoded arrives as a space, which nothing else there could mean.
-  const sent = text.replace(/ (?=\d\d:\d\d$)/, '+');
-  const time = TIME.test(sent) ? Date.parse(sent) : Number.NaN;
-  return Number.isNaN(time) ? null : { time: new Date(time).toISOString() };
+  const time = parseTime(text.replace(/ (?=\d\d:\d\d$)/, '+'));
+  return time && { time: time.toISOString() };
 }
 
 /** For the query of a read that can be had as it was. */
@@ -64,7 +63,7 @@ export function IsMoment(description: string, { required = false } = {}): Proper
         validator: {
           validate: (value: unknown) => parseMoment(value) !== null,
           defaultMessage: () =>
-            '$property must be a position, such as 812 or pos:812, or an ISO 8601 time with its zone',
+            '$property must be a position, such as 812 or pos:812, or an ISO 8601 time with its zone, of the years 1 to 9999',
         },
       }),
   );

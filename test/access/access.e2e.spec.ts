@@ -116,6 +116,16 @@ describe('with tokens', () => {
     expect(events.map(({ type }) => type)).toEqual(['TokenCreated', 'TokenRevoked']);
   });
 
+  test.each(['20300101T000000Z', '9999-12-31T23:59:59-23:59', '2030-02-30T00:00:00Z', '2030-01-01'])(
+    'one that would expire at %s is refused',
+    async (expiresAt) => {
+      const body = { name: 'n', companies: null, permissions: [], expiresAt };
+      expect(await service.api.expect(400, 'POST', '/api/tokens', body, admin)).toMatchObject({
+        code: 'validation_failed',
+      });
+    },
+  );
+
   test('no value is ever shown again or in the log', async () => {
     const { value } = await make({ companies: null, permissions: ['audit:read'] });
     const secret = value.slice(-43);

@@ -184,6 +184,13 @@ describe('a moment', () => {
     ['2026-01-01', 'validation_failed'],
     ['2026-13-41T99:00:00Z', 'validation_failed'],
     ['', 'validation_failed'],
+    ['20260101T000000Z', 'validation_failed'],
+    ['2026-02-30T00:00:00Z', 'validation_failed'],
+    ['0001-01-01T00:00:00Z', 'at_before_log'],
+    ['0000-01-01T00:00:00Z', 'validation_failed'],
+    ['0000-01-01T00:00:00+23:59', 'validation_failed'],
+    ['9999-12-31T23:59:59Z', 'at_in_future'],
+    ['9999-12-31T23:59:59-23:59', 'validation_failed'],
   ])('%j is refused as %s wherever it is asked for', async (at, code) => {
     await service.api.createSandbox(randomUUID());
     const story = new Story();

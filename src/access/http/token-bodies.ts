@@ -1,18 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  IsArray,
-  IsIn,
-  IsISO8601,
-  IsOptional,
-  IsString,
-  Matches,
-  ValidateIf,
-} from 'class-validator';
-import { IsName, isUuid, PERMISSIONS, type Permission } from '../../http/index.js';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsOptional, Matches, ValidateIf } from 'class-validator';
+import { IsName, IsTime, isUuid, PERMISSIONS, type Permission } from '../../http/index.js';
 
 const NAME_LENGTH = 200;
 const MAX_COMPANIES = 1_000;
@@ -58,10 +48,6 @@ export class CreateTokenBody {
     description: 'Null: it does not expire.',
   })
   @IsOptional()
-  @IsString()
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @Matches(/T.*(?:Z|[+-]\d\d:\d\d)$/, {
-    message: '$property must be a time with its zone, such as 2027-01-01T00:00:00Z',
-  })
+  @IsTime()
   expiresAt?: string | null;
 }
