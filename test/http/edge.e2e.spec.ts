@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { serve, type Service } from '../support/service.js';
@@ -93,6 +95,17 @@ describe('a method that a route has not', () => {
     expect([head.status, await head.text()]).toEqual([200, '']);
     expect((await ask('/api/health', { method: 'OPTIONS' })).headers.get('allow')).toBe('GET, HEAD, OPTIONS');
   });
+});
+
+test('HEAD of a stream of events ends with its headers, and the connection serves the next request', async () => {
+  const { host, hostname, port } = new URL(service.api.url);
+  const socket = connect(Number(port), hostname);
+  const path = `/api/companies/${randomUUID()}/events/stream`;
+  socket.write(`HEAD ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  socket.write(`GET /api/health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  const [, stream, health] = (await text(socket)).split('HTTP/1.1 ');
+  expect(stream).toMatch(/^200 OK\r\n[^]*content-type: text\/event-stream[^]*\r\n\r\n$/i);
+  expect(health).toMatch(/^200 OK\r\n/);
 });
 
 test('a load balancer may ask for health in HTTP/1.0 without a Host; nobody else may', async () => {

@@ -88,8 +88,14 @@ export class FeedController {
     const position = from ?? (await this.log.read.head());
     const selection = await this.feed.selection(filter, position);
 
+    const response = beginEventStream(reply);
+    // Its headers are the whole answer to HEAD.
+    if (reply.request.method === 'HEAD') {
+      response.end();
+      return;
+    }
     const reader = {
-      response: beginEventStream(reply),
+      response,
       gone,
       selection,
       seesConfig: may(caller, 'environments:manage'),
