@@ -69,6 +69,27 @@ export class StateStore<State, Event extends { type: string; data: unknown }> {
     }
   }
 
+  /**
+   * The state as far as this release understands it, at the version that the stream has.
+   * @param fresh read it from the log even where it is known
+   * @throws UnknownEventError where it understands nothing of it
+   */
+  async asFarAsUnderstood(stream: string, fresh: boolean): Promise<Versioned<State>> {
+    try {
+      return await (fresh ? this.current(stream) : this.known(stream));
+    } catch (error) {
+      if (!(error instanceof UnknownEventError)) throw error;
+      let folded = this.nothing;
+      let isUnderstood = true;
+      for await (const event of this.log.read.stream(stream, { takesNewer: true })) {
+        isUnderstood &&= !event.notUnderstood;
+        if (folded.version === 0 && !isUnderstood) throw error;
+        folded = isUnderstood ? this.apply(folded, event) : { state: folded.state, version: event.version };
+      }
+      return folded;
+    }
+  }
+
   /** The state as it was at a position of the log. */
   async asOf(stream: string, position: number): Promise<State> {
     let folded = this.nothing;

@@ -58,10 +58,14 @@ export class EnvironmentStore {
     return state.environment.companyId;
   }
 
-  /** The environment, deleted or not. @param fresh read it from the log even where it is known */
+  /**
+   * The environment, deleted or not; where a newer release has recorded something of it, as it was before that.
+   * @param fresh read it from the log even where it is known
+   * @throws UnknownEventError where nothing of it is understood
+   */
   async anyOf(environmentId: string, fresh: boolean): Promise<Versioned<Environment>> {
     const stream = environmentStream(environmentId);
-    const { state, version } = await (fresh ? this.environments.current(stream) : this.environments.known(stream));
+    const { state, version } = await this.environments.asFarAsUnderstood(stream, fresh);
     if (state.kind === 'none') throw new Error(`The environment ${environmentId} is not in the log.`);
     return { state: state.environment, version };
   }
@@ -75,9 +79,10 @@ export class EnvironmentStore {
     return state.environment;
   }
 
-  /** The environment as it was at a position, deleted or not. */
+  /** The environment as it was at a position, deleted or not; before what only a newer release understands, as `anyOf`. */
   async environmentAsOf(environmentId: string, position: number): Promise<Environment> {
-    const state = await this.environments.asOf(environmentStream(environmentId), position);
+    const stream = environmentStream(environmentId);
+    const state = (await this.environments.manyAsOf([stream], position))(stream);
     if (state.kind === 'none') throw new Error(`The environment ${environmentId} is not in the log at ${position}.`);
     return state.environment;
   }

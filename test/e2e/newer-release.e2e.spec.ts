@@ -138,6 +138,59 @@ test.each(CASES)(
   SLOW,
 );
 
+test('an event of an environment keeps none of its leases from being released, alone or with their run', async () => {
+  const { api } = service;
+  const heartbeatRunId = randomUUID();
+  const moved = await api.createEnvironment(company, {
+    name: 'Moved',
+    driver: 'sandbox',
+    config: { provider: 'fake' },
+  });
+  const alone = await api.acquire(company, { environmentId: moved.id });
+  const inMoved = await api.acquire(company, { environmentId: moved.id, heartbeatRunId });
+  const elsewhere = await api.acquire(company, { heartbeatRunId });
+  position = await record(company, `environment-${moved.id}`, moved.version, { type: 'EnvironmentMoved' });
+
+  const again = { 'Idempotency-Key': randomUUID() };
+  for (const headers of [{}, {}, again, again]) {
+    const { lease, environment } = await api.release(alone.lease.id, {}, headers);
+    expect([lease.status, environment]).toEqual(['released', moved]);
+  }
+  const key = { 'Idempotency-Key': randomUUID() };
+  for (const headers of [key, key]) {
+    const { released, errors } = await api.releaseRun(company, heartbeatRunId, {}, headers);
+    expect(errors).toEqual([]);
+    expect(released.map(({ lease }) => [lease.id, lease.status])).toEqual([
+      [inMoved.lease.id, 'released'],
+      [elsewhere.lease.id, 'released'],
+    ]);
+    expect(released[0]?.environment).toEqual(moved);
+  }
+});
+
+test('where nothing of an environment is understood, its lease stays as it is and keeps no other from ending', async () => {
+  const { api } = service;
+  const heartbeatRunId = randomUUID();
+  const elsewhere = await api.acquire(company, { heartbeatRunId });
+  const environmentId = randomUUID();
+  const leaseId = randomUUID();
+  await record(company, `environment-${environmentId}`, 0, { type: 'EnvironmentCreated', schemaVersion: 9 });
+  const recorded = newer.log.read.stream(`lease-${elsewhere.lease.id}`, { takesNewer: true });
+  for await (const { version, type, schemaVersion, data } of recorded) {
+    const own = data as object;
+    const event = { type, schemaVersion, data: 'environmentId' in own ? { ...own, environmentId } : own };
+    position = await record(company, `lease-${leaseId}`, version - 1, event, heartbeatRunId);
+  }
+
+  const { status, body } = await api.send<Problem>('POST', `/api/environment-leases/${leaseId}/release`, {});
+  expect([status, body.code]).toEqual([503, CODE]);
+  const run = await api.releaseRun(company, heartbeatRunId);
+  expect(run.released.map(({ lease }) => lease.id)).toEqual([elsewhere.lease.id]);
+  expect(run.errors.map((error) => [error.leaseId, error.code])).toEqual([[leaseId, CODE]]);
+  // Nothing was recorded, as it was told.
+  expect(await api.lease(leaseId)).toMatchObject({ status: 'active', position });
+});
+
 test('configs and what only drivers need are left out of it, wherever they are', async () => {
   const data = { next: [{ config: { a: 1 }, teardown: { b: 2 }, name: 'kept' }], metadata: { c: 3 } };
   position = await record(company, 'future-1', 0, { type: 'FutureSet', data });

@@ -31,7 +31,9 @@ export class DiscardKeptHandler implements ICommandHandler<DiscardKept> {
 
   async execute({ leaseId, context }: DiscardKept): Promise<AcquiredLease> {
     const { state: first } = await this.leases.current(leaseId);
-    const { position } = await this.runner.run(first.companyId, context, async () => {
+    const { position } = await this.runner.run(first.companyId, context, async (fresh) => {
+      // The answer shows it: nothing is recorded where nothing of it is understood.
+      await this.environments.anyOf(first.terms.environmentId, fresh);
       const lease = await this.leases.current(leaseId);
       if (!isKeeping(lease.state)) {
         throw new LeaseholdError('nothing_kept', 'Nothing of the lease is kept.', { leaseId });

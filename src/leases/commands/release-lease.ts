@@ -33,7 +33,9 @@ export class ReleaseLeaseHandler implements ICommandHandler<ReleaseLease> {
   async execute({ leaseId, wish, context }: ReleaseLease): Promise<AcquiredLease> {
     const { state: first } = await this.leases.current(leaseId);
     const { environmentId } = first.terms;
-    const outcome = await this.runner.run(first.companyId, context, async () => {
+    const outcome = await this.runner.run(first.companyId, context, async (fresh) => {
+      // The answer shows it: nothing is recorded where nothing of it is understood.
+      await this.environments.anyOf(environmentId, fresh);
       const { state, version } = await this.leases.current(leaseId);
       const { cleanup, writes } = await this.kept.atEnd(state, wish.outcome);
       const events = factsOf(releaseLease(state, wish, cleanup));

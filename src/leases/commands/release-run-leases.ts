@@ -6,7 +6,7 @@ import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import { ERRORS, type ErrorCode } from '../../errors/catalogue.js';
-import type { StreamWrite } from '../../event-log/index.js';
+import { UnknownEventError, type StreamWrite } from '../../event-log/index.js';
 import { releaseLease, type ReleaseWish } from '../decide.js';
 import { EffectHints } from '../effect-hints.js';
 import { KeptSandboxes } from '../kept-sandboxes.js';
@@ -89,12 +89,20 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
     const errors: ReleaseError[] = [];
     const leases: Lease[] = [];
     const unfinished = await this.leases.unfinishedOfRun(companyId, heartbeatRunId);
-    for (const leaseId of unfinished.notUnderstood) {
+    const ofNewer = (leaseId: string): void => {
       const code = 'recorded_by_newer_release';
       errors.push({ leaseId, code, detail: ERRORS[code].title });
-    }
+    };
+    unfinished.notUnderstood.forEach(ofNewer);
     for (const { state, version } of unfinished.leases) {
       const leaseId = state.id;
+      const { environmentId } = state.terms;
+      // Before anything that it holds is taken back.
+      const environment = environments.get(environmentId) ?? (await this.understood(environmentId, fresh));
+      if (environment === null) {
+        ofNewer(leaseId);
+        continue;
+      }
       const { cleanup, writes: others } = await this.kept.atEnd(state, wish.outcome);
       const decision = releaseLease(state, wish, cleanup);
       if (decision.kind === 'refused') {
@@ -103,14 +111,11 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
       }
       // It is on its way out already.
       if (decision.facts.length === 0) continue;
-      const { environmentId } = state.terms;
+      environments.set(environmentId, environment);
       const own = this.leases.write(this.runner, leaseId, { state, version }, decision.facts);
       // Two that are retained may want the same older one to make room.
       for (const write of [own, ...others]) if (!writes.has(write.stream)) writes.set(write.stream, write);
       leases.push(state);
-      if (!environments.has(environmentId)) {
-        environments.set(environmentId, await this.environments.anyOf(environmentId, fresh));
-      }
     }
     return {
       writes: [...writes.values()],
@@ -120,6 +125,16 @@ export class ReleaseRunLeasesHandler implements ICommandHandler<ReleaseRunLeases
       environments: new Map([...environments].map(([id, { state }]) => [id, state])),
       result: { leaseIds: leases.map((lease) => lease.id), errors },
     };
+  }
+
+  /** Null where only a newer release understands anything of it. */
+  private async understood(environmentId: string, fresh: boolean): Promise<Versioned<Environment> | null> {
+    try {
+      return await this.environments.anyOf(environmentId, fresh);
+    } catch (error) {
+      if (error instanceof UnknownEventError) return null;
+      throw error;
+    }
   }
 }
 

@@ -36,7 +36,9 @@ export class SettleCleanupHandler implements ICommandHandler<SettleCleanup> {
 
   async execute({ leaseId, settlement, context }: SettleCleanup): Promise<AcquiredLease> {
     const { state: first } = await this.leases.current(leaseId);
-    const { position } = await this.runner.run(first.companyId, context, async () => {
+    const { position } = await this.runner.run(first.companyId, context, async (fresh) => {
+      // The answer shows it: nothing is recorded where nothing of it is understood.
+      await this.environments.anyOf(first.terms.environmentId, fresh);
       const before = await this.leases.current(leaseId);
       const decision =
         settlement.kind === 'retry'
