@@ -249,6 +249,34 @@ describe('a webhook', () => {
     }
   });
 
+  test('that goes to another address is not held by what the one before asked for, before the change or after', async () => {
+    const elsewhere = await Receiver.start();
+    try {
+      const { id } = await hooks.create(receiver.url);
+      let answer = (): void => undefined;
+      const underWay = new Promise<void>((resolve) => (answer = resolve));
+      receiver.react = () => underWay.then(() => 429);
+      receiver.headers = { 'retry-after': '86400' };
+      await lease();
+      await receiver.until(() => receiver.requests.length > 0);
+      await witness.query(
+        `UPDATE webhooks SET held_until = now() + interval '1 hour', failures = 3 WHERE id = '${id}'`,
+      );
+      await hooks.patch(id, { description: 'Same address' });
+      await hooks.get(id);
+      const held = `SELECT failures FROM webhooks WHERE id = '${id}' AND held_until IS NOT NULL`;
+      expect(await witness.query(held)).toEqual([{ failures: 3 }]);
+      await hooks.patch(id, { url: elsewhere.url });
+      const later = await lease();
+      await elsewhere.until(() => elsewhere.taken.some(({ event }) => event.stream === `lease-${later}`));
+      answer();
+      await hooks.until(id, ({ deliveries }) => deliveries.pending === 0);
+      expect(await witness.query(held)).toEqual([]);
+    } finally {
+      elsewhere.close();
+    }
+  });
+
   test('whose receiver is gone (410) is paused at once', async () => {
     const { id } = await hooks.create(receiver.url);
     receiver.react = () => 410;

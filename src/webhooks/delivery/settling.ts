@@ -32,17 +32,26 @@ export async function settle(log: EventLog, worker: number, outcomes: readonly O
   const webhookIds = [...new Set(claims.map(({ webhookId }) => webhookId))];
   return log.transaction(async ({ client }) => {
     await client.query('SET LOCAL synchronous_commit = off');
-    await client.query({
+    const { rows } = await client.query<{ id: string; url: string }>({
       name: 'lock_webhooks',
-      text: 'SELECT FROM webhooks WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE',
+      text: `SELECT id, webhook->>'url' AS url FROM webhooks WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
       values: [webhookIds],
     });
-    await recordDelivered(client, worker, outcomes);
-    const failing = await recordOthers(client, worker, outcomes);
-    await hold(client, outcomes);
+    const urls = new Map(rows.map(({ id, url }) => [id, url]));
+    const counted = outcomes.map((outcome) => ofAddress(outcome, urls.get(outcome.claim.webhookId)));
+    await recordDelivered(client, worker, counted);
+    const failing = await recordOthers(client, worker, counted);
+    await hold(client, counted);
     await giveTurns(client, claims);
     return failing;
   });
+}
+
+/** A failure of the address that a webhook had before says nothing about the one that it has now. */
+function ofAddress(outcome: Outcome, url: string | undefined): Outcome {
+  const { claim, kind } = outcome;
+  if (kind !== 'failed' || claim.webhook.url === url) return outcome;
+  return { claim, kind: 'released', status: null, failure: null, retryInMs: 0, holdMs: null };
 }
 
 async function recordDelivered(client: PoolClient, worker: number, outcomes: readonly Outcome[]): Promise<void> {

@@ -141,8 +141,13 @@ export class Filling implements Subscription {
         await withdrawFrom(client, webhook.id, from);
         return updateWebhook(client, { webhook, cursor: Math.min(cursor, from - 1), live: false });
       }
-      case 'WebhookCreated':
       case 'WebhookChanged':
+        await updateWebhook(client, { ...row, webhook });
+        // Another receiver has not failed, nor asked to be left alone.
+        if (webhook.url === row.webhook.url) return;
+        await beginAnew(client, webhook.id);
+        return notify(client);
+      case 'WebhookCreated':
       case 'WebhookSecretRotated':
       case 'WebhookDeleted':
         return updateWebhook(client, { ...row, webhook });
