@@ -115,6 +115,8 @@ async function run(
   const child = spawn('git', args, {
     env: { PATH: process.env['PATH'] ?? '', ...ENV, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // In a group of its own: Ctrl-C in a terminal is for the service, which ends what it has started in its own time.
+    detached: true,
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',
     ...(cwd !== undefined && { cwd }),

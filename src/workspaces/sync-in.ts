@@ -50,15 +50,21 @@ export async function syncIn(
   // Before anything of the lease is removed.
   if (await repository?.cutOff())
     leave('.git/objects', 'some of the history before the head is not here: a partial clone');
-  await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
+  const archive = source.kind === 'archive' ? await begun(archiveEntries(source.stream, { maxBytes })) : null;
+  try {
+    await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
+  } catch (error) {
+    await archive?.stop();
+    throw error;
+  }
   if (repository) {
     await sendHistory(side, leaseId, repository, leave);
     await sendSettings(side, leaseId, repository);
   }
   const entries =
-    source.kind === 'archive'
-      ? archiveEntries(source.stream, { maxBytes })
-      : localEntries(source.tree, repository && (await repository.paths(includeIgnored)), leave);
+    source.kind === 'local'
+      ? localEntries(source.tree, repository && (await repository.paths(includeIgnored)), leave)
+      : (archive as BegunArchive).entries;
   const sent = await sendEntries(side, leaseId, entries, maxBytes);
   if (repository) await settleIndex(side, leaseId, repository, new Set(sent.keys()), leave);
   else addFolders(sent);
@@ -95,6 +101,23 @@ async function sendHistory(
     const tooMany = await repository.writeHistory(input);
     if (tooMany > 0) leave('.git/refs', `${tooMany} branches and tags are too many, or their history is too large`);
   });
+}
+
+interface BegunArchive {
+  readonly entries: AsyncIterable<ArchiveEntry>;
+  /** Instead of reading on. */
+  stop(): Promise<unknown>;
+}
+
+/** Reads the first of an archive's entries: what is no archive at all is refused before anything else happens. */
+async function begun(archive: AsyncGenerator<ArchiveEntry>): Promise<BegunArchive> {
+  const first = await archive.next();
+  const entries = (async function* () {
+    if (first.done) return;
+    yield first.value;
+    yield* archive;
+  })();
+  return { entries, stop: () => archive.return(undefined) };
 }
 
 async function sendEntries(

@@ -84,6 +84,28 @@ test(
 );
 
 test(
+  'Ctrl-C in a terminal is for the service alone: a command in a sandbox comes to its end',
+  async () => {
+    // A terminal tells all of the group that it has in front.
+    const service = await home.start(settings, ['setsid']);
+    const companyId = randomUUID();
+    const wish = { name: 'Bubblewrap', driver: 'sandbox', config: { provider: 'bubblewrap' } };
+    const { id: environmentId } = await service.api.createEnvironment(companyId, wish);
+    const { lease } = await service.api.acquire(companyId, { environmentId });
+    const answer = service.api.send<ExecutionAnswer>('POST', `/api/environment-leases/${lease.id}/execute`, {
+      ...{ command: 'sh', args: ['-c', 'sleep 2; echo finished'] },
+    });
+    const path = `/api/companies/${companyId}/events?leaseId=${lease.id}&type=ExecutionStarted`;
+    while ((await service.api.expect<{ items: unknown[] }>(200, 'GET', path)).items.length === 0) await sleep(50);
+    await sleep(500);
+    process.kill(-service.pid, 'SIGINT');
+    expect(await answer).toMatchObject({ status: 200, body: { exitCode: 0, stdout: 'finished\n' } });
+    expect(await service.exited()).toBe(0);
+  },
+  SLOW,
+);
+
+test(
   'R3: a stopped Postgres keeps nobody from ending the service, and stops when it goes on',
   async () => {
     const service = await home.start(settings);

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -157,9 +158,14 @@ describe('an archive', () => {
   });
 
   test('that is none, is empty or is too large is refused', async () => {
-    const { id } = await service.lease();
-    for (const bytes of [new Uint8Array(0), new Uint8Array(2_000).fill(65), new Uint8Array(1024).fill(255)]) {
+    const { id, folder } = await service.lease();
+    expect(await sent(id, await tar({ name: 'kept', text: 'x' }))).toEqual([200, undefined]);
+    const bad = [new Uint8Array(0), new Uint8Array(2_000).fill(65), new Uint8Array(1024).fill(255)];
+    bad.push(gzipSync(await tar({ name: 'a', text: 'x' })), await tar({ name: '../a', text: 'x' }));
+    for (const bytes of bad) {
       expect(await sent(id, bytes)).toEqual([400, 'invalid_archive']);
+      // What was there is removed only for what is an archive.
+      expect(await contentOf(folder)).toEqual({ kept: '644 x' });
     }
     const large = await tar({ name: 'a', text: 'x'.repeat(11_000_000) });
     expect(await sent(id, large)).toEqual([413, 'archive_too_large']);

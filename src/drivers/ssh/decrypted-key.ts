@@ -52,6 +52,8 @@ async function decryptedBy(
   const child = spawn('/bin/sh', limited, {
     env: {},
     stdio: ['pipe', 'pipe', 'ignore'],
+    // Out of the reach of Ctrl-C, which would look like the end of its time.
+    detached: true,
     signal,
     killSignal: 'SIGKILL',
   });

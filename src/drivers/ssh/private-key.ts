@@ -1,9 +1,13 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import ssh2 from 'ssh2';
+import { DriverError } from '../driver-error.js';
 import { decryptedKey, unusableKey } from './decrypted-key.js';
 
-/** An RSA key of 16,384 bits; signing with a larger one would hold the event loop. */
+/** More than any key that `ssh-keygen` makes. */
 const MAX_LENGTH = 16 * 1024;
+/** Signing is done in the event loop, and takes longer with each bit: 8,192 take up to half a second, 16,384 up to five. */
+const MAX_RSA_BITS = 8_192;
+const MAX_EXPONENT_BITS = 33;
 
 /**
  * A private key in a form that ssh2 reads, and decrypted: PKCS#8, which ssh2 does not read, becomes the key's older form.
@@ -16,6 +20,17 @@ export async function readablePrivateKey(pem: string, passphrase: string | null,
   return readable(await decryptedKey(pem, passphrase, budgetMs));
 }
 
+/** @throws DriverError where signing with it would hold the event loop */
+function requireQuick(key: ssh2.ParsedKey): void {
+  if (key.type !== 'ssh-rsa') return;
+  const numbers = createPrivateKey(key.getPrivatePEM()).export({ format: 'jwk' });
+  const bits = (number: string | undefined): number => Buffer.from(number ?? '', 'base64url').length * 8;
+  const { n, e, d, p, q, dp, dq, qi } = numbers;
+  if (bits(e) > MAX_EXPONENT_BITS + 7 || [n, d, p, q, dp, dq, qi].some((number) => bits(number) > MAX_RSA_BITS)) {
+    throw unusableKey(`is an RSA key of more than ${MAX_RSA_BITS} bits, or with an unusual exponent`);
+  }
+}
+
 function isEncrypted(pem: string): boolean {
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) return true;
   const parsed = ssh2.utils.parseKey(pem);
@@ -26,8 +41,12 @@ function readable(pem: string): string {
   try {
     const key = pem.includes('-----BEGIN PRIVATE KEY-----') ? olderForm(createPrivateKey(pem.trim())) : pem;
     const parsed = ssh2.utils.parseKey(key);
-    if (!(parsed instanceof Error) && parsed.isPrivateKey()) return key;
-  } catch {
+    if (!(parsed instanceof Error) && parsed.isPrivateKey()) {
+      requireQuick(parsed);
+      return key;
+    }
+  } catch (error) {
+    if (error instanceof DriverError) throw error;
     // The same as what ssh2 cannot read.
   }
   throw unusableKey('cannot be read');

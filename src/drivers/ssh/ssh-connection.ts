@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { Client, type ClientChannel } from 'ssh2';
+import { Client, type ClientChannel, type KexAlgorithm } from 'ssh2';
 import { DriverError } from '../driver-error.js';
 import { failureText } from '../failure-text.js';
 import { connected, forwarded } from './connecting.js';
@@ -31,6 +31,16 @@ export function identityOf(endpoint: SshEndpoint): string {
 /** Told of the steps of connecting, for a probe. */
 export type OnStep = (step: 'jump_host' | 'connect' | 'host_key' | 'authenticate') => void;
 
+/**
+ * Without `diffie-hellman-group-exchange-*`, whose prime the host chooses: OpenSSL tests it in the event loop, for seconds
+ * to a minute. Hosts that have nothing else are older than OpenSSH 5.7 (2011).
+ */
+const KEY_EXCHANGES: KexAlgorithm[] = [
+  ...(['curve25519-sha256', 'curve25519-sha256@libssh.org'] as const),
+  ...(['ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'ecdh-sha2-nistp521'] as const),
+  ...(['diffie-hellman-group14-sha256', 'diffie-hellman-group15-sha512', 'diffie-hellman-group16-sha512'] as const),
+  ...(['diffie-hellman-group17-sha512', 'diffie-hellman-group18-sha512'] as const),
+];
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVES_MISSED = 3;
 
@@ -120,7 +130,7 @@ export class SshConnection {
           readyTimeout: 0,
           keepaliveInterval: KEEPALIVE_MS,
           keepaliveCountMax: KEEPALIVES_MISSED,
-          algorithms: { serverHostKey: hostKeyAlgorithms(endpoint) },
+          algorithms: { serverHostKey: hostKeyAlgorithms(endpoint), kex: KEY_EXCHANGES },
           hostVerifier: (key: Buffer) => {
             verdict.refused = strictHostKeyChecking ? hostKeyRefusal(endpoint, key) : null;
             if (verdict.refused === null) onStep('host_key');

@@ -181,3 +181,32 @@ test('a host that wants a second factor, or no key at all, is refused by what it
     }
   }
 });
+
+/** ASN.1's DER. */
+function der(tag: number, content: Buffer): Buffer {
+  const { length } = content;
+  return Buffer.concat([Buffer.from([tag, 0x83, length >> 16, (length >> 8) & 255, length & 255]), content]);
+}
+
+test.each([
+  ['a modulus of 16,384 bits', 2_048, 3, 1_024],
+  ['an exponent as long as the modulus', 512, 512, 256],
+])('an RSA key with %s, which would hold the event loop at each signature, is refused', async (_what, n, e, p) => {
+  const number = (bytes: number): Buffer =>
+    der(2, Buffer.concat([Buffer.from([0x7f]), Buffer.alloc(bytes - 1, 0xa5 ^ (bytes & 255)), Buffer.from([0x01])]));
+  const numbers = [n, e, n, p, p, p, p, p].map(number);
+  const key = der(0x30, Buffer.concat([Buffer.from([2, 1, 0]), ...numbers])).toString('base64');
+  const pem = `-----BEGIN RSA PRIVATE KEY-----\n${key.replaceAll(/.{64}/g, '$&\n')}\n-----END RSA PRIVATE KEY-----\n`;
+  await expect(readablePrivateKey(pem, null, BUDGET_MS)).rejects.toThrow(/RSA key of more than 8192 bits/);
+});
+
+test('a host that lets only itself choose the prime of the key exchange is not connected to', async () => {
+  const host = await startSshd({ config: ['KexAlgorithms diffie-hellman-group-exchange-sha256'] });
+  try {
+    const { host: name, port, username, knownHosts, privateKey } = host;
+    const endpoint = { host: name, port, username, knownHosts, privateKey, strictHostKeyChecking: true };
+    await expect(SshConnection.open(endpoint, BUDGET_MS, ANY_ADDRESS)).rejects.toThrow(/key exchange|algorithm/i);
+  } finally {
+    await host.stop();
+  }
+});

@@ -77,8 +77,9 @@ export async function startSandbox(
         ...words,
       ]
     : words;
-  // Nothing of the service's environment: what the first process was given can be read inside.
-  const child = spawn(file, rest, { env: {}, stdio: STDIO }) as unknown as RunningSandbox['child'];
+  // Nothing of the service's environment: what the first process was given can be read inside. In a group of its own, as
+  // Ctrl-C in a terminal is for the service, whose commands may go on for a while.
+  const child = spawn(file, rest, { env: {}, stdio: STDIO, detached: true }) as unknown as RunningSandbox['child'];
   const [given, told] = [child.stdio[ARGUMENTS_FD] as Writable, child.stdio[INFO_FD] as Readable];
   // A stream that breaks off ends with its process, which is what counts.
   for (const stream of child.stdio) stream?.on('error', () => undefined);
