@@ -48,11 +48,11 @@ const PURE = [
   'src/**/{events,state,evolve,fold-facts,decide,decide-effects,decision,deadline,retry-policy}.ts',
   'src/**/*-{json,names}.ts',
   'src/errors/{catalogue,operational-errors,request-errors}.ts',
-  'src/event-log/define-event.ts',
+  'src/event-sourcing/event-log/define-event.ts',
 ];
 
 /** Where HTTP is known, and where the parts are wired together. */
-const EDGES = ['src/http/**/*.ts', 'src/*/http/**/*.ts', 'src/cli/**/*.ts', 'src/*.ts'];
+const EDGES = ['src/platform/http/**/*.ts', 'src/*/http/**/*.ts', 'src/cli/**/*.ts', 'src/*.ts'];
 const MODULES = ['src/**/*.module.ts'];
 
 const boundariesSettings = {
@@ -69,7 +69,7 @@ const boundariesSettings = {
     { category: 'edge', pattern: sourcesAndOutputs(EDGES) },
     { category: 'module', pattern: sourcesAndOutputs(MODULES) },
     { category: 'root', pattern: sourcesAndOutputs(['src/*.ts']) },
-    { category: 'driver-names', pattern: sourcesAndOutputs(['src/environments/driver-names.ts']) },
+    { category: 'driver-names', pattern: sourcesAndOutputs(['src/domain/environments/environment-names.ts']) },
     { category: 'table', pattern: sourcesAndOutputs(['src/*/*-row.ts']) },
   ],
   'boundaries/dependency-nodes': ['import', 'dynamic-import', 'export'],
@@ -252,7 +252,7 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/main.ts', 'src/cli.ts', 'src/cli/**/*.ts', 'src/serve-command.ts'],
+    ignores: ['src/main.ts', 'src/cli.ts', 'src/cli/**/*.ts', 'src/app/serve-command.ts'],
     rules: { 'no-console': 'error' },
   },
   { files: ['src/**/*.ts'], ignores: [...EDGES, ...MODULES], rules: noHttpRules },

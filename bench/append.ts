@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { newId } from '../src/ids/new-id.js';
+import { newId } from '../src/event-sourcing/ids/new-id.js';
 import { EVENT_LOG_MIGRATIONS } from '../migrations/index.js';
-import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-log/index.js';
+import { createLogPool, EventCatalogue, EventLog, type NewEvent } from '../src/event-sourcing/event-log/index.js';
 import { measureInRounds, medianMeasurement, medianOfRatios, type Runnable } from './measure.js';
 import { PLAIN, plainInsert, POOL_SIZE } from './plain-insert.js';
 import { onOwnPostgres, serverVersion, type Connection } from './own-postgres.js';

@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { Settings } from '../src/config/config.js';
-import { joinEmbeddedPostgres, type EmbeddedPostgres } from '../src/embedded/index.js';
+import type { Settings } from '../src/platform/config/config.js';
+import { joinEmbeddedPostgres, type EmbeddedPostgres } from '../src/platform/embedded/index.js';
 
 export type Connection = EmbeddedPostgres['connection'];
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { newId } from '../src/ids/new-id.js';
+import { newId } from '../src/event-sourcing/ids/new-id.js';
 import type { Runnable } from './measure.js';
 import type { Connection } from './own-postgres.js';
 

@@ -4,10 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import type { EffectRequest, HeldLease } from '../src/drivers/runtime-driver.js';
-import { validateBubblewrapConfig } from '../src/drivers/sandbox/bubblewrap/bubblewrap-config.js';
-import { BubblewrapDriver } from '../src/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
-import { newId } from '../src/ids/new-id.js';
+import type { EffectRequest, HeldLease } from '../src/domain/driver-contract/runtime-driver.js';
+import { validateBubblewrapConfig } from '../src/runtime/drivers/sandbox/bubblewrap/bubblewrap-config.js';
+import { BubblewrapDriver } from '../src/runtime/drivers/sandbox/bubblewrap/bubblewrap-driver.js';
+import { newId } from '../src/event-sourcing/ids/new-id.js';
 import {
   measureInRounds,
   medianMeasurement,

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { newId } from '../src/ids/new-id.js';
-import type { HostUnderTest } from '../test/drivers/ssh/host-under-test.js';
+import { newId } from '../src/event-sourcing/ids/new-id.js';
+import type { HostUnderTest } from '../test/runtime/drivers/ssh/host-under-test.js';
 import type { TestSshd } from '../test/support/sshd.js';
 import type { Contender, Runnable } from './measure.js';
 

@@ -1,5 +1,5 @@
-import { migrate } from '../src/database/data-source.js';
-import { HostUnderTest } from '../test/drivers/ssh/host-under-test.js';
+import { migrate } from '../src/platform/database/data-source.js';
+import { HostUnderTest } from '../test/runtime/drivers/ssh/host-under-test.js';
 import { startRedis } from '../test/support/redis.js';
 import {
   measureInRounds,

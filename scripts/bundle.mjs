@@ -83,13 +83,13 @@ await build({
     contents: `
       require('reflect-metadata');
       exports.parts = {
-        ...require('./dist/src/app.module.js'),
-        ...require('./dist/src/config/config.js'),
-        ...require('./dist/src/database/connection.js'),
-        ...require('./dist/src/database/data-source.js'),
-        ...require('./dist/src/drivers/driver-registry.js'),
-        ...require('./dist/src/event-log/index.js'),
-        ...require('./dist/src/http/index.js'),
+        ...require('./dist/src/app/app.module.js'),
+        ...require('./dist/src/platform/config/config.js'),
+        ...require('./dist/src/platform/database/connection.js'),
+        ...require('./dist/src/platform/database/data-source.js'),
+        ...require('./dist/src/domain/driver-contract/driver-registry.js'),
+        ...require('./dist/src/event-sourcing/event-log/index.js'),
+        ...require('./dist/src/platform/http/index.js'),
       };
       exports.run = () => require('./dist/src/main.js');`,
     resolveDir: at(),

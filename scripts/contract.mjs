@@ -11,7 +11,7 @@ Runs the driver contract suite against a plugin, on both queues.
   --as      the driver of Leasehold that it is used by; sandbox is for kind sandbox_provider (default: sandbox)
   --config  what its config schema asks for (default: {})`;
 
-/** @returns what test/plugins/plugin-cases.ts reads; exits with the usage where it is not asked for rightly */
+/** @returns what test/runtime/drivers/plugin/plugin-cases.ts reads; exits with the usage where it is not asked for rightly */
 function wishOrExit() {
   try {
     const options = {
@@ -31,7 +31,7 @@ function wishOrExit() {
 }
 
 const CONTRACT_PLUGIN = JSON.stringify(wishOrExit());
-await runNode([join(root, 'scripts', 'test.mjs'), 'test/drivers/contract'], {
+await runNode([join(root, 'scripts', 'test.mjs'), 'test/runtime/drivers/contract'], {
   cwd: root,
   env: { ...process.env, CONTRACT_PLUGIN },
 });

@@ -32,7 +32,7 @@ const SOURCES = [
   ...['tsconfig.json', 'tsconfig.build.json', 'tsconfig.setup.json', 'nest-cli.json'],
   ...['scripts/bundle.mjs', 'scripts/compiled.mjs', 'scripts/keep-compiled.mjs'],
   // Of the tests, what the measurements use, which is not all of it.
-  ...['test/support', 'test/drivers/ssh/host-under-test.ts'],
+  ...['test/support', 'test/runtime/drivers/ssh/host-under-test.ts'],
 ];
 
 export async function setUp() {

@@ -4,15 +4,15 @@ import { CliError, EXIT } from './cli/exit.js';
 import { tell } from './cli/output.js';
 import { programOf } from './cli/program.js';
 import { LeaseholdError } from './errors/catalogue.js';
-import { EVENT_DEFINITIONS } from './event-definitions.js';
-import { startClean } from './process-start.js';
-import { startFailureOf } from './start-failure.js';
+import { EVENT_DEFINITIONS } from './app/event-definitions.js';
+import { startClean } from './platform/process/process-start.js';
+import { startFailureOf } from './platform/process/start-failure.js';
 
 startClean();
 const program = programOf({
   definitions: EVENT_DEFINITIONS,
   // Loaded by those that need it: it takes longer than most commands.
-  serve: async (config, mode) => (await import('./serve-command.js')).serveCommand(config, mode),
+  serve: async (config, mode) => (await import('./app/serve-command.js')).serveCommand(config, mode),
 });
 
 // Whoever reads may have gone, or the disk be full: without a listener that would be a stack trace.

@@ -1,17 +1,17 @@
 import 'reflect-metadata';
-import { someTokenIsLive } from './access/live-token.js';
-import type { PostgresConfig } from './postgres/index.js';
-import { AppModule } from './app.module.js';
-import { ConfigError, isLoopback, readConfig, type Config } from './config/config.js';
-import { connectDatabase, type DatabaseConnection } from './database/connection.js';
-import { migrate } from './database/data-source.js';
-import { requireUsable } from './database/usable.js';
-import { EVENT_DEFINITIONS } from './event-definitions.js';
-import { createHttpApp } from './http/index.js';
-import { keepPrivate, startClean } from './process-start.js';
-import { within } from './provisioning/within.js';
-import { readKeyFile } from './secrets/key-file.js';
-import { reasonOf, startFailureOf } from './start-failure.js';
+import { someTokenIsLive } from './domain/access/live-token.js';
+import type { PostgresConfig } from './event-sourcing/postgres/index.js';
+import { AppModule } from './app/app.module.js';
+import { ConfigError, isLoopback, readConfig, type Config } from './platform/config/config.js';
+import { connectDatabase, type DatabaseConnection } from './platform/database/connection.js';
+import { migrate } from './platform/database/data-source.js';
+import { requireUsable } from './platform/database/usable.js';
+import { EVENT_DEFINITIONS } from './app/event-definitions.js';
+import { createHttpApp } from './platform/http/index.js';
+import { keepPrivate, startClean } from './platform/process/process-start.js';
+import { within } from './runtime/provisioning/within.js';
+import { readKeyFile } from './domain/secrets/key-file.js';
+import { reasonOf, startFailureOf } from './platform/process/start-failure.js';
 
 /** npm passes Ctrl-C on to a service that the terminal has told of it already. */
 const SAME_SIGNAL_MS = 1_000;

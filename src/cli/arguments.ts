@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { parseTime } from '../http/time.js';
-import { isUuid } from '../http/uuid.js';
+import { parseTime } from '../platform/http/time.js';
+import { isUuid } from '../platform/http/uuid.js';
 
 export function uuid(text: string): string {
   if (!isUuid(text)) throw new InvalidArgumentError('It must be a UUID.');

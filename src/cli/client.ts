@@ -3,7 +3,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { json } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { readConfig } from '../config/config.js';
+import { readConfig } from '../platform/config/config.js';
 import { CliError, EXIT } from './exit.js';
 import type { Parts } from './parts.js';
 import { unanswered } from './unanswered.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { EnvironmentAnswer } from '../environments/http/environment-answers.js';
+import type { EnvironmentAnswer } from '../domain/environments/http/environment-answers.js';
 import { count, uuid } from './arguments.js';
 import { withClient } from './client.js';
 import { addHistory } from './leases.js';

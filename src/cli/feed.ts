@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { FeedPageAnswer } from '../feed/http/feed-queries.js';
-import type { FeedEvent } from '../feed/event-frames.js';
+import type { FeedPageAnswer } from '../audit/feed/http/feed-queries.js';
+import type { FeedEvent } from '../audit/feed/event-frames.js';
 import { count, position, uuid } from './arguments.js';
 import { withClient, type Client } from './client.js';
 import { print, show, tableOf, tell } from './output.js';

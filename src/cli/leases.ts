@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { Diff } from '../history/diff.js';
-import type { TimelinePage } from '../history/http/history-queries.js';
-import type { TimelineItem } from '../history/timeline.js';
-import type { Why } from '../history/why.js';
-import { LEASE_POLICIES, LEASE_STATUSES } from '../leases/lease-names.js';
-import type { LeaseJson } from '../leases/lease-json.js';
+import type { Diff } from '../audit/history/diff.js';
+import type { TimelinePage } from '../audit/history/http/history-queries.js';
+import type { TimelineItem } from '../audit/history/timeline.js';
+import type { Why } from '../audit/history/why.js';
+import { LEASE_POLICIES, LEASE_STATUSES } from '../domain/leases/lease-names.js';
+import type { LeaseJson } from '../domain/leases/lease-json.js';
 import { Option } from 'commander';
 import { count, uuid } from './arguments.js';
 import { withClient, type Client, type Page } from './client.js';

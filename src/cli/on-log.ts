@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig, type Config } from '../config/config.js';
-import { connectDatabase, type DatabaseConnection } from '../database/connection.js';
-import { isMigrated } from '../database/is-migrated.js';
-import { createLogPool, EventCatalogue, EventLog } from '../event-log/index.js';
+import { readConfig, type Config } from '../platform/config/config.js';
+import { connectDatabase, type DatabaseConnection } from '../platform/database/connection.js';
+import { isMigrated } from '../platform/database/is-migrated.js';
+import { createLogPool, EventCatalogue, EventLog } from '../event-sourcing/event-log/index.js';
 import { CliError, EXIT } from './exit.js';
 import { tell } from './output.js';
 import type { Parts } from './parts.js';
@@ -43,7 +43,7 @@ export async function onLog<Result>(
     if (!(await isMigrated(pool))) {
       if (!makes) throw notMigrated(database);
       // Loaded here: TypeORM takes longer than most commands.
-      const { migrate } = await import('../database/data-source.js');
+      const { migrate } = await import('../platform/database/data-source.js');
       await migrate(database.client);
     }
     const log = new EventLog(pool, database.client, new EventCatalogue(definitions));

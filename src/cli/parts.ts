@@ -1,5 +1,5 @@
-import type { Config } from '../config/config.js';
-import type { EventDefinition } from '../event-log/index.js';
+import type { Config } from '../platform/config/config.js';
+import type { EventDefinition } from '../event-sourcing/event-log/index.js';
 
 /** What src wires, for commands that need it without a service that runs. */
 export interface Parts {

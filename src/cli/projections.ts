@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import type { ProjectionStatus, Verification } from '../projections/index.js';
-import type { ParkedStream, RetryResult, SubscriptionStatus } from '../subscriptions/index.js';
+import type { ProjectionStatus, Verification } from '../event-sourcing/projections/index.js';
+import type { ParkedStream, RetryResult, SubscriptionStatus } from '../event-sourcing/subscriptions/index.js';
 import { withClient, type Client } from './client.js';
 import { CliError, EXIT } from './exit.js';
 import { show, tableOf, textOf } from './output.js';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { EventCatalogue } from '../event-log/index.js';
-import { BundleError, readBundle, replay } from '../history/replay.js';
-import { timelineChanges, type Step } from '../history/timeline.js';
+import { EventCatalogue } from '../event-sourcing/event-log/index.js';
+import { BundleError, readBundle, replay } from '../audit/history/replay.js';
+import { timelineChanges, type Step } from '../audit/history/timeline.js';
 import { CliError, EXIT } from './exit.js';
 import { print } from './output.js';
 import type { Parts } from './parts.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Config } from '../config/config.js';
-import { replaceMasterKey, type Replacement } from '../secrets/replace-master-key.js';
+import type { Config } from '../platform/config/config.js';
+import { replaceMasterKey, type Replacement } from '../domain/secrets/replace-master-key.js';
 import { onLog } from './on-log.js';
 import { show } from './output.js';
 import type { Parts } from './parts.js';

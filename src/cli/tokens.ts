@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
-import { createToken, revokeToken, type WantedToken } from '../access/token-changes.js';
-import { tokenJson, type TokenJson } from '../access/token-json.js';
-import { allTokens } from '../access/token-rows.js';
-import type { EventLog } from '../event-log/index.js';
-import { PERMISSIONS } from '../http/permissions.js';
-import { newId } from '../ids/new-id.js';
+import { createToken, revokeToken, type WantedToken } from '../domain/access/token-changes.js';
+import { tokenJson, type TokenJson } from '../domain/access/token-json.js';
+import { allTokens } from '../domain/access/token-rows.js';
+import type { EventLog } from '../event-sourcing/event-log/index.js';
+import { PERMISSIONS } from '../platform/http/permissions.js';
+import { newId } from '../event-sourcing/ids/new-id.js';
 import { name, time, uuid, uuids } from './arguments.js';
 import { withClient, type Client, type TargetOptions } from './client.js';
 import { EXIT } from './exit.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { eventually } from '../embedded/support.js';
+import { eventually } from '../platform/embedded/support.js';
 import { connectionUrl, createTestDatabase, type TestDatabase, testServer } from '../support/database.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { createLogPool } from '../../src/event-log/index.js';
+import { createLogPool } from '../../src/event-sourcing/event-log/index.js';
 import { serve, type Service } from '../support/service.js';
 import { grown } from '../support/soak.js';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ErrorCode } from '../../src/errors/catalogue.js';
-import { expectProblem } from '../http/support.js';
+import { expectProblem } from '../platform/http/support.js';
 import { Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
 

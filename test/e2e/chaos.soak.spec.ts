@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { LeaseJson } from '../../src/leases/lease-json.js';
+import type { LeaseJson } from '../../src/domain/leases/lease-json.js';
 import { Api, type Acquired } from '../support/api.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Environment } from '../../src/environments/state.js';
+import type { Environment } from '../../src/domain/environments/state.js';
 import type { Acquired, Answer, Api, ReleasedRun } from '../support/api.js';
 
 /** A command as it was sent, and its answer when there was one. It can be sent again as it is. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Environment } from '../../src/environments/state.js';
-import type { Problem } from '../../src/http/problem.js';
+import type { Environment } from '../../src/domain/environments/state.js';
+import type { Problem } from '../../src/platform/http/problem.js';
 import type { Acquired, Api } from '../support/api.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';

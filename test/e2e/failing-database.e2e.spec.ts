@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { Problem } from '../../src/http/problem.js';
-import type { Readiness } from '../../src/operations/readiness.js';
-import { eventually } from '../embedded/support.js';
+import type { Problem } from '../../src/platform/http/problem.js';
+import type { Readiness } from '../../src/platform/operations/readiness.js';
+import { eventually } from '../platform/embedded/support.js';
 import type { Answer, Api } from '../support/api.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { Wire } from '../support/projections.js';

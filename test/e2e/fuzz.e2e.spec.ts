@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { expectProblem } from '../http/support.js';
+import { expectProblem } from '../platform/http/support.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { serve, type Service } from '../support/service.js';
 import { grown } from '../support/soak.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Environment } from '../../src/environments/state.js';
-import type { LeaseJson } from '../../src/leases/lease-json.js';
-import { expectWholeEnvironment, expectWholeLease } from '../drivers/contract.js';
-import { eventually } from '../embedded/support.js';
+import type { Environment } from '../../src/domain/environments/state.js';
+import type { LeaseJson } from '../../src/domain/leases/lease-json.js';
+import { expectWholeEnvironment, expectWholeLease } from '../runtime/drivers/contract.js';
+import { eventually } from '../platform/embedded/support.js';
 import type { Acquired, Answer, Api, LeasePage } from '../support/api.js';
 import { serve, type Service } from '../support/service.js';
 

@@ -4,7 +4,7 @@ import type { Acquired } from '../support/api.js';
 import { expectSoundLog } from '../support/fold-of-log.js';
 import { startSshd, type TestSshd } from '../support/sshd.js';
 import { leasesOnHost } from '../support/ssh-host.js';
-import { expectHistoryExplained } from '../history/expect-explained.js';
+import { expectHistoryExplained } from '../audit/history/expect-explained.js';
 import { IS_SOAK } from '../support/soak.js';
 import { StepsUnderKill } from '../support/steps-under-kill.js';
 

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { uuidv7 } from 'uuidv7';
-import type { RecordedEvent } from '../../src/event-log/index.js';
-import type { LeaseJson } from '../../src/leases/lease-json.js';
-import type { Problem } from '../../src/http/problem.js';
-import type { Readiness } from '../../src/operations/readiness.js';
-import { eventually } from '../embedded/support.js';
-import { SseReader } from '../feed/sse-reader.js';
+import type { RecordedEvent } from '../../src/event-sourcing/event-log/index.js';
+import type { LeaseJson } from '../../src/domain/leases/lease-json.js';
+import type { Problem } from '../../src/platform/http/problem.js';
+import type { Readiness } from '../../src/platform/operations/readiness.js';
+import { eventually } from '../platform/embedded/support.js';
+import { SseReader } from '../audit/feed/sse-reader.js';
 import { openLog, type OpenLog } from '../support/event-log.js';
 import { serve, type Service } from '../support/service.js';
-import { Hooks, LOOPBACK } from '../webhooks/hooks.js';
-import { Receiver } from '../webhooks/receiver.js';
+import { Hooks, LOOPBACK } from '../audit/webhooks/hooks.js';
+import { Receiver } from '../audit/webhooks/receiver.js';
 
 /*
  * A newer release has recorded what this one does not understand: after a downgrade, or while the processes of both run.

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import type { LeaseJson } from '../../src/leases/lease-json.js';
+import type { LeaseJson } from '../../src/domain/leases/lease-json.js';
 import { Api, type Acquired } from '../support/api.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';
 import { startRedis } from '../support/redis.js';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ProjectionStatus } from '../../src/projections/index.js';
+import type { ProjectionStatus } from '../../src/event-sourcing/projections/index.js';
 import type { Api } from '../support/api.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { expectSoundLog, Witness } from '../support/fold-of-log.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { Readiness } from '../../src/operations/readiness.js';
+import type { Readiness } from '../../src/platform/operations/readiness.js';
 import { connectionUrl, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
 

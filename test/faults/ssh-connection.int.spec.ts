@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import ssh2 from 'ssh2';
-import { runScript } from '../../src/drivers/ssh/remote-command.js';
-import { ACQUIRE } from '../../src/drivers/ssh/remote-scripts.js';
-import type { SshConnection, SshEndpoint } from '../../src/drivers/ssh/ssh-connection.js';
-import { SshPool } from '../../src/drivers/ssh/ssh-pool.js';
-import { newId } from '../../src/ids/new-id.js';
+import { runScript } from '../../src/runtime/drivers/ssh/remote-command.js';
+import { ACQUIRE } from '../../src/runtime/drivers/ssh/remote-scripts.js';
+import type { SshConnection, SshEndpoint } from '../../src/runtime/drivers/ssh/ssh-connection.js';
+import { SshPool } from '../../src/runtime/drivers/ssh/ssh-pool.js';
+import { newId } from '../../src/event-sourcing/ids/new-id.js';
 import { ANY_ADDRESS } from '../support/any-address.js';
 import { type Fault, type FaultHost, startFaultHost } from '../support/fault-host.js';
 import { type PoorMachine, withoutTools, workspaceOn } from '../support/faulty-workspace.js';

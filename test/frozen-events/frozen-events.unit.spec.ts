@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { EventCatalogue, type EventDefinition } from '../../src/event-log/event-catalogue.js';
-import type { RecordedEvent } from '../../src/event-log/events.js';
-import { EVENT_DEFINITIONS as DEFINITIONS } from '../../src/event-definitions.js';
+import { EventCatalogue, type EventDefinition } from '../../src/event-sourcing/event-log/event-catalogue.js';
+import type { RecordedEvent } from '../../src/event-sourcing/event-log/events.js';
+import { EVENT_DEFINITIONS as DEFINITIONS } from '../../src/app/event-definitions.js';
 import { decodedFile, expectedFiles, readJson, sampleFile, sampleFiles, seal } from './samples.js';
 import { schemaProblems } from './schema-problems.js';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import type { EventDefinition } from '../../src/event-log/event-catalogue.js';
+import type { EventDefinition } from '../../src/event-sourcing/event-log/event-catalogue.js';
 
 const FOLDER = new URL('./', import.meta.url);
 

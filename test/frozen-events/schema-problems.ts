@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Errors } from 'typebox/value';
-import type { EventDefinition } from '../../src/event-log/event-catalogue.js';
+import type { EventDefinition } from '../../src/event-sourcing/event-log/event-catalogue.js';
 
 /**
  * What keeps events from being stored as their definitions say: data that is not of the schema, that has fields which

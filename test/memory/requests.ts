@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ApiDocument, Operation } from '../e2e/requests-of-document.js';
-import { tar } from '../workspaces/archives.js';
+import { tar } from '../runtime/workspaces/archives.js';
 import { QUIET_WEBHOOK, type AdminApi, type World } from './world.js';
 
 export interface Asked {

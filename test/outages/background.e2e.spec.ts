@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { Readiness } from '../../src/operations/readiness.js';
-import { eventually } from '../embedded/support.js';
+import type { Readiness } from '../../src/platform/operations/readiness.js';
+import { eventually } from '../platform/embedded/support.js';
 import type { Answer } from '../support/api.js';
 import { serve, type Service } from '../support/service.js';
 import { IS_SOAK } from '../support/soak.js';
-import { Hooks, LOOPBACK } from '../webhooks/hooks.js';
-import { Receiver } from '../webhooks/receiver.js';
+import { Hooks, LOOPBACK } from '../audit/webhooks/hooks.js';
+import { Receiver } from '../audit/webhooks/receiver.js';
 
 /* What the service does by itself, and what fails again and again of it, is in the readiness until it succeeds. */
 

@@ -4,9 +4,9 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import type { Problem } from '../../src/http/problem.js';
-import type { Readiness } from '../../src/operations/readiness.js';
-import { eventually } from '../embedded/support.js';
+import type { Problem } from '../../src/platform/http/problem.js';
+import type { Readiness } from '../../src/platform/operations/readiness.js';
+import { eventually } from '../platform/embedded/support.js';
 import { copyPreparedPostgres } from '../support/prepared-postgres.js';
 import { ServiceHome, type ServiceProcess } from '../support/service.js';
 

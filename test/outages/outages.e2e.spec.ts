@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import type { Readiness } from '../../src/operations/readiness.js';
+import type { Readiness } from '../../src/platform/operations/readiness.js';
 import { connectionUrl, createTestDatabase, testServer, type TestDatabase } from '../support/database.js';
 import { Gate } from '../support/gate.js';
 import { startRedis, type TestRedis } from '../support/redis.js';

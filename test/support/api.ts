@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Environment } from '../../src/environments/state.js';
-import type { LeaseJson } from '../../src/leases/lease-json.js';
-import type { ReleaseError } from '../../src/leases/commands/release-run-leases.js';
-import type { Problem } from '../../src/http/problem.js';
+import type { Environment } from '../../src/domain/environments/state.js';
+import type { LeaseJson } from '../../src/domain/leases/lease-json.js';
+import type { ReleaseError } from '../../src/domain/leases/commands/release-run-leases.js';
+import type { Problem } from '../../src/platform/http/problem.js';
 import { useSecret } from './secrets-used.js';
 
 export interface Acquired {

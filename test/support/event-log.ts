@@ -8,7 +8,7 @@ import {
   type CommitterOptions,
   type ReadAfterOptions,
   type RecordedEvent,
-} from '../../src/event-log/index.js';
+} from '../../src/event-sourcing/event-log/index.js';
 import { type Connection, createEmptyDatabase, type TestDatabase } from './database.js';
 
 export interface OpenLog {

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { DataSource } from 'typeorm';
-import { dataSourceOptions } from '../../src/database/data-source.js';
-import { environmentProjection } from '../../src/environments/environment-projection.js';
-import { EVENT_DEFINITIONS } from '../../src/event-definitions.js';
-import { EventCatalogue, type RecordedEvent } from '../../src/event-log/index.js';
-import { leaseProjection } from '../../src/leases/lease-projection.js';
-import { foldAll, type Projection } from '../../src/projections/index.js';
-import { secretProjection } from '../../src/secrets/secret-projection.js';
+import { dataSourceOptions } from '../../src/platform/database/data-source.js';
+import { environmentProjection } from '../../src/domain/environments/environment-projection.js';
+import { EVENT_DEFINITIONS } from '../../src/app/event-definitions.js';
+import { EventCatalogue, type RecordedEvent } from '../../src/event-sourcing/event-log/index.js';
+import { leaseProjection } from '../../src/domain/leases/lease-projection.js';
+import { foldAll, type Projection } from '../../src/event-sourcing/projections/index.js';
+import { secretProjection } from '../../src/domain/secrets/secret-projection.js';
 import type { Connection } from './database.js';
 import { openLog, type OpenLog, allAfter } from './event-log.js';
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DriverError } from '../../src/drivers/driver-error.js';
+import { DriverError } from '../../src/domain/driver-contract/driver-error.js';
 import type {
   Acquisition,
   ConfigVerdict,
@@ -14,7 +14,7 @@ import type {
   ReleaseOutcome,
   ReleaseRequest,
   ResumeRequest,
-} from '../../src/drivers/runtime-driver.js';
+} from '../../src/domain/driver-contract/runtime-driver.js';
 
 /** What a test does at a call of the driver, before or instead of it; it may throw or never return. */
 export type Meanwhile = (

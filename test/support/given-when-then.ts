@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
-import type { Decision } from '../../src/commands/decision.js';
-import type { Fold } from '../../src/commands/state-store.js';
+import type { Decision } from '../../src/event-sourcing/commands/decision.js';
+import type { Fold } from '../../src/event-sourcing/commands/state-store.js';
 import type { ErrorCode, ErrorFacts } from '../../src/errors/catalogue.js';
-import type { EventDefinition } from '../../src/event-log/event-catalogue.js';
-import type { Recorded } from '../../src/event-log/events.js';
+import type { EventDefinition } from '../../src/event-sourcing/event-log/event-catalogue.js';
+import type { Recorded } from '../../src/event-sourcing/event-log/events.js';
 import { schemaProblems } from '../frozen-events/schema-problems.js';
 
 export interface AnyEvent {

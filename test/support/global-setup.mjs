@@ -4,10 +4,10 @@ import { appendFileSync, chmodSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import 'reflect-metadata';
-import { readConfig } from '../../dist/src/config/config.js';
-import { migrate } from '../../dist/src/database/data-source.js';
-import { joinEmbeddedPostgres } from '../../dist/src/embedded/index.js';
-import { EffectQueue } from '../../dist/src/provisioning/effect-queue.js';
+import { readConfig } from '../../dist/src/platform/config/config.js';
+import { migrate } from '../../dist/src/platform/database/data-source.js';
+import { joinEmbeddedPostgres } from '../../dist/src/platform/embedded/index.js';
+import { EffectQueue } from '../../dist/src/runtime/provisioning/effect-queue.js';
 import { makeRunFolder, removeAbandonedRuns } from './run-folder.mjs';
 
 /**

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, query } from '../embedded/support.js';
+import { eventually, query } from '../platform/embedded/support.js';
 import { type Connection } from './database.js';
 import { endsWithUs } from './ends-with-us.js';
 import { freePort } from './free-port.js';

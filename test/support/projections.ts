@@ -3,15 +3,15 @@ import pg from 'pg';
 import { Column, DataSource, Entity, Index, PrimaryColumn, type MigrationInterface } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
 import { EVENT_LOG_MIGRATIONS, SUBSCRIPTION_MIGRATIONS } from '../../migrations/index.js';
-import { createLogPool, EventCatalogue, EventLog, type Append, type RecordedEvent } from '../../src/event-log/index.js';
+import { createLogPool, EventCatalogue, EventLog, type Append, type RecordedEvent } from '../../src/event-sourcing/event-log/index.js';
 import {
   isoTime,
   Projections,
   safeInteger,
   type Projection,
   type ProjectionsOptions,
-} from '../../src/projections/index.js';
-import { SubscriptionRunner, type SubscriptionRunnerOptions } from '../../src/subscriptions/index.js';
+} from '../../src/event-sourcing/projections/index.js';
+import { SubscriptionRunner, type SubscriptionRunnerOptions } from '../../src/event-sourcing/subscriptions/index.js';
 import { type Connection, createEmptyDatabase, type TestDatabase } from './database.js';
 import { allAfter } from './event-log.js';
 

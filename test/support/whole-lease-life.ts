@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { eventually } from '../embedded/support.js';
+import { eventually } from '../platform/embedded/support.js';
 import type { Api } from './api.js';
 
 interface Execution {

@@ -1,9 +1,9 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Inject, Injectable } from '@nestjs/common';
-import { CONFIG, type Config } from '../../config/config.js';
-import { tokenDifferences } from '../../access/token-differences.js';
-import { EventLog } from '../../event-log/index.js';
+import { CONFIG, type Config } from '../../platform/config/config.js';
+import { tokenDifferences } from '../../domain/access/token-differences.js';
+import { EventLog } from '../../event-sourcing/event-log/index.js';
 import { exportLog } from './export-log.js';
 import { KeptSeals, sealsOfLines } from './kept-seals.js';
 import { proveLease } from './lease-proof.js';

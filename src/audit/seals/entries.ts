@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Queryable } from '../../event-log/index.js';
+import type { Queryable } from '../../event-sourcing/event-log/index.js';
 import type { EventLine } from './event-line.js';
 import type { Leaves } from './leaves.js';
 

@@ -1,4 +1,4 @@
-import { isForEverybody } from '../../history/portable-data.js';
+import { isForEverybody } from '../history/portable-data.js';
 import { entryOf } from './entry.js';
 import { leafHash } from './merkle-tree.js';
 

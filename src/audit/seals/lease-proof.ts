@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { LeaseholdError } from '../../errors/catalogue.js';
-import { leaseStream } from '../../leases/events.js';
+import { leaseStream } from '../../domain/leases/events.js';
 import { readStreamLines } from './entries.js';
 import { eventOf, isOpen, leafOf, positionOf } from './event-line.js';
 import { auditPath } from './merkle-tree.js';

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, sign, type KeyObject } from 'node:crypto';
-import type { Config } from '../../config/config.js';
-import { readKeyFile, readOrMakeKeyFile, type KeyFile } from '../../secrets/key-file.js';
+import type { Config } from '../../platform/config/config.js';
+import { readKeyFile, readOrMakeKeyFile, type KeyFile } from '../../domain/secrets/key-file.js';
 import { keyIdOf } from './public-keys.js';
 import { signedBytes, type Seal, type TrustedKeys } from './seal.js';
 

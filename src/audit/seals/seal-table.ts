@@ -1,4 +1,4 @@
-import type { Queryable } from '../../event-log/index.js';
+import type { Queryable } from '../../event-sourcing/event-log/index.js';
 import type { Seal, SealWithLeaves } from './seal.js';
 
 interface Row {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Background } from '../../config/background.js';
-import type { EventLog } from '../../event-log/index.js';
+import type { Background } from '../../platform/config/background.js';
+import type { EventLog } from '../../event-sourcing/event-log/index.js';
 import type { SealKeys } from './seal-keys.js';
 import type { SealsFile } from './seals-file.js';
 import { CannotSealError, SEAL_EVENTS, sealNext } from './sealing.js';

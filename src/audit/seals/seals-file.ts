@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import type { Queryable } from '../../event-log/index.js';
+import type { Queryable } from '../../event-sourcing/event-log/index.js';
 import { sealsAfter } from './seal-table.js';
 import { parseSeal, sealHash, type Seal } from './seal.js';
 import { CannotSealError } from './sealing.js';

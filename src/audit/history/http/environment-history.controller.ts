@@ -1,0 +1,93 @@
+import { Controller, Get, Query, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { visibleEnvironment } from '../../../domain/environments/http/visible-environment.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  AtQuery,
+  From,
+  may,
+  positionAsked,
+  positionOf,
+  Requires,
+  UuidParam,
+  type Caller,
+} from '../../../platform/http/index.js';
+import type { Environment } from '../../../domain/environments/state.js';
+import { AsOf } from '../../../event-sourcing/read-models/as-of.js';
+import { Comparison, type Diff } from '../diff.js';
+import { EnvironmentChain, whyEnvironment } from '../environment-why.js';
+import { Histories } from '../histories.js';
+import { environmentSubject } from '../subjects.js';
+import type { Step } from '../timeline.js';
+import type { Why } from '../why.js';
+import { DIFF_EXAMPLE, TIMELINE_EXAMPLE, WHY_EXAMPLE } from './history-examples.js';
+import { DiffQuery, itemsOf, pageOf, TimelineQuery, type TimelinePage } from './history-queries.js';
+
+/** The same of an environment, a deleted one too. */
+@ApiTags('history')
+@Controller('api/environments/:id')
+export class EnvironmentHistoryController {
+  constructor(
+    private readonly histories: Histories,
+    private readonly asOf: AsOf,
+  ) {}
+
+  @Get('timeline')
+  @Requires(null, 'environment')
+  @ApiOperation({ summary: 'What has happened to an environment', description: 'Oldest first; of a deleted one too.' })
+  @ApiAnswer({
+    status: 200,
+    description: 'Its events, each with what led to it, what it says, and the fields that it changed.',
+    example: { items: TIMELINE_EXAMPLE, nextCursor: null },
+  })
+  @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
+  async timeline(
+    @UuidParam('id') id: string,
+    @Query() query: TimelineQuery,
+    @From() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TimelinePage> {
+    const at = await positionAsked(query.at, this.asOf, reply);
+    const items = itemsOf(query);
+    await this.told(id, at, caller, (step) => items.add(step));
+    return pageOf(items);
+  }
+
+  @Get('diff')
+  @Requires(null, 'environment')
+  @ApiOperation({ summary: 'What is not the same about an environment at two moments' })
+  @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
+  @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
+  async diff(@UuidParam('id') id: string, @Query() { from, to }: DiffQuery, @From() caller: Caller): Promise<Diff> {
+    const last = to === undefined ? null : await positionOf(to, this.asOf);
+    const comparison = new Comparison(await positionOf(from, this.asOf), last);
+    await this.told(id, null, caller, (step) => comparison.add(step));
+    return comparison.diff;
+  }
+
+  @Get('why')
+  @Requires(null, 'environment')
+  @ApiOperation({
+    summary: 'Why an environment is in the state that it is in',
+    description: 'What led to it, what the newest probe found, and which leases hold it.',
+  })
+  @ApiAnswer({ status: 200, description: 'Never empty.', example: { ...WHY_EXAMPLE, status: 'archived' } })
+  @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log', 'read_model_behind')
+  async why(
+    @UuidParam('id') id: string,
+    @Query() query: AtQuery,
+    @From() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Why> {
+    const at = await positionAsked(query.at, this.asOf, reply);
+    const chain = new EnvironmentChain();
+    const state = await this.told(id, at, caller, (step) => chain.add(step));
+    return whyEnvironment(state, chain, await this.histories.holders(id, at));
+  }
+  private told(id: string, at: number | null, caller: Caller, see: (step: Step<object>) => void) {
+    const visible = (one: Environment) => visibleEnvironment(one, caller);
+    return this.histories.environment(id, at, environmentSubject(visible, may(caller, 'environments:manage')), see);
+  }
+}

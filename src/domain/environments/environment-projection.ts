@@ -1,0 +1,42 @@
+import type { Recorded, RecordedEvent } from '../../event-sourcing/event-log/events.js';
+import type { Projection } from '../../event-sourcing/projections/projection.js';
+import { EnvironmentRow } from './environment-row.js';
+import { ENVIRONMENT_EVENTS, environmentStream, type EnvironmentEvent } from './events.js';
+import { evolveEnvironment, initialEnvironment, type Environment, type EnvironmentState } from './state.js';
+
+export const environmentProjection: Projection<EnvironmentRow> = {
+  name: 'environments',
+  version: 1,
+  entity: EnvironmentRow,
+  types: ENVIRONMENT_EVENTS.map((definition) => definition.type),
+  keyOf: (event) => event.stream.slice(environmentStream('').length),
+  fold(row: EnvironmentRow | null, event: RecordedEvent): EnvironmentRow | null {
+    const state = evolveEnvironment(stateOf(row), event as Recorded<EnvironmentEvent>);
+    return state.kind === 'none' ? null : { ...state.environment, deleted: state.kind === 'deleted' };
+  },
+};
+
+function stateOf(row: EnvironmentRow | null): EnvironmentState {
+  if (row === null) return initialEnvironment;
+  return { kind: row.deleted ? 'deleted' : 'present', environment: environmentOf(row) };
+}
+
+/** What callers see of a row, in the order of the fields that events give. */
+export function environmentOf(row: EnvironmentRow): Environment {
+  const { id, companyId, name, description, driver, status, config, metadata } = row;
+  const { createdAt, updatedAt, version, position } = row;
+  return {
+    id,
+    companyId,
+    name,
+    description,
+    driver,
+    status,
+    config,
+    metadata,
+    createdAt,
+    updatedAt,
+    version,
+    position,
+  };
+}

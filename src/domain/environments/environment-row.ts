@@ -1,0 +1,48 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { isoTime, safeInteger } from '../../event-sourcing/projections/columns.js';
+import type { EnvironmentDriver, EnvironmentStatus } from './environment-names.js';
+import type { JsonObject } from './state.js';
+
+/** The read model of environments: a row each, deleted ones too, whose leases are still looked at. */
+@Entity('environments')
+@Index(['companyId', 'createdAt'])
+export class EnvironmentRow {
+  @PrimaryColumn('uuid')
+  id!: string;
+
+  @Column('uuid', { name: 'company_id' })
+  companyId!: string;
+
+  @Column('text')
+  name!: string;
+
+  @Column('text', { nullable: true })
+  description!: string | null;
+
+  @Column('text')
+  driver!: EnvironmentDriver;
+
+  @Column('text')
+  status!: EnvironmentStatus;
+
+  @Column('jsonb')
+  config!: JsonObject;
+
+  @Column('jsonb', { nullable: true })
+  metadata!: JsonObject | null;
+
+  @Column('boolean')
+  deleted!: boolean;
+
+  @Column('timestamptz', { name: 'created_at', transformer: isoTime })
+  createdAt!: string;
+
+  @Column('timestamptz', { name: 'updated_at', transformer: isoTime })
+  updatedAt!: string;
+
+  @Column('integer')
+  version!: number;
+
+  @Column('bigint', { transformer: safeInteger })
+  position!: number;
+}

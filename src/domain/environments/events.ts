@@ -1,0 +1,97 @@
+import Type from 'typebox';
+import { DRIVER_REASONS } from '../driver-contract/driver-names.js';
+import { defineEvent, type EventOf } from '../../event-sourcing/event-log/define-event.js';
+import { ENVIRONMENT_DRIVERS, ENVIRONMENT_STATUSES } from './environment-names.js';
+
+/*
+ * The names and shapes below are the storage format. They are added to, never changed: a new shape is a new
+ * schemaVersion with an upcaster, and a frozen sample in test/frozen-events.
+ */
+
+const JsonObject = Type.Record(Type.String(), Type.Unknown());
+const Nullable = <T extends Type.TSchema>(schema: T): Type.TUnion<[T, Type.TNull]> => Type.Union([schema, Type.Null()]);
+const Driver = Type.Enum([...ENVIRONMENT_DRIVERS]);
+const Status = Type.Enum([...ENVIRONMENT_STATUSES]);
+const Milliseconds = Type.Integer({ minimum: 0 });
+
+/** Stream `environment-<id>`. Config is complete and validated by the driver; secrets are never in it. */
+export const EnvironmentCreated = defineEvent(
+  'EnvironmentCreated',
+  Type.Object({
+    name: Type.String(),
+    description: Nullable(Type.String()),
+    driver: Driver,
+    config: JsonObject,
+    metadata: Nullable(JsonObject),
+  }),
+);
+
+/** Only what changed, each as it is from now on. */
+export const EnvironmentChanged = defineEvent(
+  'EnvironmentChanged',
+  Type.Partial(
+    Type.Object({
+      name: Type.String(),
+      description: Nullable(Type.String()),
+      driver: Driver,
+      status: Status,
+      config: JsonObject,
+      metadata: Nullable(JsonObject),
+    }),
+  ),
+);
+
+/** Somebody looked whether it can be used, and found this. It changes nothing of the environment. */
+export const EnvironmentProbed = defineEvent(
+  'EnvironmentProbed',
+  Type.Object({
+    driver: Driver,
+    ok: Type.Boolean(),
+    /** Null where it can be used. */
+    reasonCode: Nullable(Type.Enum([...DRIVER_REASONS])),
+    summary: Type.String(),
+    durationMs: Milliseconds,
+    steps: Type.Array(Type.Object({ step: Type.String(), ok: Type.Boolean(), durationMs: Milliseconds })),
+  }),
+);
+
+/** The environment is gone for new leases and from lists; its history stays. */
+export const EnvironmentDeleted = defineEvent('EnvironmentDeleted', Type.Object({}));
+
+/**
+ * Stream `local-environment-<companyId>`: which environment is the company's one `local` environment. It is written in
+ * one append with the environment's own event, so two can never be claimed at once.
+ */
+export const LocalEnvironmentClaimed = defineEvent(
+  'LocalEnvironmentClaimed',
+  Type.Object({ environmentId: Type.String({ format: 'uuid' }) }),
+);
+
+export const LocalEnvironmentFreed = defineEvent(
+  'LocalEnvironmentFreed',
+  Type.Object({ environmentId: Type.String({ format: 'uuid' }) }),
+);
+
+export const ENVIRONMENT_EVENTS = [
+  EnvironmentCreated,
+  EnvironmentChanged,
+  EnvironmentProbed,
+  EnvironmentDeleted,
+] as const;
+export const LOCAL_ENVIRONMENT_EVENTS = [LocalEnvironmentClaimed, LocalEnvironmentFreed] as const;
+
+export type EnvironmentEvent = EventOf<(typeof ENVIRONMENT_EVENTS)[number]>;
+/** What a probe found, as it is recorded. */
+export type ProbeFinding = Extract<EnvironmentEvent, { type: 'EnvironmentProbed' }>['data'];
+export type LocalEnvironmentEvent = EventOf<(typeof LOCAL_ENVIRONMENT_EVENTS)[number]>;
+
+export const ENVIRONMENT_CATEGORY = 'environment';
+export const LOCAL_ENVIRONMENT_CATEGORY = 'local-environment';
+
+export function environmentStream(environmentId: string): string {
+  return `environment-${environmentId}`;
+}
+
+export function localEnvironmentStream(companyId: string): string {
+  return `local-environment-${companyId}`;
+}

@@ -1,0 +1,45 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import {
+  ENVIRONMENT_DRIVERS,
+  ENVIRONMENT_STATUSES,
+  type EnvironmentDriver,
+  type EnvironmentStatus,
+} from '../environment-names.js';
+import type { Environment, JsonObject } from '../state.js';
+
+const UUID = { type: 'string', format: 'uuid' } as const;
+const TIME = { type: 'string', format: 'date-time' } as const;
+
+/** The OpenAPI schema of an environment. */
+export class EnvironmentAnswer implements Environment {
+  @ApiProperty(UUID) id!: string;
+  @ApiProperty(UUID) companyId!: string;
+  @ApiProperty() name!: string;
+  @ApiProperty({ type: 'string', nullable: true }) description!: string | null;
+  @ApiProperty({ enum: ENVIRONMENT_DRIVERS }) driver!: EnvironmentDriver;
+  @ApiProperty({ enum: ENVIRONMENT_STATUSES }) status!: EnvironmentStatus;
+  @ApiProperty({ type: 'object', additionalProperties: true }) config!: JsonObject;
+  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) metadata!: JsonObject | null;
+  @ApiProperty(TIME) createdAt!: string;
+  @ApiProperty(TIME) updatedAt!: string;
+  @ApiProperty({ description: 'It grows with every change; give it as `If-Match`.' }) version!: number;
+  @ApiProperty({ description: 'Log position of its newest change.' }) position!: number;
+  @ApiPropertyOptional({ description: 'There, and true, where the caller may not manage environments.' })
+  configRedacted?: boolean;
+  @ApiPropertyOptional({ description: 'As `configRedacted`.' }) metadataRedacted?: boolean;
+}
+
+export const ENVIRONMENT_EXAMPLE: EnvironmentAnswer = {
+  id: '019ab7a2-5d3e-7c41-8f60-2b9d7a1c4e05',
+  companyId: '3f0c9a52-8a4e-4d0b-9a57-6f1e2d3c4b5a',
+  name: 'Sandbox',
+  description: null,
+  driver: 'sandbox',
+  status: 'active',
+  config: { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false },
+  metadata: null,
+  createdAt: '2026-11-23T11:35:00.120Z',
+  updatedAt: '2026-11-23T11:35:00.120Z',
+  version: 1,
+  position: 812,
+};

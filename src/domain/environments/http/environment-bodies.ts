@@ -1,0 +1,134 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, Max, Min, ValidateIf } from 'class-validator';
+import { AtQuery, IsFreeText, IsJsonObject, IsName, IsUuid } from '../../../platform/http/index.js';
+import {
+  ENVIRONMENT_DRIVERS,
+  ENVIRONMENT_STATUSES,
+  type EnvironmentDriver,
+  type EnvironmentStatus,
+} from '../environment-names.js';
+import type { JsonObject } from '../state.js';
+
+const NAME_LENGTH = 200;
+const DESCRIPTION_LENGTH = 2_000;
+const DESCRIPTION = {
+  type: 'string',
+  nullable: true,
+  maxLength: DESCRIPTION_LENGTH,
+  description: 'It may have line breaks.',
+} as const;
+
+const CONFIG = {
+  type: 'object',
+  additionalProperties: true,
+  description:
+    'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings. ' +
+    '`ssh`: `host`, `username`, `remoteWorkspacePath`, `privateKey`, `knownHosts`, and more that the README lists. ' +
+    'A value in a secret field, such as `privateKey`, becomes a secret: the config has null there from then on, and beside it ' +
+    'a reference, such as `privateKeySecretRef`.',
+} as const;
+const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
+
+export const SSH_HOST_EXAMPLE = {
+  name: 'Build host',
+  driver: 'ssh',
+  config: {
+    host: '10.20.0.7',
+    username: 'build',
+    remoteWorkspacePath: '/srv/work',
+    privateKey: '-----BEGIN OPENSSH PRIVATE KEY-----\n…',
+    passphrase: 'of the private key, if it is encrypted',
+    knownHosts: '10.20.0.7 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICA5qtI+szWIyNfZhl2xHJvdq53XBZlgftYoA10BCfFB',
+    jumpHost: {
+      host: 'bastion.example',
+      username: 'jump',
+      knownHosts: 'bastion.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICA5qtI+szWIyNfZhl2xHJvdq53XBZlgftYoA10BCfFB',
+    },
+  },
+};
+
+export class CreateEnvironmentBody {
+  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH })
+  @IsName(NAME_LENGTH)
+  name!: string;
+
+  @ApiPropertyOptional(DESCRIPTION)
+  @IsOptional()
+  @IsFreeText(DESCRIPTION_LENGTH)
+  description?: string | null;
+
+  @ApiProperty({ enum: ENVIRONMENT_DRIVERS })
+  @IsIn(ENVIRONMENT_DRIVERS)
+  driver!: EnvironmentDriver;
+
+  @ApiPropertyOptional(CONFIG)
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsJsonObject()
+  config?: JsonObject;
+
+  @ApiPropertyOptional(METADATA)
+  @IsOptional()
+  @IsJsonObject()
+  metadata?: JsonObject | null;
+}
+
+export class PatchEnvironmentBody {
+  @ApiPropertyOptional({ minLength: 1, maxLength: NAME_LENGTH })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsName(NAME_LENGTH)
+  name?: string;
+
+  @ApiPropertyOptional(DESCRIPTION)
+  @IsOptional()
+  @IsFreeText(DESCRIPTION_LENGTH)
+  description?: string | null;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_DRIVERS })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsIn(ENVIRONMENT_DRIVERS)
+  driver?: EnvironmentDriver;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_STATUSES, description: '`archived`: no new leases.' })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsIn(ENVIRONMENT_STATUSES)
+  status?: EnvironmentStatus;
+
+  @ApiPropertyOptional({
+    ...CONFIG,
+    description: 'Merged over the present config; where the driver changes, it is the whole new config.',
+  })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsJsonObject()
+  config?: JsonObject;
+
+  @ApiPropertyOptional(METADATA)
+  @IsOptional()
+  @IsJsonObject()
+  metadata?: JsonObject | null;
+}
+
+export class EnvironmentFilterQuery extends AtQuery {
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Environments in one answer.' })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  limit?: number;
+
+  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: 'That of the `Link` of the answer before.' })
+  @IsOptional()
+  @IsUuid()
+  cursor?: string;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_STATUSES })
+  @IsOptional()
+  @IsIn(ENVIRONMENT_STATUSES)
+  status?: EnvironmentStatus;
+
+  @ApiPropertyOptional({ enum: ENVIRONMENT_DRIVERS })
+  @IsOptional()
+  @IsIn(ENVIRONMENT_DRIVERS)
+  driver?: EnvironmentDriver;
+}

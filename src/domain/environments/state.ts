@@ -1,0 +1,87 @@
+import type { Recorded } from '../../event-sourcing/event-log/events.js';
+import type { EnvironmentDriver, EnvironmentStatus } from './environment-names.js';
+import { environmentStream, type EnvironmentEvent, type LocalEnvironmentEvent } from './events.js';
+
+export type JsonObject = Record<string, unknown>;
+
+/** An environment as it is in JSON too: DESIGN's names, every field of the seed's `Environment`, then ours. */
+export interface Environment {
+  readonly id: string;
+  readonly companyId: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly driver: EnvironmentDriver;
+  readonly status: EnvironmentStatus;
+  readonly config: JsonObject;
+  readonly metadata: JsonObject | null;
+  /** ISO 8601 times. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  /** Of its stream, after what changed it last. */
+  readonly version: number;
+  /** Log position of what changed it last. */
+  readonly position: number;
+}
+
+export type EnvironmentState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'present'; readonly environment: Environment }
+  | { readonly kind: 'deleted'; readonly environment: Environment };
+
+export const initialEnvironment: EnvironmentState = { kind: 'none' };
+
+export function evolveEnvironment(state: EnvironmentState, event: Recorded<EnvironmentEvent>): EnvironmentState {
+  const at = { updatedAt: event.recordedAt, version: event.version, position: event.position };
+  switch (event.type) {
+    case 'EnvironmentCreated': {
+      if (state.kind !== 'none') throw brokenHistory(event);
+      const { name, description, driver, config, metadata } = event.data;
+      return {
+        kind: 'present',
+        environment: {
+          id: event.stream.slice(environmentStream('').length),
+          companyId: event.companyId,
+          name,
+          description,
+          driver,
+          status: 'active',
+          config,
+          metadata,
+          createdAt: event.recordedAt,
+          ...at,
+        },
+      };
+    }
+    case 'EnvironmentChanged':
+      return { kind: 'present', environment: { ...present(state, event), ...event.data, ...at } };
+    // Its version stays too: a caller who probes before he changes it has still read the newest.
+    case 'EnvironmentProbed':
+      return { kind: 'present', environment: present(state, event) };
+    case 'EnvironmentDeleted':
+      return { kind: 'deleted', environment: { ...present(state, event), ...at } };
+  }
+}
+
+function present(state: EnvironmentState, event: Recorded<EnvironmentEvent>): Environment {
+  if (state.kind !== 'present') throw brokenHistory(event);
+  return state.environment;
+}
+
+function brokenHistory(event: Recorded<EnvironmentEvent>): Error {
+  return new Error(`${event.type} at position ${event.position} cannot follow what came before it in ${event.stream}.`);
+}
+
+/** The id of the company's one local environment, or null. */
+export type LocalEnvironmentClaim = string | null;
+
+export function evolveLocalEnvironment(
+  _state: LocalEnvironmentClaim,
+  event: Recorded<LocalEnvironmentEvent>,
+): LocalEnvironmentClaim {
+  switch (event.type) {
+    case 'LocalEnvironmentClaimed':
+      return event.data.environmentId;
+    case 'LocalEnvironmentFreed':
+      return null;
+  }
+}

@@ -1,0 +1,181 @@
+import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { AtQuery, IsFreeText, IsJsonObject, IsUuid } from '../../../platform/http/index.js';
+import {
+  ADAPTER_TYPES,
+  LEASE_POLICIES,
+  LEASE_STATUSES,
+  RELEASE_OUTCOMES,
+  WORKSPACE_MODES,
+  type AdapterType,
+  type LeasePolicy,
+  type LeaseStatus,
+  type ReleaseOutcomeName,
+  type WorkspaceMode,
+} from '../lease-names.js';
+import type { JsonObject } from '../state.js';
+
+const MAX_TTL_SECONDS = 31_536_000;
+const MAX_PRIORITY = 100;
+const REASON_LENGTH = 2_000;
+const UUID = { type: 'string', format: 'uuid', nullable: true } as const;
+const seconds = (description: string): ApiPropertyOptions => ({
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_TTL_SECONDS,
+  nullable: true,
+  description,
+});
+
+export class AcquireLeaseBody {
+  @ApiPropertyOptional({ ...UUID, description: 'Absent: the company’s local environment, made on first use.' })
+  @IsOptional()
+  @IsUuid()
+  environmentId?: string | null;
+
+  @ApiPropertyOptional({ ...UUID, description: 'The run that holds the lease.' })
+  @IsOptional()
+  @IsUuid()
+  heartbeatRunId?: string | null;
+
+  @ApiPropertyOptional(UUID)
+  @IsOptional()
+  @IsUuid()
+  issueId?: string | null;
+
+  @ApiPropertyOptional(UUID)
+  @IsOptional()
+  @IsUuid()
+  agentId?: string | null;
+
+  @ApiPropertyOptional({ enum: ADAPTER_TYPES, nullable: true })
+  @IsOptional()
+  @IsIn(ADAPTER_TYPES)
+  adapterType?: AdapterType | null;
+
+  @ApiPropertyOptional(UUID)
+  @IsOptional()
+  @IsUuid()
+  executionWorkspaceId?: string | null;
+
+  @ApiPropertyOptional({ enum: WORKSPACE_MODES, nullable: true })
+  @IsOptional()
+  @IsIn(WORKSPACE_MODES)
+  executionWorkspaceMode?: WorkspaceMode | null;
+
+  @ApiPropertyOptional({ enum: LEASE_POLICIES, default: 'ephemeral' })
+  @IsOptional()
+  @IsIn(LEASE_POLICIES)
+  leasePolicy?: LeasePolicy | null;
+
+  @ApiPropertyOptional(seconds('Seconds from activation until it expires. Absent: it does not.'))
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TTL_SECONDS)
+  ttlSeconds?: number | null;
+
+  @ApiPropertyOptional(seconds('Seconds from its last use until it expires. Running commands and syncs are use.'))
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TTL_SECONDS)
+  idleTtlSeconds?: number | null;
+
+  @ApiPropertyOptional(seconds('Seconds from activation until it expires, however it is used or renewed.'))
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TTL_SECONDS)
+  maxTtlSeconds?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    maximum: MAX_PRIORITY,
+    default: 0,
+    description: 'Higher goes first.',
+  })
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MAX_PRIORITY)
+  priority?: number | null;
+
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: true,
+    nullable: true,
+    description: 'Yours to use, but for names that the service or the driver sets, such as `driver`.',
+  })
+  @IsOptional()
+  @IsJsonObject()
+  metadata?: JsonObject | null;
+}
+
+export class ReleaseBody {
+  @ApiPropertyOptional({ enum: RELEASE_OUTCOMES, default: 'released' })
+  @IsOptional()
+  @IsIn(RELEASE_OUTCOMES)
+  status?: ReleaseOutcomeName | null;
+
+  @ApiPropertyOptional({
+    type: 'string',
+    nullable: true,
+    maxLength: REASON_LENGTH,
+    description: 'It may have line breaks.',
+  })
+  @IsOptional()
+  @IsFreeText(REASON_LENGTH)
+  failureReason?: string | null;
+}
+
+const asArray = ({ value }: { value: unknown }): unknown =>
+  value === undefined || Array.isArray(value) ? value : [value];
+
+class PageQuery extends AtQuery {
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Leases in one answer.' })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(500)
+  limit?: number;
+
+  @ApiPropertyOptional({ description: '`nextCursor` of the answer before.' })
+  @IsOptional()
+  @IsString()
+  @Matches(/^[1-9]\d{0,15}$/, { message: '$property must be a cursor that this service gave' })
+  cursor?: string;
+
+  @ApiPropertyOptional({ enum: LEASE_STATUSES, isArray: true, description: 'May be repeated.' })
+  @IsOptional()
+  @Transform(asArray)
+  @IsIn(LEASE_STATUSES, { each: true })
+  status?: LeaseStatus[];
+}
+
+export class EnvironmentLeasesQuery extends PageQuery {}
+
+export class LeaseFilterQuery extends PageQuery {
+  @ApiPropertyOptional({ type: 'string', format: 'uuid' })
+  @IsOptional()
+  @IsUuid()
+  environmentId?: string;
+
+  @ApiPropertyOptional({ type: 'string', format: 'uuid' })
+  @IsOptional()
+  @IsUuid()
+  heartbeatRunId?: string;
+
+  @ApiPropertyOptional({ type: 'string', format: 'uuid' })
+  @IsOptional()
+  @IsUuid()
+  issueId?: string;
+
+  @ApiPropertyOptional({ type: 'string', format: 'uuid' })
+  @IsOptional()
+  @IsUuid()
+  executionWorkspaceId?: string;
+}

@@ -1,0 +1,36 @@
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { EventLog } from '../../event-sourcing/event-log/index.js';
+import { KeyRing } from './key-ring.js';
+import { rotateMasterKey } from './rotate-master-key.js';
+
+/** Seals anew, once the service has started and beside its work, what an older master key has sealed. */
+@Injectable()
+export class MasterKeyRotation implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Secrets');
+  private readonly stopping = new AbortController();
+  private rotation: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly log: EventLog,
+    private readonly keys: KeyRing,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.keys.olderIds.length > 0) this.rotation = this.rotate();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    await this.rotation;
+  }
+
+  private async rotate(): Promise<void> {
+    try {
+      const rows = await rotateMasterKey(this.log.pool, this.keys, this.stopping.signal);
+      this.logger.log(`${rows} values were sealed by the current master key.`);
+    } catch (error) {
+      // What is left can be read as before, and the next start tries again.
+      this.logger.warn(`Not every value was sealed by the current master key: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
+import { InjectRepository } from '@nestjs/typeorm';
+import { Repository } from 'typeorm';
+import { Background } from '../../platform/config/background.js';
+import { CONFIG, type Config } from '../../platform/config/config.js';
+import { EffectPending } from '../../domain/leases/effect-hints.js';
+import { LeaseRow } from '../../domain/leases/lease-row.js';
+import type { Lease } from '../../domain/leases/state.js';
+import { EffectQueue } from './effect-queue.js';
+import { WAITING_OF_A_COMPANY } from './effect-worker.js';
+
+const EVERY_MS = 5_000;
+const AT_ONCE = 500;
+/** As `nextIn` has it within a company. */
+const ORDER = `lease #>> '{effect,kind}' = 'cleanup' DESC, (lease #>> '{terms,priority}')::int DESC, fence`;
+
+/** Puts an effect on the queue at once when it is asked for in this process. Should that fail, the sweep does it. */
+@EventsHandler(EffectPending)
+export class EffectOffer implements IEventHandler<EffectPending> {
+  constructor(private readonly queue: EffectQueue) {}
+
+  handle({ lease }: EffectPending): void {
+    this.queue.offer([lease]).catch(() => undefined);
+  }
+}
+
+/**
+ * At start and every five seconds, what is pending by the log is offered to the queue, which takes what it does not have: so
+ * the queue may lose everything, and whoever was to fill it may die. Of each company those that come next, as many as a worker
+ * keeps waiting: one with more of them takes neither the queue nor the sweep for itself.
+ */
+@Injectable()
+export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private timer: NodeJS.Timeout | null = null;
+  private sweeping: Promise<void> | null = null;
+  private readonly logger = new Logger(EffectSweep.name);
+
+  constructor(
+    @InjectRepository(LeaseRow) private readonly rows: Repository<LeaseRow>,
+    private readonly queue: EffectQueue,
+    private readonly background: Background,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (this.config.role === 'api') return;
+    const begin = (): void => {
+      this.sweeping ??= this.sweep().finally(() => {
+        this.sweeping = null;
+      });
+    };
+    begin();
+    this.timer = setInterval(begin, EVERY_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    await this.sweeping;
+  }
+
+  private async sweep(): Promise<void> {
+    try {
+      const first = this.rows
+        .createQueryBuilder()
+        .select('lease')
+        .addSelect(`row_number() OVER (PARTITION BY company_id ORDER BY ${ORDER})`, 'place')
+        .where('effect_id IS NOT NULL');
+      const rows = await this.rows.query<{ lease: Lease }[]>(
+        `SELECT lease FROM (${first.getQuery()}) AS pending WHERE place <= $1 ORDER BY place`,
+        [WAITING_OF_A_COMPANY],
+      );
+      for (let from = 0; from < rows.length; from += AT_ONCE) {
+        await this.queue.offer(rows.slice(from, from + AT_ONCE).map((row) => row.lease));
+      }
+      this.background.succeeded('putting effects on the queue');
+    } catch (error) {
+      this.background.failed('putting effects on the queue', error);
+      this.logger.warn(`What is pending could not be put on the queue: ${String(error)}`);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import {
+  Global,
+  Logger,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { PostgresConfig } from '../../event-sourcing/postgres/index.js';
+import { CONFIG, type Config } from '../../platform/config/config.js';
+import { EnvironmentsModule } from '../../domain/environments/environments.module.js';
+import { LeaseRow } from '../../domain/leases/lease-row.js';
+import { LeasesModule } from '../../domain/leases/leases.module.js';
+import { EffectAttempt } from './effect-attempt.js';
+import { EffectQueue } from './effect-queue.js';
+import { EffectOffer, EffectSweep } from './effect-sweep.js';
+import { EffectWorker } from './effect-worker.js';
+import { LeftoverWatch } from './leftover-watch.js';
+import { OrphanSweep } from './orphan-sweep.js';
+
+/** The effects of leases: from the intent in the log over the queue to the driver, and back. */
+@Global()
+@Module({})
+export class ProvisioningModule implements OnModuleInit, OnApplicationShutdown {
+  constructor(private readonly queue: EffectQueue) {}
+
+  /** Before anybody works, and before the service says that it listens. */
+  onModuleInit(): Promise<void> {
+    return this.queue.start();
+  }
+
+  static on(client: PostgresConfig): DynamicModule {
+    const logger = new Logger('Queue');
+    const onError = (error: Error): void => logger.warn(`The queue cannot be used: ${error.message}`);
+    return {
+      module: ProvisioningModule,
+      imports: [EnvironmentsModule, LeasesModule, TypeOrmModule.forFeature([LeaseRow])],
+      providers: [
+        {
+          provide: EffectQueue,
+          useFactory: (config: Config) => new EffectQueue(client, config, onError),
+          inject: [CONFIG],
+        },
+        EffectAttempt,
+        EffectOffer,
+        EffectSweep,
+        EffectWorker,
+        LeftoverWatch,
+        OrphanSweep,
+      ],
+      exports: [EffectQueue, EffectWorker],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queue.close();
+  }
+}

@@ -1,9 +1,0 @@
-// A process of its own that seals anew what the older key has sealed, until it is killed.
-import pg from 'pg';
-import { KeyRing } from '../../dist/src/secrets/key-ring.js';
-import { rotateMasterKey } from '../../dist/src/secrets/rotate-master-key.js';
-
-const [connection, secretsKey, secretsKeyPrevious, dataDir] = process.argv.slice(2);
-const pool = new pg.Pool({ ...JSON.parse(connection), max: 1 });
-await rotateMasterKey(pool, await KeyRing.open({ secretsKey, secretsKeyPrevious, dataDir }));
-await pool.end();
