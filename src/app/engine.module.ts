@@ -28,6 +28,7 @@ import type { SandboxSettings } from '../runtime/drivers/sandbox/bubblewrap/sand
 import { FakeSandboxDriver } from '../runtime/drivers/sandbox/fake-sandbox-driver.js';
 import { environmentProjection } from '../domain/environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from './event-definitions.js';
+import { TABLES } from './tables.js';
 import { Clock, createLogPool, EventCatalogue, EventLog } from '../event-sourcing/event-log/index.js';
 import { ownSpool } from '../runtime/workspaces/spool.js';
 import { packageFolder, packageVersion } from '../platform/http/package-version.js';
@@ -60,7 +61,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
       logger[level === 'info' ? 'log' : 'warn'](`${message} ${JSON.stringify(fields)}`);
     return {
       module: EngineModule,
-      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(client, shares.reads), toRetry: () => false })],
+      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(client, shares.reads, TABLES), toRetry: () => false })],
       providers: [
         { provide: CONFIG, useValue: config },
         {

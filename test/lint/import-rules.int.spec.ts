@@ -144,10 +144,19 @@ const refused: Violation[] = [
     'test.concurrent()',
   ].flatMap((code) => breaking('no-restricted-syntax', [['test/a.int.spec.ts', `${code};`]])),
   // What only the compiler knows.
-  ...breaking('@typescript-eslint/no-floating-promises', [['src/event-sourcing/event-log/index.ts', 'Promise.resolve();']], true),
+  ...breaking(
+    '@typescript-eslint/no-floating-promises',
+    [['src/event-sourcing/event-log/index.ts', 'Promise.resolve();']],
+    true,
+  ),
   ...breaking(
     '@typescript-eslint/switch-exhaustiveness-check',
-    [['src/event-sourcing/event-log/index.ts', "export function a(b: 'c' | 'd') { switch (b) { case 'c': return 1; } return 2; }"]],
+    [
+      [
+        'src/event-sourcing/event-log/index.ts',
+        "export function a(b: 'c' | 'd') { switch (b) { case 'c': return 1; } return 2; }",
+      ],
+    ],
     true,
   ),
   ...breaking(
@@ -158,14 +167,20 @@ const refused: Violation[] = [
 ];
 
 const allowed: Snippet[] = [
-  { filePath: 'src/event-sourcing/event-log/a.ts', code: "import './event-log.js'; import 'pg'; import 'node:crypto';" },
+  {
+    filePath: 'src/event-sourcing/event-log/a.ts',
+    code: "import './event-log.js'; import 'pg'; import 'node:crypto';",
+  },
   { filePath: 'src/event-sourcing/subscriptions/a.ts', code: "import '../event-log/index.js';" },
   { filePath: 'src/event-sourcing/projections/a.ts', code: "import '../subscriptions/index.js'; import 'typeorm';" },
   {
     filePath: 'src/runtime/drivers/ssh/a.ts',
     code: "import '../../environments/driver-names.js'; import '../runtime-driver.js';",
   },
-  { filePath: 'src/platform/database/a.ts', code: "import '../leases/lease-row.js'; import '../../migrations/index.js';" },
+  {
+    filePath: 'src/platform/database/a.ts',
+    code: "import '../leases/lease-row.js'; import '../../migrations/index.js';",
+  },
   {
     filePath: 'src/domain/leases/commands/a.ts',
     code: "import '../../environments/environment-store.js'; import '../decide.js';",
@@ -176,7 +191,10 @@ const allowed: Snippet[] = [
     code: "import '../../http/index.js'; import '../../environments/http/environment-answers.js'; import 'fastify';",
   },
   { filePath: 'src/domain/leases/leases.module.ts', code: "import './http/leases.controller.js';" },
-  { filePath: 'src/platform/operations/a.ts', code: "import '../leases/state.js'; import '../projections/projection.js';" },
+  {
+    filePath: 'src/platform/operations/a.ts',
+    code: "import '../leases/state.js'; import '../projections/projection.js';",
+  },
   { filePath: 'src/main.ts', code: "import './app.module.js'; import './config/config.js'; console.log(1);" },
   {
     filePath: 'src/domain/leases/decide.ts',

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { DataSource } from 'typeorm';
+import { TABLES } from '../../src/app/tables.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { environmentProjection } from '../../src/domain/environments/environment-projection.js';
 import { EVENT_DEFINITIONS } from '../../src/app/event-definitions.js';
@@ -25,7 +26,7 @@ export class Witness {
   static async of(connection: Connection): Promise<Witness> {
     return new Witness(
       openLog(connection, {}, CATALOGUE),
-      await new DataSource(dataSourceOptions(connection, 4)).initialize(),
+      await new DataSource(dataSourceOptions(connection, 4, TABLES)).initialize(),
     );
   }
 

@@ -3,7 +3,13 @@ import pg from 'pg';
 import { Column, DataSource, Entity, Index, PrimaryColumn, type MigrationInterface } from 'typeorm';
 import { uuidv7 } from 'uuidv7';
 import { EVENT_LOG_MIGRATIONS, SUBSCRIPTION_MIGRATIONS } from '../../migrations/index.js';
-import { createLogPool, EventCatalogue, EventLog, type Append, type RecordedEvent } from '../../src/event-sourcing/event-log/index.js';
+import {
+  createLogPool,
+  EventCatalogue,
+  EventLog,
+  type Append,
+  type RecordedEvent,
+} from '../../src/event-sourcing/event-log/index.js';
 import {
   isoTime,
   Projections,

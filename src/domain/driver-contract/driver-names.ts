@@ -1,3 +1,7 @@
+/** The kinds of environment; the names are the seed's. */
+export const ENVIRONMENT_DRIVERS = ['local', 'ssh', 'sandbox', 'plugin'] as const;
+export type EnvironmentDriver = (typeof ENVIRONMENT_DRIVERS)[number];
+
 /** What kind of failure a driver met: it decides whether and how soon the same is tried again. */
 export const FAILURE_CLASSES = ['capacity', 'auth', 'config', 'transient', 'permanent'] as const;
 export type FailureClass = (typeof FAILURE_CLASSES)[number];

@@ -1,4 +1,4 @@
-import type { EnvironmentDriver } from '../environments/environment-names.js';
+import type { EnvironmentDriver } from './driver-names.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { DriverError } from './driver-error.js';
 import { failureText } from './failure-text.js';

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { EnvironmentDriver } from '../environments/environment-names.js';
+import type { EnvironmentDriver } from './driver-names.js';
 import type { FieldError } from '../../errors/catalogue.js';
 
 export type JsonObject = Record<string, unknown>;

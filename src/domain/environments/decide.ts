@@ -1,5 +1,6 @@
 import { accepted, refused, type Decision } from '../../event-sourcing/commands/decision.js';
-import type { EnvironmentDriver, EnvironmentStatus } from './environment-names.js';
+import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
+import type { EnvironmentStatus } from './environment-names.js';
 import type { EnvironmentEvent, LocalEnvironmentEvent, ProbeFinding } from './events.js';
 import type { Environment, EnvironmentState, JsonObject, LocalEnvironmentClaim } from './state.js';
 

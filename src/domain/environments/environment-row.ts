@@ -1,6 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { isoTime, safeInteger } from '../../event-sourcing/projections/columns.js';
-import type { EnvironmentDriver, EnvironmentStatus } from './environment-names.js';
+import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
+import type { EnvironmentStatus } from './environment-names.js';
 import type { JsonObject } from './state.js';
 
 /** The read model of environments: a row each, deleted ones too, whose leases are still looked at. */

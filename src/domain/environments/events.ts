@@ -1,7 +1,8 @@
 import Type from 'typebox';
 import { DRIVER_REASONS } from '../driver-contract/driver-names.js';
 import { defineEvent, type EventOf } from '../../event-sourcing/event-log/define-event.js';
-import { ENVIRONMENT_DRIVERS, ENVIRONMENT_STATUSES } from './environment-names.js';
+import { ENVIRONMENT_DRIVERS } from '../driver-contract/driver-names.js';
+import { ENVIRONMENT_STATUSES } from './environment-names.js';
 
 /*
  * The names and shapes below are the storage format. They are added to, never changed: a new shape is a new

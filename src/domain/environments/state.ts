@@ -1,5 +1,6 @@
 import type { Recorded } from '../../event-sourcing/event-log/events.js';
-import type { EnvironmentDriver, EnvironmentStatus } from './environment-names.js';
+import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
+import type { EnvironmentStatus } from './environment-names.js';
 import { environmentStream, type EnvironmentEvent, type LocalEnvironmentEvent } from './events.js';
 
 export type JsonObject = Record<string, unknown>;

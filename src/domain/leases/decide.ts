@@ -1,6 +1,6 @@
 import { accepted, refused, type Decision } from '../../event-sourcing/commands/decision.js';
 import type { Acquisition, ReleaseOutcome } from '../driver-contract/runtime-driver.js';
-import type { EnvironmentDriver } from '../environments/environment-names.js';
+import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
 import type { Environment, EnvironmentState } from '../environments/state.js';
 import { deadlineOf, runsCommands, type Deadline } from './deadline.js';
 import type { LeaseEvent } from './events.js';

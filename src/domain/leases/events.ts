@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { ENVIRONMENT_DRIVERS } from '../environments/environment-names.js';
+import { ENVIRONMENT_DRIVERS } from '../driver-contract/driver-names.js';
 import { FAILURE_CLASSES } from '../driver-contract/driver-names.js';
 import { defineEvent, type EventOf } from '../../event-sourcing/event-log/define-event.js';
 import {

@@ -1,5 +1,5 @@
 import type { FailureClass } from '../driver-contract/driver-names.js';
-import type { EnvironmentDriver } from '../environments/environment-names.js';
+import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
 import type {
   AdapterType,
   CleanupStatus,

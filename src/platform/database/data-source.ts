@@ -1,16 +1,20 @@
 import { DataSource, MigrationExecutor, type DataSourceOptions } from 'typeorm';
 import { MIGRATIONS } from '../../../migrations/index.js';
-import { EnvironmentRow } from '../../domain/environments/environment-row.js';
-import { LeaseRow } from '../../domain/leases/lease-row.js';
 import { createPool, PostgresClient, type PostgresConfig } from '../../event-sourcing/postgres/index.js';
-import { SecretRow } from '../../domain/secrets/secret-row.js';
 import { isMigrated } from './is-migrated.js';
 
-/** TypeORM's part: it reads the read models and runs the migrations. */
-export function dataSourceOptions(client: PostgresConfig, connections: number): DataSourceOptions {
+/**
+ * TypeORM's part: it reads the read models and runs the migrations.
+ * @param tables of the read models
+ */
+export function dataSourceOptions(
+  client: PostgresConfig,
+  connections: number,
+  tables: readonly (new () => object)[],
+): DataSourceOptions {
   return {
     type: 'postgres',
-    entities: [EnvironmentRow, LeaseRow, SecretRow],
+    entities: [...tables],
     migrations: MIGRATIONS,
     // The tables of the read models are made by the projections.
     synchronize: false,
@@ -28,7 +32,7 @@ export async function migrate(config: PostgresConfig): Promise<void> {
   // Nearly always there is nothing to do, which TypeORM would take longer to see.
   const pool = createPool({ ...client, max: 1 });
   if (await isMigrated(pool).finally(() => pool.end())) return;
-  const dataSource = await new DataSource(dataSourceOptions(client, 2)).initialize();
+  const dataSource = await new DataSource(dataSourceOptions(client, 2, [])).initialize();
   const turn = dataSource.createQueryRunner();
   try {
     await turn.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);

@@ -1,5 +1,5 @@
 import type { RuntimeDriver } from '../../domain/driver-contract/runtime-driver.js';
-import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../domain/environments/environment-names.js';
+import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../domain/driver-contract/driver-names.js';
 import { supportsDriver } from '../../domain/leases/decide.js';
 import { ADAPTER_TYPES, type AdapterType } from '../../domain/leases/lease-names.js';
 

@@ -7,7 +7,7 @@ import { DriverRegistry } from '../../domain/driver-contract/driver-registry.js'
 import { failureText } from '../../domain/driver-contract/failure-text.js';
 import type { JsonObject, ProbeResult } from '../../domain/driver-contract/runtime-driver.js';
 import { recordProbe } from '../../domain/environments/decide.js';
-import type { EnvironmentDriver } from '../../domain/environments/environment-names.js';
+import type { EnvironmentDriver } from '../../domain/driver-contract/driver-names.js';
 import { EnvironmentStore } from '../../domain/environments/environment-store.js';
 import { environmentStream } from '../../domain/environments/events.js';
 import { LeaseholdError } from '../../errors/catalogue.js';

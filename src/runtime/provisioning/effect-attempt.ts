@@ -4,7 +4,12 @@ import { LRUCache } from 'lru-cache';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { DriverRegistry } from '../../domain/driver-contract/driver-registry.js';
 import { failureOf, type DriverFailure } from '../../domain/driver-contract/failure-of.js';
-import type { Acquisition, EffectRequest, HeldLease, RuntimeDriver } from '../../domain/driver-contract/runtime-driver.js';
+import type {
+  Acquisition,
+  EffectRequest,
+  HeldLease,
+  RuntimeDriver,
+} from '../../domain/driver-contract/runtime-driver.js';
 import { EnvironmentStore } from '../../domain/environments/environment-store.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
 import { Clock } from '../../event-sourcing/event-log/index.js';

@@ -3,7 +3,12 @@ import { accepted } from '../../../src/event-sourcing/commands/decision.js';
 import { changeWebhook, createWebhook, type WebhookChange } from '../../../src/audit/webhooks/decide.js';
 import { WEBHOOK_EVENTS, webhookStream, type WebhookEvent } from '../../../src/audit/webhooks/events.js';
 import { retryDelay } from '../../../src/audit/webhooks/retry-policy.js';
-import { evolveWebhook, initialWebhook, signingVersions, type WebhookState } from '../../../src/audit/webhooks/state.js';
+import {
+  evolveWebhook,
+  initialWebhook,
+  signingVersions,
+  type WebhookState,
+} from '../../../src/audit/webhooks/state.js';
 import { webhookJson } from '../../../src/audit/webhooks/webhook-json.js';
 import { at, FIRST_POSITION, specification } from '../../support/given-when-then.js';
 

@@ -2,7 +2,10 @@ import { expect, test } from '@jest/globals';
 import type { Repository } from 'typeorm';
 import type { EnvironmentRow } from '../../../src/domain/environments/environment-row.js';
 import type { EnvironmentStore } from '../../../src/domain/environments/environment-store.js';
-import { ListEnvironments, ListEnvironmentsHandler } from '../../../src/domain/environments/queries/list-environments.js';
+import {
+  ListEnvironments,
+  ListEnvironmentsHandler,
+} from '../../../src/domain/environments/queries/list-environments.js';
 import type { ReadModelGate } from '../../../src/event-sourcing/read-models/read-model-gate.js';
 
 const ENVIRONMENTS = 10_000;

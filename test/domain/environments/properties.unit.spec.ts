@@ -9,7 +9,8 @@ import {
   type EnvironmentPatch,
   type NewEnvironment,
 } from '../../../src/domain/environments/decide.js';
-import { ENVIRONMENT_DRIVERS, ENVIRONMENT_STATUSES } from '../../../src/domain/environments/environment-names.js';
+import { ENVIRONMENT_DRIVERS } from '../../../src/domain/driver-contract/driver-names.js';
+import { ENVIRONMENT_STATUSES } from '../../../src/domain/environments/environment-names.js';
 import { environmentStream, localEnvironmentStream } from '../../../src/domain/environments/events.js';
 import { initialEnvironment, type EnvironmentState } from '../../../src/domain/environments/state.js';
 import type { Recorded } from '../../../src/event-sourcing/event-log/events.js';

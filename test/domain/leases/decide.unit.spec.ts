@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../../src/domain/environments/environment-names.js';
+import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../../src/domain/driver-contract/driver-names.js';
 import { initialEnvironment, type Environment, type EnvironmentState } from '../../../src/domain/environments/state.js';
 import {
   acquireLease,

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import type { Acquisition } from '../../../src/domain/driver-contract/runtime-driver.js';
-import { ENVIRONMENT_DRIVERS } from '../../../src/domain/environments/environment-names.js';
+import { ENVIRONMENT_DRIVERS } from '../../../src/domain/driver-contract/driver-names.js';
 import type { AcquireResult, CleanupResult, ReleaseWish } from '../../../src/domain/leases/decide.js';
-import { ADAPTER_TYPES, LEASE_POLICIES, RELEASE_OUTCOMES, WORKSPACE_MODES } from '../../../src/domain/leases/lease-names.js';
+import {
+  ADAPTER_TYPES,
+  LEASE_POLICIES,
+  RELEASE_OUTCOMES,
+  WORKSPACE_MODES,
+} from '../../../src/domain/leases/lease-names.js';
 import type { LeaseTerms } from '../../../src/domain/leases/state.js';
 import { at } from '../../support/given-when-then.js';
 

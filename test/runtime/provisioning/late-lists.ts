@@ -2,7 +2,12 @@ import { mkdir, readdir, rm, stat, writeFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { DriverError } from '../../../src/domain/driver-contract/driver-error.js';
-import type { Acquisition, EffectRequest, ReleaseOutcome, ReleaseRequest } from '../../../src/domain/driver-contract/runtime-driver.js';
+import type {
+  Acquisition,
+  EffectRequest,
+  ReleaseOutcome,
+  ReleaseRequest,
+} from '../../../src/domain/driver-contract/runtime-driver.js';
 import { FolderDriver } from '../../support/folder-driver.js';
 
 /** A provider that makes another sandbox at each call, and lists each only some time after it was made. */

@@ -4,7 +4,15 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../../event-sourcing/commands/command-context.js';
 import { EventLog } from '../../../event-sourcing/event-log/index.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, Requires, UuidParam } from '../../../platform/http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  MinPosition,
+  Requires,
+  UuidParam,
+} from '../../../platform/http/index.js';
 import { ChangeWebhook } from '../commands/change-webhook.js';
 import { RotateWebhookSecret } from '../commands/rotate-webhook-secret.js';
 import { WebhookReader } from '../queries/webhook-reader.js';

@@ -5,7 +5,15 @@ import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../../event-sourcing/commands/command-context.js';
 import { CONFIG, type Config } from '../../../platform/config/config.js';
 import { EventLog } from '../../../event-sourcing/event-log/index.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, Requires, UuidParam } from '../../../platform/http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  MinPosition,
+  Requires,
+  UuidParam,
+} from '../../../platform/http/index.js';
 import { ChangeWebhook } from '../commands/change-webhook.js';
 import { CreateWebhook } from '../commands/create-webhook.js';
 import { WebhookReader } from '../queries/webhook-reader.js';

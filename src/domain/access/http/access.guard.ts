@@ -2,7 +2,15 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LeaseholdError } from '../../../errors/catalogue.js';
-import { isUuid, knownCallerOf, may, REQUIREMENT, setCaller, type Caller, type Requirement } from '../../../platform/http/index.js';
+import {
+  isUuid,
+  knownCallerOf,
+  may,
+  REQUIREMENT,
+  setCaller,
+  type Caller,
+  type Requirement,
+} from '../../../platform/http/index.js';
 import { SUBJECT_COMPANIES, type SubjectCompanies } from './subject-companies.js';
 import { Callers } from './callers.js';
 

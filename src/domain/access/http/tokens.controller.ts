@@ -2,7 +2,15 @@ import { Body, Controller, Delete, Get, HttpCode, Post, Req, Res } from '@nestjs
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventLog } from '../../../event-sourcing/event-log/index.js';
-import { ApiAnswer, ApiProblems, ApiRequest, From, Requires, UuidParam, type Caller } from '../../../platform/http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  From,
+  Requires,
+  UuidParam,
+  type Caller,
+} from '../../../platform/http/index.js';
 import { createToken, revokeToken } from '../token-changes.js';
 import { TokenDirectory } from '../token-directory.js';
 import { tokenJson } from '../token-json.js';

@@ -1,10 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import {
-  ENVIRONMENT_DRIVERS,
-  ENVIRONMENT_STATUSES,
-  type EnvironmentDriver,
-  type EnvironmentStatus,
-} from '../environment-names.js';
+import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../driver-contract/driver-names.js';
+import { ENVIRONMENT_STATUSES, type EnvironmentStatus } from '../environment-names.js';
 import type { Environment, JsonObject } from '../state.js';
 
 const UUID = { type: 'string', format: 'uuid' } as const;

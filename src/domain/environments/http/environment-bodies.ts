@@ -2,12 +2,8 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, Max, Min, ValidateIf } from 'class-validator';
 import { AtQuery, IsFreeText, IsJsonObject, IsName, IsUuid } from '../../../platform/http/index.js';
-import {
-  ENVIRONMENT_DRIVERS,
-  ENVIRONMENT_STATUSES,
-  type EnvironmentDriver,
-  type EnvironmentStatus,
-} from '../environment-names.js';
+import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../driver-contract/driver-names.js';
+import { ENVIRONMENT_STATUSES, type EnvironmentStatus } from '../environment-names.js';
 import type { JsonObject } from '../state.js';
 
 const NAME_LENGTH = 200;

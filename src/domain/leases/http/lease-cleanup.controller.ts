@@ -4,7 +4,15 @@ import { ApiOperation, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsOptional } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../../event-sourcing/commands/command-context.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, IsFreeText, Requires, UuidParam } from '../../../platform/http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  IsFreeText,
+  Requires,
+  UuidParam,
+} from '../../../platform/http/index.js';
 import { SettleCleanup } from '../commands/settle-cleanup.js';
 import { leaseJson, type LeaseJson } from '../lease-json.js';
 import { LeaseAnswer, RELEASED_LEASE_EXAMPLE } from './lease-answers.js';

@@ -3,7 +3,15 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../../event-sourcing/commands/command-context.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, MinPosition, Requires, UuidParam } from '../../../platform/http/index.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  MinPosition,
+  Requires,
+  UuidParam,
+} from '../../../platform/http/index.js';
 import { CreateSecret } from '../commands/create-secret.js';
 import { DeleteSecret } from '../commands/delete-secret.js';
 import { RotateSecret } from '../commands/rotate-secret.js';

@@ -5,8 +5,16 @@ import type { FastifyReply } from 'fastify';
 import type { CommandContext } from '../../../event-sourcing/commands/command-context.js';
 import { DriverRegistry } from '../../../domain/driver-contract/driver-registry.js';
 import type { JsonObject, ProbeResult } from '../../../domain/driver-contract/runtime-driver.js';
-import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../../domain/environments/environment-names.js';
-import { ApiAnswer, ApiProblems, ApiRequest, Context, IsJsonObject, Requires, UuidParam } from '../../../platform/http/index.js';
+import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../../domain/driver-contract/driver-names.js';
+import {
+  ApiAnswer,
+  ApiProblems,
+  ApiRequest,
+  Context,
+  IsJsonObject,
+  Requires,
+  UuidParam,
+} from '../../../platform/http/index.js';
 import { capabilitiesOf, type Capabilities } from '../capabilities.js';
 import { Probes } from '../probes.js';
 

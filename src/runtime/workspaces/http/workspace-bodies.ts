@@ -14,7 +14,12 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { IsJsonObject, IsUuid, IsLine } from '../../../platform/http/index.js';
-import { ADAPTER_TYPES, WORKSPACE_MODES, type AdapterType, type WorkspaceMode } from '../../../domain/leases/lease-names.js';
+import {
+  ADAPTER_TYPES,
+  WORKSPACE_MODES,
+  type AdapterType,
+  type WorkspaceMode,
+} from '../../../domain/leases/lease-names.js';
 import type { JsonObject } from '../../../domain/leases/state.js';
 import { SOURCE_KINDS, SOURCE_STRATEGIES } from '../realization.js';
 

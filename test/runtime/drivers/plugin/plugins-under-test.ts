@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { Acquisition, EffectRequest, HeldLease, JsonObject } from '../../../../src/domain/driver-contract/runtime-driver.js';
+import type {
+  Acquisition,
+  EffectRequest,
+  HeldLease,
+  JsonObject,
+} from '../../../../src/domain/driver-contract/runtime-driver.js';
 import { loadPlugins } from '../../../../src/runtime/drivers/plugin/load-plugins.js';
 import type { PluginDriver } from '../../../../src/runtime/drivers/plugin/plugin-driver.js';
 

@@ -1,6 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { PassThrough } from 'node:stream';
-import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../../src/domain/driver-contract/runtime-driver.js';
+import type {
+  EffectRequest,
+  ExecuteRequest,
+  ExecutionResult,
+  HeldLease,
+} from '../../../../src/domain/driver-contract/runtime-driver.js';
 import { SshDriver } from '../../../../src/runtime/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../../src/event-sourcing/ids/new-id.js';
 import { ANY_ADDRESS } from '../../../support/any-address.js';

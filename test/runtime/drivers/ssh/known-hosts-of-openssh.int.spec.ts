@@ -6,7 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { verifyHostKey, whyNotKnownHosts, type HostKeyVerdict } from '../../../../src/runtime/drivers/ssh/known-hosts.js';
+import {
+  verifyHostKey,
+  whyNotKnownHosts,
+  type HostKeyVerdict,
+} from '../../../../src/runtime/drivers/ssh/known-hosts.js';
 import { grown } from '../../../support/soak.js';
 
 const run = promisify(execFile);

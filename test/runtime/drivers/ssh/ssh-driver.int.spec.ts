@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { EffectRequest, ExecuteRequest, ExecutionResult, HeldLease } from '../../../../src/domain/driver-contract/runtime-driver.js';
+import type {
+  EffectRequest,
+  ExecuteRequest,
+  ExecutionResult,
+  HeldLease,
+} from '../../../../src/domain/driver-contract/runtime-driver.js';
 import { SshDriver } from '../../../../src/runtime/drivers/ssh/ssh-driver.js';
 import { newId } from '../../../../src/event-sourcing/ids/new-id.js';
 import { ANY_ADDRESS } from '../../../support/any-address.js';
