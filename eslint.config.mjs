@@ -5,40 +5,78 @@ import tseslint from 'typescript-eslint';
 
 // --- which folder of src may import which ---------------------------------------------------------------------------
 
-/** Folders that are not named here are features (operations, replay, …): they may import every folder, and no folder
- *  named here may import them. */
-const MAY_IMPORT = {
-  errors: [],
-  ids: [],
-  addresses: [],
-  postgres: [],
-  'event-log': ['postgres'],
-  subscriptions: ['errors', 'event-log', 'postgres'],
-  projections: ['errors', 'event-log', 'postgres', 'subscriptions'],
-  embedded: ['errors', 'postgres'],
-  config: ['errors'],
-  database: ['config', 'embedded', 'errors', 'postgres'],
-  'read-models': ['errors', 'event-log', 'projections', 'subscriptions'],
-  commands: ['errors', 'event-log', 'ids'],
-  http: ['commands', 'errors', 'event-log', 'ids'],
-  drivers: ['addresses', 'config', 'errors', 'ids'],
-  secrets: ['commands', 'config', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models'],
-  access: ['config', 'errors', 'event-log', 'http', 'ids', 'postgres'],
-  environments: ['commands', 'drivers', 'errors', 'event-log', 'http', 'ids', 'projections', 'read-models', 'secrets'],
-  leases: [
-    'commands',
-    'config',
-    'drivers',
-    'environments',
-    'errors',
-    'event-log',
-    'http',
-    'ids',
-    'projections',
-    'read-models',
-    'secrets',
-  ],
+/**
+ * The floors of src from the top, the rooms on each, and what each room may import besides itself: rooms, or whole
+ * floors. Imports go down: to a floor below, or to a room further down on the same floor. `requireDownwards` holds this
+ * list to it. See docs/decisions/0032-five-floors.md.
+ */
+const HOUSE = {
+  app: { app: ['cli', 'audit', 'runtime', 'domain', 'platform', 'event-sourcing', 'errors'] },
+  cli: { cli: ['audit', 'domain', 'platform', 'event-sourcing', 'errors'] },
+  audit: {
+    webhooks: ['feed', 'domain', 'platform', 'event-sourcing', 'errors'],
+    feed: ['history', 'domain', 'platform', 'event-sourcing', 'errors'],
+    history: ['domain', 'platform', 'event-sourcing', 'errors'],
+    seals: ['domain', 'platform', 'event-sourcing', 'errors'],
+  },
+  runtime: {
+    provisioning: ['domain', 'platform', 'event-sourcing', 'errors'],
+    workspaces: ['execution', 'drivers', 'domain', 'platform', 'event-sourcing', 'errors'],
+    execution: ['domain', 'platform', 'event-sourcing', 'errors'],
+    probes: ['domain', 'platform', 'event-sourcing', 'errors'],
+    drivers: ['driver-contract', 'addresses', 'config', 'ids', 'errors'],
+  },
+  domain: {
+    access: ['config', 'http', 'event-log', 'ids', 'postgres', 'errors'],
+    leases: [
+      ...['environments', 'secrets', 'driver-contract', 'config', 'http'],
+      ...['commands', 'read-models', 'projections', 'event-log', 'ids', 'errors'],
+    ],
+    environments: [
+      ...['secrets', 'driver-contract', 'http'],
+      ...['commands', 'read-models', 'projections', 'event-log', 'ids', 'errors'],
+    ],
+    secrets: [
+      ...['driver-contract', 'config', 'http'],
+      ...['commands', 'read-models', 'projections', 'event-log', 'ids', 'errors'],
+    ],
+    'driver-contract': ['errors'],
+  },
+  platform: {
+    operations: ['http', 'config', 'event-sourcing', 'errors'],
+    process: ['config', 'embedded', 'event-log', 'errors'],
+    http: ['commands', 'event-log', 'ids', 'errors'],
+    database: ['config', 'embedded', 'postgres', 'errors'],
+    embedded: ['postgres', 'errors'],
+    config: ['errors'],
+    addresses: [],
+  },
+  'event-sourcing': {
+    'read-models': ['projections', 'subscriptions', 'event-log', 'errors'],
+    projections: ['subscriptions', 'event-log', 'postgres', 'errors'],
+    subscriptions: ['event-log', 'postgres', 'errors'],
+    commands: ['event-log', 'ids', 'errors'],
+    'event-log': ['postgres'],
+    postgres: [],
+    ids: [],
+  },
+  errors: { errors: [] },
 };
+
+const FLOORS = Object.entries(HOUSE).map(([floor, rooms]) => ({ floor, rooms: Object.keys(rooms) }));
+const ROOMS = FLOORS.flatMap(({ rooms }) => rooms);
+/** A floor's modules and tables of names lie right in it. */
+const MAY_IMPORT = Object.assign({}, ...Object.values(HOUSE));
+
+const roomsOf = (name) => FLOORS.find(({ floor }) => floor === name)?.rooms ?? [name];
+
+function requireDownwards() {
+  for (const [room, below] of Object.entries(MAY_IMPORT)) {
+    const upwards = below.flatMap(roomsOf).filter((other) => ROOMS.indexOf(other) <= ROOMS.indexOf(room));
+    if (upwards.length > 0) throw new Error(`${room} may not import ${upwards.join(', ')}: imports go down.`);
+  }
+}
+requireDownwards();
 
 /** Relative imports name the compiled file, './x.js'; the plugin is told of that name what holds of './x.ts'. */
 const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replace(/\.ts$/, '.{ts,js}'));
@@ -52,15 +90,24 @@ const PURE = [
 ];
 
 /** Where HTTP is known, and where the parts are wired together. */
-const EDGES = ['src/platform/http/**/*.ts', 'src/*/http/**/*.ts', 'src/cli/**/*.ts', 'src/*.ts'];
+const EDGES = ['src/platform/http/**/*.ts', 'src/*/*/http/**/*.ts', 'src/cli/**/*.ts', 'src/app/**/*.ts', 'src/*.ts'];
 const MODULES = ['src/**/*.module.ts'];
 
 const boundariesSettings = {
   'boundaries/root-path': import.meta.dirname,
   'boundaries/elements': [
-    ...Object.keys(MAY_IMPORT).map((folder) => ({ type: folder, pattern: `src/${folder}`, partialMatch: false })),
-    { type: 'feature', pattern: 'src/*', partialMatch: false },
-    ...['migrations', 'test', 'bench'].map((folder) => ({ type: folder, pattern: folder, partialMatch: false })),
+    ...FLOORS.flatMap(({ floor, rooms }) =>
+      rooms.map((room) => ({
+        type: room,
+        pattern: room === floor ? `src/${floor}` : `src/${floor}/${room}`,
+        partialMatch: false,
+      })),
+    ),
+    ...['domain', 'migrations', 'test', 'bench'].map((type) => ({
+      type,
+      pattern: type === 'domain' ? 'src/domain' : type,
+      partialMatch: false,
+    })),
   ],
   'boundaries/files': [
     // Without a category a file would match nothing, not even `noneOf`.
@@ -68,9 +115,7 @@ const boundariesSettings = {
     { category: 'pure', pattern: sourcesAndOutputs(PURE) },
     { category: 'edge', pattern: sourcesAndOutputs(EDGES) },
     { category: 'module', pattern: sourcesAndOutputs(MODULES) },
-    { category: 'root', pattern: sourcesAndOutputs(['src/*.ts']) },
-    { category: 'driver-names', pattern: sourcesAndOutputs(['src/domain/environments/environment-names.ts']) },
-    { category: 'table', pattern: sourcesAndOutputs(['src/*/*-row.ts']) },
+    { category: 'root', pattern: sourcesAndOutputs(['src/*.ts', 'src/app/**/*.ts']) },
   ],
   'boundaries/dependency-nodes': ['import', 'dynamic-import', 'export'],
   'boundaries/additional-dependency-nodes': [{ selector: 'TSImportType > Literal', kind: 'type', name: 'import' }],
@@ -80,31 +125,31 @@ const boundariesSettings = {
 
 const folder = (...types) => ({ element: { types: { anyOf: types } } });
 const file = (...categories) => ({ file: { categories: { anyOf: categories } } });
-const everyFolder = [...Object.keys(MAY_IMPORT), 'feature'];
 
 // The last policy that matches decides.
 const importDirections = {
   default: 'disallow',
   checkInternals: true,
   checkUnknownLocals: true,
-  message: '{{from.element.type}} may not import {{to.element.type}}: see MAY_IMPORT in eslint.config.mjs.',
+  message: '{{from.element.type}} may not import {{to.element.type}}: see HOUSE in eslint.config.mjs.',
   policies: [
-    ...Object.entries(MAY_IMPORT).map(([from, to]) => ({ from: folder(from), allow: { to: folder(from, ...to) } })),
-    { from: folder('feature'), allow: { to: folder(...everyFolder) } },
+    ...Object.entries(MAY_IMPORT).map(([from, to]) => ({
+      from: folder(from),
+      allow: { to: folder(from, ...to.flatMap(roomsOf)) },
+    })),
+    { from: folder('domain'), allow: { to: folder(...roomsOf('domain'), ...roomsOf('event-sourcing')) } },
     { from: folder('migrations'), allow: { to: folder('migrations') } },
-    { from: folder('drivers'), allow: { to: file('driver-names') } },
-    // TypeORM is told of every table in one place.
-    { from: folder('database'), allow: [{ to: folder('migrations') }, { to: file('table') }] },
+    { from: folder('database'), allow: { to: folder('migrations') } },
     {
       from: { file: { categories: { noneOf: ['edge', 'module'] } } },
       disallow: { to: file('edge') },
-      message: 'Only edges (http folders, modules and what is in src itself) know HTTP.',
+      message: 'Only edges (http folders, modules and what wires the parts) know HTTP.',
     },
-    { from: file('root'), allow: { to: [folder(...everyFolder, 'migrations'), file('root')] } },
+    { from: file('root'), allow: { to: [folder(...ROOMS, 'domain', 'migrations'), file('root')] } },
     {
       from: { file: { categories: { noneOf: ['root'] } } },
       disallow: { to: file('root') },
-      message: 'What is in src itself wires the parts; no part imports it.',
+      message: 'app, main and cli put the parts together; no part imports them.',
     },
     {
       from: file('pure'),
@@ -169,12 +214,12 @@ const noHttpRules = {
       patterns: [
         {
           regex: '^(fastify|@fastify/.+|@nestjs/swagger|@nestjs/platform-fastify)$',
-          message: 'Only edges (http folders, modules and what is in src itself) know HTTP.',
+          message: 'Only edges (http folders, modules and what wires the parts) know HTTP.',
         },
         {
           regex: '^@nestjs/common$',
           importNamePattern: `^(${httpOfNest})$`,
-          message: 'Only edges (http folders, modules and what is in src itself) know HTTP.',
+          message: 'Only edges (http folders, modules and what wires the parts) know HTTP.',
         },
       ],
     },
