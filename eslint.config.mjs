@@ -8,7 +8,7 @@ import tseslint from 'typescript-eslint';
 /**
  * The floors of src from the top, the rooms on each, and what each room may import besides itself: rooms, or whole
  * floors. Imports go down: to a floor below, or to a room further down on the same floor. `requireDownwards` holds this
- * list to it. See docs/decisions/0032-five-floors.md.
+ * list to it. See docs/decisions/0033-five-floors.md.
  */
 const HOUSE = {
   app: { app: ['cli', 'audit', 'runtime', 'domain', 'platform', 'event-sourcing', 'errors'] },
