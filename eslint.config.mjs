@@ -24,7 +24,7 @@ const HOUSE = {
     workspaces: ['execution', 'drivers', 'domain', 'platform', 'event-sourcing', 'errors'],
     execution: ['domain', 'platform', 'event-sourcing', 'errors'],
     probes: ['domain', 'platform', 'event-sourcing', 'errors'],
-    drivers: ['driver-contract', 'addresses', 'config', 'ids', 'errors'],
+    drivers: ['driver-contract', 'addresses', 'config', 'programs', 'ids', 'errors'],
   },
   domain: {
     access: ['config', 'http', 'event-log', 'ids', 'postgres', 'errors'],
@@ -50,6 +50,7 @@ const HOUSE = {
     embedded: ['postgres', 'errors'],
     config: ['errors'],
     addresses: [],
+    programs: [],
   },
   'event-sourcing': {
     'read-models': ['projections', 'subscriptions', 'event-log', 'errors'],

@@ -2,6 +2,7 @@
 // of them. tsc has compiled them; here they are only put together. Decision 0019.
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { at } from './setup.mjs';
@@ -37,10 +38,22 @@ const requiredLater = {
   },
 };
 
+/** Programs in other languages, which lie beside the code that sends them: in the bundle they are texts. */
+const programs = {
+  name: 'programs',
+  async setup({ onLoad }) {
+    const { readProgram } = await import('../dist/src/platform/programs/read-program.js');
+    const call = /\breadProgram\(import\.meta\.dirname, '([^']+)'\)/g;
+    onLoad({ filter: /[/\\]dist[/\\]src[/\\]runtime[/\\].*\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(call, (_, file) => JSON.stringify(readProgram(dirname(path), file))),
+    }));
+  },
+};
+
 const bundled = (name) => at('dist', 'bundle', name);
 const shared = {
   external: NOT_INSTALLED,
-  plugins: [requiredLater],
+  plugins: [requiredLater, programs],
   bundle: true,
   platform: 'node',
   target: 'node20',

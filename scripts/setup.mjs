@@ -144,7 +144,7 @@ function mustStartClean(before, state) {
 
 function lacksOutputs(state) {
   const sources = Object.keys(JSON.parse(state).files).filter(
-    (file) => /(?<!\.d)\.ts$/.test(file) && COMPILED.includes(file.split(sep)[0]),
+    (file) => /(?<!\.d)\.(ts|sh|pl)$/.test(file) && COMPILED.includes(file.split(sep)[0]),
   );
   const outputs = sources.map((file) => at('dist', file.replace(/ts$/, 'js')));
   return [...outputs, ...Object.values(PROGRAMS), at('dist', 'bundle', 'main.cjs')].some((file) => !existsSync(file));

@@ -22,6 +22,7 @@ const PARTS = {
   tcsh: 'tcsh',
   busybox: 'busybox',
   bsdtar: 'libarchive-tools',
+  shellcheck: 'shellcheck',
 };
 
 /** Asked by a package's scripts whether they may start its service. */

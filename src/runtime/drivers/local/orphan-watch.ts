@@ -1,13 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
+import { readProgram } from '../../../platform/programs/read-program.js';
 
-/** Keeps the groups that it is told of in its arguments; when nobody tells it anything any more, it ends them. */
-const SCRIPT = `
-while read -r what group; do
-  if [ "$what" = begun ]; then set -- "$@" "$group"; continue; fi
-  for one do shift; [ "$one" = "$group" ] || set -- "$@" "$one"; done
-done
-for group do kill -KILL "-$group" 2>/dev/null; done`;
+const SCRIPT = readProgram(import.meta.dirname, 'orphan-watch.sh');
 
 /**
  * Ends the process groups of commands whose service was killed and could not end them itself: a process beside it that

@@ -5,18 +5,13 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { newId } from '../../../event-sourcing/ids/new-id.js';
 import type { ExecuteRequest, ExecutionResult } from '../../../domain/driver-contract/runtime-driver.js';
+import { readProgram } from '../../../platform/programs/read-program.js';
 
 /** Bytes of input that still go with the command itself. */
 const WITH_THE_COMMAND = 1024 * 1024;
 const CLEARING_MS = 10_000;
 
-/** $1: the file that the command reads, $2: the one that it writes, '' where it has neither; what follows is the command. */
-const BY_FILES = `
-IN=$1; OUT=$2; shift 2
-if [ -n "$IN" ]; then exec < "$IN"; fi
-if [ -n "$OUT" ]; then mkdir -p -- "\${OUT%/*}" && exec > "$OUT" || exit; fi
-exec "$@"
-`;
+const BY_FILES = readProgram(import.meta.dirname, 'by-files.sh');
 
 /** What a worker does that moves files by itself. */
 export interface FileVerbs {

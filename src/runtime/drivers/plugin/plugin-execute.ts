@@ -5,6 +5,7 @@ import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import type { ExecuteRequest, ExecutionResult, JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
 import { signalNamed } from '../signal-name.js';
 import { isObject } from './config-form.js';
+import { readProgram } from '../../../platform/programs/read-program.js';
 
 /** Bytes of a command's input, which is one text in one message. */
 const MAX_INPUT = 32 * 1024 * 1024;
@@ -13,17 +14,7 @@ const MAX_INPUT = 32 * 1024 * 1024;
 const MAX_UNREAD = 4 * 1024 * 1024;
 const MAX_UNREAD_PIECES = 10_000;
 
-/**
- * The protocol's commands take and give texts. So that bytes pass, a command whose bytes matter is run by a shell with
- * base64 on both sides: $1 says which sides, what follows is the command. Its exit code is that of the whole.
- */
-const IN_BASE64 = `
-MODE=$1; shift
-case $MODE in
-in) base64 -d | "$@" ;;
-*) { { { { base64 -d | "$@" 3>&- 4>&-; echo $? >&3; } | base64 >&4; } 3>&1; } | { read -r CODE; exit "$CODE"; }; } 4>&1 ;;
-esac
-`;
+const IN_BASE64 = readProgram(import.meta.dirname, 'in-base64.sh');
 
 export interface TextCommand {
   readonly command: string;

@@ -6,7 +6,7 @@ import type { ExecuteRequest } from '../../../domain/driver-contract/runtime-dri
 import { ended, flow, type RemoteExit } from './channel-end.js';
 import { afterMark, answerOf, endOfSaid, type Marked } from './marked-output.js';
 import { headerOf } from './command-header.js';
-import { EXECUTE } from './remote-execute.js';
+import { EXECUTE } from './remote-scripts.js';
 import { commandLine } from './shell-words.js';
 import type { SshConnection } from './ssh-connection.js';
 

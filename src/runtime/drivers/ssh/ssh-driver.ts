@@ -21,7 +21,7 @@ import type { SecretReader, SecretRef } from '../../../domain/driver-contract/se
 import { guessedSignal } from '../signal-name.js';
 import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
-import { END_COMMAND } from './remote-execute.js';
+import { END_COMMAND } from './remote-scripts.js';
 import { ACQUIRE, FIND, RELEASE } from './remote-scripts.js';
 import { SECRET_FIELDS, type SshAccess } from './ssh-access.js';
 import type { SshAddresses } from './ssh-addresses.js';

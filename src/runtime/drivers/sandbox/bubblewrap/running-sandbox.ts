@@ -8,18 +8,12 @@ import { failureText } from '../../../../domain/driver-contract/failure-text.js'
 import { endProcess, processOf, type ProcessId } from './processes.js';
 import { systemCallFilter } from './system-calls.js';
 import type { SandboxTools } from './sandbox-tools.js';
+import { readProgram } from '../../../../platform/programs/read-program.js';
 
 /** Where root's sandboxes find their folders: bound there in a mount namespace of their own. */
 const ROOTS_PLACE = '/tmp';
 
-/**
- * Root does not make sandboxes as root. bwrap and all in it get a uid that nobody has, whose processes the kernel counts, as it
- * does not root's, and to whom nothing on the machine belongs; and because that uid may not get to the data folder,
- * the lease's folders are bound where it may: in a mount namespace that goes with the sandbox.
- */
-const AS_ROOT = `mount --bind -- "$1" ${ROOTS_PLACE} && shift &&
-uid=$1 && shift &&
-exec setpriv --reuid="$uid" --regid="$uid" --clear-groups --inh-caps=-all -- env -i "$@"`;
+const AS_ROOT = readProgram(import.meta.dirname, 'as-root.sh');
 
 /** Standard input, output and errors; then the arguments of bwrap, which nobody sees there; what it tells; its filter. */
 const STDIO = Array.from({ length: 6 }, () => 'pipe' as const);
