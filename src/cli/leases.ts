@@ -214,10 +214,9 @@ function paragraphOf({ position, recordedAt, type, actor, sentence, changes }: T
   ].join('\n');
 }
 
-function reasonsOf({ status, reasonCode, sentence, chain, blockedBy, nextTimer }: Why): string {
-  const head = `${status}${reasonCode === null ? '' : ` (${reasonCode})`}: ${sentence}`;
+function reasonsOf({ sentence, chain, blockedBy, nextTimer }: Why): string {
   const links = chain.map((link) => `${String(link.position).padStart(8)}  ${link.recordedAt}  ${link.sentence}`);
   const blocked = blockedBy === null ? [] : [`Blocked (${blockedBy.reasonCode}): ${blockedBy.sentence}`];
   const next = nextTimer === null ? [] : [`Next: ${nextTimer.name} at ${nextTimer.at}`];
-  return [head, ...links, ...blocked, ...next].join('\n');
+  return [sentence, ...links, ...blocked, ...next].join('\n');
 }

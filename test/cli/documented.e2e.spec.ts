@@ -80,6 +80,9 @@ function madeUp(text: string): string {
       return ids.get(id) ?? '';
     })
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(Z|\+00:00)/g, '2026-11-24T09:30:00.000$1')
+    .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/g, '2026-11-24 09:30:00 UTC')
+    .replaceAll(/\b\d\d:\d\d:\d\d UTC(, in [\d.]+ \w+)?/g, '09:30:00 UTC$1')
+    .replaceAll(/\b[0-9a-f]{4}…[0-9a-f]{4}\b/g, '01a2…0001')
     .replaceAll(/lh_[\w-]{40,}/g, 'lh_01a20d00…')
     .replaceAll(/\b[0-9a-f]{64}\b/g, 'f'.repeat(64))
     .replaceAll(/\b[0-9a-f]{16}\b/g, 'f'.repeat(16))

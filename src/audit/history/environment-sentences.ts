@@ -1,19 +1,20 @@
 import type { EnvironmentEvent } from '../../domain/environments/events.js';
 import type { Recorded } from '../../event-sourcing/event-log/index.js';
+import { because } from './words.js';
 
 export function environmentSentence({ type, data }: Recorded<EnvironmentEvent>): string {
   switch (type) {
     case 'EnvironmentCreated':
-      return `The environment ${data.name} was made, with the driver ${data.driver}.`;
+      return `Environment "${data.name}" created (${data.driver}).`;
     case 'EnvironmentChanged':
-      if (data.status === 'archived') return 'It was archived: it takes no new leases.';
-      if (data.status === 'active') return 'It was made active again.';
-      return `It was changed: ${Object.keys(data).join(', ')}.`;
+      if (data.status === 'archived') return 'Archived: it takes no new leases.';
+      if (data.status === 'active') return 'Active again.';
+      return `Changed: ${Object.keys(data).join(', ')}.`;
     case 'EnvironmentProbed':
       // Without the sentence for who may not see configs: it may quote one.
-      if (data.summary === '') return data.ok ? 'A probe found it usable.' : `A probe failed (${data.reasonCode}).`;
-      return `A probe found: ${data.summary}${data.reasonCode === null ? '' : ` (${data.reasonCode})`}.`;
+      if (data.summary === '') return data.ok ? 'Probed: usable.' : `Probe failed (${data.reasonCode}).`;
+      return `Probed${data.reasonCode === null ? '' : ` (${data.reasonCode})`}${because(data.summary)}.`;
     case 'EnvironmentDeleted':
-      return 'It was deleted; its leases and their history stay.';
+      return 'Deleted. Its leases and their history stay.';
   }
 }

@@ -1,6 +1,7 @@
 import type { EnvironmentState } from '../../domain/environments/state.js';
 import type { Step } from './timeline.js';
 import { linkOf, type Link, type Why } from './why.js';
+import { counted } from './words.js';
 
 /** Named at the most; there may be thousands. */
 const NAMED = 10;
@@ -31,7 +32,7 @@ export class EnvironmentChain {
 
 /**
  * @param chain of the steps that the environment is the fold of
- * @param holders the leases that have not been taken back yet
+ * @param holders the leases that have not ended, or whose cleanup is not done
  */
 export function whyEnvironment(
   state: Exclude<EnvironmentState, { kind: 'none' }>,
@@ -48,7 +49,7 @@ export function whyEnvironment(
     chain: chain.all,
     blockedBy:
       holders.length > 0 && status !== 'deleted'
-        ? { reasonCode: 'environment_in_use', sentence: `It cannot be deleted: ${heldBy(holders)}` }
+        ? { reasonCode: 'environment_in_use', sentence: `${heldBy(holders)} It can be deleted once they end.` }
         : null,
     nextTimer: null,
     position,
@@ -56,7 +57,7 @@ export function whyEnvironment(
 }
 
 function heldBy(holders: readonly string[]): string {
-  if (holders.length === 0) return 'No lease holds it.';
+  if (holders.length === 0) return 'Not in use.';
   const more = holders.length > NAMED ? ` and ${holders.length - NAMED} more` : '';
-  return `It is held by ${holders.slice(0, NAMED).join(', ')}${more}.`;
+  return `In use by ${counted(holders.length, 'lease')}: ${holders.slice(0, NAMED).join(', ')}${more}.`;
 }

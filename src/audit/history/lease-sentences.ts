@@ -1,81 +1,86 @@
 import type { Recorded } from '../../event-sourcing/event-log/index.js';
 import type { LeaseEvent } from '../../domain/leases/events.js';
+import { atAndIn, because, duration, shortId } from './words.js';
 
 type Sentences = {
-  readonly [Type in LeaseEvent['type']]: (data: Extract<LeaseEvent, { type: Type }>['data']) => string;
+  /** @param recordedAt of the event: times are said relative to it */
+  readonly [Type in LeaseEvent['type']]: (
+    data: Extract<LeaseEvent, { type: Type }>['data'],
+    recordedAt: string,
+  ) => string;
 };
 
-const orNothing = (text: string | null): string => (text === null || text === '' ? '' : `: ${text}`);
-const then = (retryAt: string | null, end: string): string =>
-  retryAt === null ? end : `It is tried again at ${retryAt}.`;
-const seconds = (name: string, value: number | null): string[] => (value === null ? [] : [`${name} ${value} s`]);
-const called = (providerLeaseId: string | null): string => (providerLeaseId === null ? '' : ` ${providerLeaseId}`);
+const limit = (before: string, seconds: number | null): string[] =>
+  seconds === null ? [] : [`${before} ${duration(seconds * 1000)}`];
+const nextAttempt = (retryAt: string | null, recordedAt: string): string | null =>
+  retryAt === null ? null : `Next attempt at ${atAndIn(retryAt, recordedAt)}.`;
 
 /** What each event says to a person. */
 const SENTENCES: Sentences = {
   LeaseRequested: ({ driver, provider, environmentId, leasePolicy, ttlSeconds, idleTtlSeconds, maxTtlSeconds }) => {
     const limits = [
-      ...seconds('expires after', ttlSeconds),
-      ...seconds('after idling for', idleTtlSeconds),
-      ...seconds('at the latest after', maxTtlSeconds),
+      ...limit('for', ttlSeconds),
+      ...limit('idle for at most', idleTtlSeconds),
+      ...limit('at most', maxTtlSeconds),
     ];
-    const on = provider === null ? driver : `${driver} (${provider})`;
-    return `A lease on the environment ${environmentId} was asked for: ${[on, leasePolicy, ...limits].join(', ')}.`;
+    const on = provider === null ? driver : `${driver}, ${provider}`;
+    return `Lease requested on environment ${shortId(environmentId)} (${on}), ${[leasePolicy, ...limits].join(', ')}.`;
   },
-  ProvisioningRequested: () => 'It was put into the queue for a worker to provision.',
-  ProvisioningStarted: ({ attempt }) => `A worker began attempt ${attempt} to provision it.`,
-  ProvisioningAttemptFailed: ({ attempt, reasonCode, failureReason, inDoubt, retryAt }) =>
-    `Attempt ${attempt} to provision it failed, ${reasonCode}${orNothing(failureReason)}. ` +
-    `${inDoubt ? 'Something may have been made all the same. ' : ''}${then(retryAt, 'That was the last attempt.')}`,
+  ProvisioningRequested: () => 'Queued for provisioning.',
+  ProvisioningStarted: ({ attempt }) => `Provisioning started, attempt ${attempt}.`,
+  ProvisioningAttemptFailed: ({ attempt, reasonCode, failureReason, inDoubt, retryAt }, recordedAt) =>
+    `Attempt ${attempt} failed (${reasonCode})${because(failureReason)}. ` +
+    (inDoubt ? 'It may have created something all the same. ' : '') +
+    (nextAttempt(retryAt, recordedAt) ?? 'No attempts left.'),
   ProvisioningOvertaken: ({ grant }) =>
     grant === null
-      ? 'Its end was asked for before the driver had made anything.'
-      : `Its end was asked for while the driver made${called(grant.providerLeaseId) || ' something'}, which is to be taken down.`,
-  ReuseAgreed: () => 'It may take over a sandbox that an ended lease left, and leave its own to a later one.',
+      ? 'Released before the driver created anything.'
+      : `Released while the driver created ${grant.providerLeaseId ?? 'its sandbox'}. Cleanup follows.`,
+  ReuseAgreed: () => 'It can take over the sandbox of an ended lease, and leave its own to a later one.',
   ReuseRejected: ({ leaseId, reasonCode, fields }) =>
-    `The sandbox that the lease ${leaseId} left is not used, ${reasonCode}${orNothing(fields.join(', '))}.`,
+    `The sandbox of lease ${shortId(leaseId)} is not reused (${reasonCode})${because(fields.join(', '))}.`,
   SandboxTakenOver: ({ leaseId, providerLeaseId }) =>
-    `It takes over the sandbox${called(providerLeaseId)} that the lease ${leaseId} left.`,
+    `Takes over the sandbox${providerLeaseId === null ? '' : ` ${providerLeaseId}`} of lease ${shortId(leaseId)}.`,
   LeaseActivated: ({ providerLeaseId }) =>
-    `The driver gave${called(providerLeaseId) || ' the environment'}, and the lease is active.`,
-  DoubtOpened: ({ until }) => `An earlier attempt may have created a sandbox. Leasehold looks for it until ${until}.`,
+    providerLeaseId === null ? 'Active.' : `Active: the driver provided ${providerLeaseId}.`,
+  DoubtOpened: ({ until }, recordedAt) =>
+    `An earlier attempt may have created a sandbox. Leasehold looks for it until ${atAndIn(until, recordedAt)}.`,
   LeftoverDestroyed: ({ providerLeaseId }) => `Destroyed ${providerLeaseId}, which an earlier attempt had created.`,
   DoubtSettled: () => 'Nothing is left of earlier attempts.',
-  LeaseReleaseRequested: ({ outcome, reasonCode, failureReason, deadline }) =>
+  LeaseReleaseRequested: ({ outcome, reasonCode, failureReason, deadline }, recordedAt) =>
     deadline === null
-      ? `Its end was asked for as ${outcome}, ${reasonCode}${orNothing(failureReason)}.`
-      : `Its deadline ${deadline} has passed, ${reasonCode}.`,
-  CleanupRequested: () => 'What it holds is to be taken back.',
-  CleanupStarted: ({ attempt }) => `A worker began attempt ${attempt} to take back what it holds.`,
-  CleanupAttemptFailed: ({ attempt, reasonCode, failureReason, retryAt }) =>
-    `Attempt ${attempt} to take it back failed, ${reasonCode}${orNothing(failureReason)}. ` +
-    then(retryAt, 'That was the last attempt; the rest is an operator’s.'),
-  CleanupRetryRequested: () => 'An operator had the cleanup tried again.',
-  CleanupWrittenOff: ({ note }) => `An operator wrote the cleanup off${orNothing(note)}.`,
-  CleanupSucceeded: () => 'What it held has been taken back.',
-  CleanupFailed: ({ detail }) => `What it held could not be taken back${orNothing(detail)}.`,
+      ? `Released as ${outcome} (${reasonCode})${because(failureReason)}.`
+      : `Expired (${reasonCode}): its deadline was ${atAndIn(deadline, recordedAt)}.`,
+  CleanupRequested: () => 'Cleanup queued.',
+  CleanupStarted: ({ attempt }) => `Cleanup started, attempt ${attempt}.`,
+  CleanupAttemptFailed: ({ attempt, reasonCode, failureReason, retryAt }, recordedAt) =>
+    `Cleanup attempt ${attempt} failed (${reasonCode})${because(failureReason)}. ` +
+    (nextAttempt(retryAt, recordedAt) ?? 'No attempts left. Retry the cleanup or write it off.'),
+  CleanupRetryRequested: () => 'An operator retried the cleanup.',
+  CleanupWrittenOff: ({ note }) => `An operator wrote the cleanup off${because(note)}.`,
+  CleanupSucceeded: () => 'Cleanup done.',
+  CleanupFailed: ({ detail }) => `Cleanup failed${because(detail)}.`,
   ExecutionStarted: ({ command, timeoutMs, argsCut }) =>
-    `The command ${command} was started, for at most ${timeoutMs} ms.` +
+    `Started \`${command}\` (limit ${duration(timeoutMs)}).` +
     (argsCut ? ` ${argsCut.bytes} bytes of its arguments are not recorded.` : ''),
   ExecutionFinished: ({ exitCode, signal, timedOut, durationMs }) =>
-    `The command ended after ${durationMs} ms, ${timedOut ? 'out of time' : endOf(exitCode, signal)}.`,
-  ExecutionFailed: ({ reasonCode, failureReason }) =>
-    `The command could not be run to its end, ${reasonCode}${orNothing(failureReason)}.`,
-  WorkspaceRealized: () => 'Its workspace was made ready.',
+    `The command ended after ${duration(durationMs)}, ${timedOut ? 'at its time limit' : endOf(exitCode, signal)}.`,
+  ExecutionFailed: ({ reasonCode, failureReason }) => `The command failed (${reasonCode})${because(failureReason)}.`,
+  WorkspaceRealized: () => 'Workspace ready.',
   WorkspaceSynced: ({ direction }) =>
-    direction === 'in' ? 'Files were brought into its workspace.' : 'Files were fetched from its workspace.',
-  LeaseReleased: () => 'It has ended: released.',
-  LeaseExpired: () => 'It has ended: expired.',
-  LeaseFailed: ({ reasonCode, failureReason }) => `It has ended: failed, ${reasonCode}${orNothing(failureReason)}.`,
-  LeaseRetained: () => 'It has ended as failed; what it had is retained.',
-  SandboxKept: ({ until }) => `What it held is kept until ${until}.`,
-  SandboxHandedOn: ({ leaseId }) => `What it had left is the lease ${leaseId}’s from now on.`,
-  SandboxDiscarded: ({ reasonCode }) => `What it had left is to be taken down, ${reasonCode}.`,
+    direction === 'in' ? 'Files synced into the workspace.' : 'Files synced out of the workspace.',
+  LeaseReleased: () => 'Released.',
+  LeaseExpired: () => 'Expired.',
+  LeaseFailed: ({ reasonCode, failureReason }) => `Failed (${reasonCode})${because(failureReason)}.`,
+  LeaseRetained: () => 'Failed. Its sandbox is retained.',
+  SandboxKept: ({ until }, recordedAt) => `Its sandbox is kept until ${atAndIn(until, recordedAt)}.`,
+  SandboxHandedOn: ({ leaseId }) => `Its sandbox was handed to lease ${shortId(leaseId)}.`,
+  SandboxDiscarded: ({ reasonCode }) => `Its sandbox is no longer kept (${reasonCode}). Cleanup follows.`,
 };
 
-export function leaseSentence({ type, data }: Recorded<LeaseEvent>): string {
-  const sentence = SENTENCES[type] as (data: unknown) => string;
-  return sentence(data);
+export function leaseSentence({ type, data, recordedAt }: Recorded<LeaseEvent>): string {
+  const sentence = SENTENCES[type] as (data: unknown, recordedAt: string) => string;
+  return sentence(data, recordedAt);
 }
 
 /** With both, the signal is a guess from the code. */

@@ -1,7 +1,9 @@
 import { deadlineOf, runsCommands } from '../../domain/leases/deadline.js';
+import type { CleanupStatus } from '../../domain/leases/lease-names.js';
 import type { Lease } from '../../domain/leases/state.js';
 import type { Step } from './timeline.js';
 import { firstOf, linkOf, type Blocker, type Link, type Timer, type Why } from './why.js';
+import { at, because, counted, times } from './words.js';
 
 /** They say what was done with the lease, not how it came to its state. */
 const LEFT_OUT: readonly string[] = [
@@ -11,6 +13,14 @@ const LEFT_OUT: readonly string[] = [
   'WorkspaceRealized',
   'WorkspaceSynced',
 ];
+
+const CLEANUP: Readonly<Record<CleanupStatus, string>> = {
+  pending: ' Cleanup is queued.',
+  running: ' Cleanup is running.',
+  success: ' Cleanup is done.',
+  failed: ' Cleanup has failed so far.',
+  irrevocable: ' Cleanup failed.',
+};
 
 /** Links a step to the chain, where it belongs there. */
 export function linkInto(chain: Link[]): (step: Step<object>) => void {
@@ -38,59 +48,60 @@ function sentenceOf(lease: Lease): string {
   switch (lease.status) {
     case 'requested':
     case 'queued':
-      return 'It was asked for and waits for a worker.';
+      return 'Waiting for a worker.';
     case 'provisioning':
-      return lease.lastFailure === null
-        ? 'The driver is making it.'
-        : `The driver is making it; the last attempt failed, ${lease.lastFailure.reasonCode}.`;
+      if (lease.lastFailure === null) return 'The driver is provisioning it.';
+      return lease.effect?.underWay
+        ? `The driver is provisioning it, after a failed attempt (${lease.lastFailure.reasonCode}).`
+        : `Waiting for the next attempt (${lease.lastFailure.reasonCode}).`;
     case 'active': {
       const deadline = deadlineOf(lease.terms, lease.grant, runsCommands(lease));
-      return `It is held since ${lease.grant.acquiredAt}${deadline === null ? ', until somebody releases it' : ` and expires at ${deadline.at}`}.`;
+      return `Active since ${at(lease.grant.acquiredAt)}. ${deadline === null ? 'It does not expire' : `It expires at ${at(deadline.at, lease.grant.acquiredAt)}`}.`;
     }
     case 'releasing':
-      return `Its end was asked for, ${reasonOf(lease)}, and what it may have made is looked for first.`;
+      return `Releasing ${reasonOf(lease)}. Leasehold first looks for what an attempt may have created.`;
     case 'released':
     case 'expired':
     case 'failed':
     case 'retained':
-      return `It ended at ${lease.endedAt} as ${lease.status}, ${reasonOf(lease)}${leftOf(lease)}.`;
+      return `${capitalized(lease.status)} at ${at(lease.endedAt)} ${reasonOf(lease)}.${leftOf(lease)}`;
   }
 }
 
 function reasonOf({ ending }: Extract<Lease, { ending: object }>): string {
-  return ending.failureReason === null ? ending.reasonCode : `${ending.reasonCode}: ${ending.failureReason}`;
+  return `(${ending.reasonCode})${because(ending.failureReason)}`;
 }
 
 function leftOf({ cleanupStatus, cleanupWrittenOff, kept }: Lease): string {
-  if (kept !== null) return `; what it held is kept until ${kept.until}`;
-  if (cleanupWrittenOff) return '; an operator wrote off what it held';
+  if (kept !== null) return ` Its sandbox is kept until ${at(kept.until)}.`;
+  if (cleanupWrittenOff) return ' An operator wrote the cleanup off.';
   if (cleanupStatus === null) return '';
-  return cleanupStatus === 'success' ? '; what it held was taken back' : `; its cleanup is ${cleanupStatus}`;
+  return CLEANUP[cleanupStatus];
 }
 
 function blockerOf({ effect, cleanupStatus, cleanupWrittenOff, lastFailure, executions }: Lease): Blocker | null {
-  const doing = effect?.kind === 'cleanup' ? 'taken back' : 'made';
+  const doing = effect?.kind === 'cleanup' ? 'Cleanup' : 'Provisioning';
   if (effect?.underWay) {
     return {
       reasonCode: `${effect.kind}_under_way`,
-      sentence: `It waits for the driver: attempt ${effect.attempts} is under way, and nothing has been heard of it yet.`,
+      sentence: `Waiting for the driver: attempt ${effect.attempts} is under way.`,
     };
   }
   if (effect && lastFailure !== null && effect.attempts > 0) {
     return {
       reasonCode: lastFailure.reasonCode,
-      sentence: `It could not be ${doing} in ${effect.attempts} attempts, the last time because: ${lastFailure.failureReason}`,
+      sentence: `${doing} failed ${times(effect.attempts)}. Last failure${because(lastFailure.failureReason)}.`,
     };
   }
   if (effect) {
     const running = Object.keys(executions).length;
-    const commands = running > 0 ? ` ${running} commands run in it.` : '';
-    return { reasonCode: 'waiting_for_worker', sentence: `It waits for a worker to have it ${doing}.${commands}` };
+    const commands = running > 0 ? ` ${counted(running, 'command')} running.` : '';
+    return { reasonCode: 'waiting_for_worker', sentence: `${doing} is waiting for a worker.${commands}` };
   }
   if (cleanupStatus === 'irrevocable' && !cleanupWrittenOff) {
     return {
       reasonCode: lastFailure?.reasonCode ?? 'cleanup_failed',
-      sentence: `Every attempt to take it back has failed: ${lastFailure?.failureReason ?? 'no reason was given'} An operator has to have it tried again or write it off.`,
+      sentence: `Every cleanup attempt failed${because(lastFailure?.failureReason ?? null)}. Retry the cleanup or write it off.`,
     };
   }
   return null;
@@ -105,4 +116,8 @@ function timersOf(lease: Lease): (Timer | null)[] {
     kept && { name: 'keeping_time_elapsed', at: kept.until },
     doubt && { name: 'doubt_settled', at: doubt.until },
   ];
+}
+
+function capitalized(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }

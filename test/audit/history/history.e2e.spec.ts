@@ -44,11 +44,11 @@ describe('a lease', () => {
       type: 'LeaseRequested',
       actor: 'operator:local',
       causedBy: { requestId: expect.any(String), event: null, job: null },
-      sentence: expect.stringContaining('expires after 3600 s'),
+      sentence: expect.stringMatching(/^Lease requested on .*, \w+, for 1 h\.$/),
     });
     expect(items[0]?.changes).toContainEqual({ field: 'status', from: null, to: 'requested' });
     const release = items.find(({ type }) => type === 'LeaseReleaseRequested');
-    expect(release?.sentence).toBe('Its end was asked for as failed, adapter_or_run_failure: exit code 137.');
+    expect(release?.sentence).toBe('Released as failed (adapter_or_run_failure): exit code 137.');
     expect(release?.changes).toContainEqual({ field: 'failureReason', from: null, to: 'exit code 137' });
     expect(items.flatMap(({ changes }) => changes.map(({ field }) => field))).not.toContain('position');
 
