@@ -4,8 +4,7 @@ import { Background } from '../config/background.js';
 import { Stopping } from '../config/stopping.js';
 import { EventLog, inabilityOf, type Inability } from '../../event-sourcing/event-log/index.js';
 import { Projections, type ProjectionStatus } from '../../event-sourcing/projections/index.js';
-import { EffectQueue } from '../../runtime/provisioning/effect-queue.js';
-import { EffectWorker } from '../../runtime/provisioning/effect-worker.js';
+import { QueueHealth } from './queue-health.js';
 import { SubscriptionRunner } from '../../event-sourcing/subscriptions/index.js';
 
 export interface Check {
@@ -45,8 +44,7 @@ export class ReadinessCheck {
     private readonly log: EventLog,
     private readonly runner: SubscriptionRunner,
     private readonly background: Background,
-    private readonly queue: EffectQueue,
-    private readonly worker: EffectWorker,
+    private readonly queue: QueueHealth,
     private readonly stopping: Stopping,
   ) {}
 
@@ -72,7 +70,7 @@ export class ReadinessCheck {
   }
 
   private async queueCheck(): Promise<Check> {
-    const problem = await this.queue.check().then(() => this.worker.problem, messageOf);
+    const problem = await this.queue.problem();
     return problem === null ? { ok: true, detail: 'takes effects' } : { ok: false, detail: problem };
   }
 
@@ -115,10 +113,6 @@ export class ReadinessCheck {
 
 function checkOf(problems: readonly string[], otherwise: string): Check {
   return { ok: problems.length === 0, detail: problems.join('; ') || otherwise };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function problemOf({ name, state, version, codeVersion, lag, rebuild }: ProjectionStatus): string | null {

@@ -12,6 +12,7 @@ import { CONFIG, type Config } from '../../platform/config/config.js';
 import { EnvironmentsModule } from '../../domain/environments/environments.module.js';
 import { LeaseRow } from '../../domain/leases/lease-row.js';
 import { LeasesModule } from '../../domain/leases/leases.module.js';
+import { QueueHealth } from '../../platform/operations/queue-health.js';
 import { EffectAttempt } from './effect-attempt.js';
 import { EffectQueue } from './effect-queue.js';
 import { EffectOffer, EffectSweep } from './effect-sweep.js';
@@ -48,12 +49,18 @@ export class ProvisioningModule implements OnModuleInit, OnApplicationShutdown {
         EffectWorker,
         LeftoverWatch,
         OrphanSweep,
+        { provide: QueueHealth, useFactory: queueHealth, inject: [EffectQueue, EffectWorker] },
       ],
-      exports: [EffectQueue, EffectWorker],
+      exports: [QueueHealth],
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.queue.close();
   }
+}
+
+function queueHealth(queue: EffectQueue, worker: EffectWorker): QueueHealth {
+  const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+  return { problem: () => queue.check().then(() => worker.problem, said) };
 }
