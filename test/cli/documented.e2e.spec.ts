@@ -11,7 +11,7 @@ import { connectionUrl } from '../support/database.js';
 import { openLog } from '../support/event-log.js';
 import { SECRETS_KEY, serve, type Service } from '../support/service.js';
 
-const DOCS = join(import.meta.dirname, '..', '..', 'docs', 'cli.md');
+const DOCS = join(import.meta.dirname, '..', '..', 'docs', 'reference', 'cli.md');
 /** `LEASEHOLD_WRITE_DOCS=yes npm test -- test/cli` writes the page; without, it must be what a run prints. */
 const WRITES = process.env['LEASEHOLD_WRITE_DOCS'] === 'yes';
 
@@ -108,7 +108,7 @@ function namesOf({ commands }: Command, before = ''): string[] {
   });
 }
 
-test('every command prints what docs/cli.md shows', async () => {
+test('every command prints what docs/reference/cli.md shows', async () => {
   const { id: environment } = await service.api.createSandbox(COMPANY);
   const acquired = await show(
     'leases',

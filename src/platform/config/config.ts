@@ -6,7 +6,7 @@ import { allowedRoots, type AllowedRoot } from './allowed-root.js';
 export const ROLES = ['all', 'api', 'worker'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** The settings of the service: every environment variable that it reads, validated. See the README for what they mean. */
+/** The settings of the service: every environment variable that it reads, validated. settings.ts says what they mean. */
 export interface Config {
   readonly host: string;
   readonly port: number;
