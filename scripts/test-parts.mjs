@@ -15,6 +15,7 @@ const PARTS = {
   'redis-server': 'redis-server',
   git: 'git',
   curl: 'curl',
+  jq: 'jq',
   bwrap: 'bubblewrap',
   pgbouncer: 'pgbouncer',
   fish: 'fish',
