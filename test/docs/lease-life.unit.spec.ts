@@ -79,7 +79,7 @@ function changesInEveryHistory(): { life: Set<string>; cleanup: Set<string> } {
   const explore = (state: LeaseState, history: Facts, steps: number): void => {
     for (const facts of decisions(state)) {
       const recorder = new Recorder<LeaseEvent>(leaseSubject);
-      let now: LeaseState = null;
+      let now = null as LeaseState;
       for (const [index, event] of [...history, ...facts].entries()) {
         const next = evolveLease(now, recorder.record(event));
         if (index >= history.length) {
