@@ -47,7 +47,7 @@ test('the index of decisions has every decision', async () => {
 
 test.each(written)('$path names files that are there', async ({ text }) => {
   const named = [
-    ...text.matchAll(/`([\w/][\w./-]*\.(?:ts|mjs)|(?:src|test|scripts|docs|migrations|bench)\/[\w./-]*)`/g),
+    ...text.matchAll(/`([\w/][\w./-]*\.(?:ts|mjs|sh|pl)|(?:src|test|scripts|docs|migrations|bench)\/[\w./-]*)`/g),
   ];
   const files = await sources();
   // `test/e2e/start` is what the test runner takes too.
