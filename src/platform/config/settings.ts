@@ -112,6 +112,11 @@ export const SETTINGS = {
     LEASEHOLD_SYNC_LIMIT_BYTES: { meaning: 'Maximum size of one sync.', unset: '10737418240' },
     LEASEHOLD_SANDBOX_MAX_MEMORY_MB: { meaning: 'Upper bound of `memoryMb` in bubblewrap configs.', unset: '1048576' },
     LEASEHOLD_SANDBOX_MAX_DISK_MB: { meaning: 'Upper bound of `diskMb` in bubblewrap configs.', unset: '1048576' },
+    LEASEHOLD_ORPHAN_SANDBOX_MS: {
+      meaning:
+        'How long a bubblewrap sandbox stays that no lease of the log has, such as after a restore. See [decision 32](../decisions/0032-orphaned-sandboxes.md).',
+      unset: '3600000',
+    },
     LEASEHOLD_SANDBOX_MAX_PROCESSES: { meaning: 'Upper bound of `processes` in bubblewrap configs.', unset: '32768' },
   },
   'SSH hosts': {
@@ -160,7 +165,8 @@ export const SETTINGS = {
   },
   Webhooks: {
     LEASEHOLD_WEBHOOK_RETRY_MS: {
-      meaning: 'JSON array of the waits between delivery attempts. The last one repeats.',
+      meaning:
+        'JSON array of the waits between delivery attempts. The last one repeats; the longest bounds a receiver’s `Retry-After`.',
       unset: '[1000,5000,30000,120000,600000,1800000,3600000]',
     },
     LEASEHOLD_WEBHOOK_PAUSE_AFTER: {
