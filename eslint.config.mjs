@@ -16,8 +16,8 @@ const HOUSE = {
   audit: {
     webhooks: ['feed', 'domain', 'platform', 'event-sourcing', 'errors'],
     feed: ['history', 'domain', 'platform', 'event-sourcing', 'errors'],
+    seals: ['history', 'domain', 'platform', 'event-sourcing', 'errors'],
     history: ['domain', 'platform', 'event-sourcing', 'errors'],
-    seals: ['domain', 'platform', 'event-sourcing', 'errors'],
   },
   runtime: {
     provisioning: ['domain', 'platform', 'event-sourcing', 'errors'],
