@@ -9,7 +9,7 @@ export { Gone } from './gone.js';
 export { linkNext } from './link-next.js';
 export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
 export { IsFreeText, IsLine, IsName } from './text-fields.js';
-export { IsTime, parseTime } from './time.js';
+export { IsTime } from './time.js';
 export { isUuid } from './uuid.js';
 export { IsJsonObject, IsUuid, UuidParam } from './validation.js';
 export { PERMISSIONS, type Permission } from './permissions.js';
