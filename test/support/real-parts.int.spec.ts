@@ -77,7 +77,7 @@ test('where a part is missing and may not be installed, the command that would i
   await expect(run(process.execPath, [SCRIPT], { env })).rejects.toMatchObject({
     code: 1,
     stderr: expect.stringMatching(
-      /apt-get install -y --no-install-recommends openssh-client redis-server git curl bubblewrap [a-z -]+\n/,
+      /apt-get install -y --no-install-recommends openssh-client openssl redis-server git curl jq bubblewrap [a-z -]+\n/,
     ),
   });
   await run(process.execPath, [SCRIPT]);

@@ -14,6 +14,8 @@ const CLOSE_GRACE_MS = 20_000;
 /** For the answers that are given then to whoever waits still. */
 const FAREWELL_MS = 500;
 /** Who asks these is to hear that the service is stopping, not that it is away. */
+/** Nest and Fastify listen a dozen times for the end of a streamed answer; Node would warn of a leak from 11 on. */
+const LISTENERS = 20;
 const ALWAYS_ANSWERED = ['/api/health', '/api/ready'];
 
 /** Fastify under Nest, with problem details where Node or Fastify would answer in a shape of their own. */
@@ -79,6 +81,7 @@ export class HttpAdapter extends FastifyAdapter {
 
   private begin(reply: FastifyReply): void {
     this.underWay.add(reply);
+    reply.raw.setMaxListeners(LISTENERS);
     reply.raw.once('close', () => {
       this.underWay.delete(reply);
       if (this.underWay.size === 0) this.onIdle();
