@@ -13,9 +13,9 @@ import { SAFE_HEADERS } from './safe-headers.js';
 const CLOSE_GRACE_MS = 20_000;
 /** For the answers that are given then to whoever waits still. */
 const FAREWELL_MS = 500;
-/** Who asks these is to hear that the service is stopping, not that it is away. */
 /** Nest and Fastify listen a dozen times for the end of a streamed answer; Node would warn of a leak from 11 on. */
 const LISTENERS = 20;
+/** Who asks these is to hear that the service is stopping, not that it is away. */
 const ALWAYS_ANSWERED = ['/api/health', '/api/ready'];
 
 /** Fastify under Nest, with problem details where Node or Fastify would answer in a shape of their own. */
