@@ -66,7 +66,6 @@ const HOUSE = {
 
 const FLOORS = Object.entries(HOUSE).map(([floor, rooms]) => ({ floor, rooms: Object.keys(rooms) }));
 const ROOMS = FLOORS.flatMap(({ rooms }) => rooms);
-/** A floor's modules and tables of names lie right in it. */
 const MAY_IMPORT = Object.assign({}, ...Object.values(HOUSE));
 
 const roomsOf = (name) => FLOORS.find(({ floor }) => floor === name)?.rooms ?? [name];
@@ -104,11 +103,7 @@ const boundariesSettings = {
         partialMatch: false,
       })),
     ),
-    ...['domain', 'migrations', 'test', 'bench'].map((type) => ({
-      type,
-      pattern: type === 'domain' ? 'src/domain' : type,
-      partialMatch: false,
-    })),
+    ...['migrations', 'test', 'bench'].map((folder) => ({ type: folder, pattern: folder, partialMatch: false })),
   ],
   'boundaries/files': [
     // Without a category a file would match nothing, not even `noneOf`.
@@ -138,7 +133,6 @@ const importDirections = {
       from: folder(from),
       allow: { to: folder(from, ...to.flatMap(roomsOf)) },
     })),
-    { from: folder('domain'), allow: { to: folder(...roomsOf('domain'), ...roomsOf('event-sourcing')) } },
     { from: folder('migrations'), allow: { to: folder('migrations') } },
     { from: folder('database'), allow: { to: folder('migrations') } },
     {
@@ -146,7 +140,7 @@ const importDirections = {
       disallow: { to: file('edge') },
       message: 'Only edges (http folders, modules and what wires the parts) know HTTP.',
     },
-    { from: file('root'), allow: { to: [folder(...ROOMS, 'domain', 'migrations'), file('root')] } },
+    { from: file('root'), allow: { to: [folder(...ROOMS, 'migrations'), file('root')] } },
     {
       from: { file: { categories: { noneOf: ['root'] } } },
       disallow: { to: file('root') },

@@ -10,7 +10,7 @@ import { EnvironmentsModule } from '../domain/environments/environments.module.j
 import { HistoryModule } from '../audit/history/history.module.js';
 import { FeedModule } from '../audit/feed/feed.module.js';
 import { LeasesModule } from '../domain/leases/leases.module.js';
-import { SecretsModule } from '../domain/secrets.module.js';
+import { SecretsModule } from './secrets.module.js';
 import { ExecutionModule } from '../runtime/execution/execution.module.js';
 import { OperationsModule } from '../platform/operations/operations.module.js';
 import { ProbesModule } from '../runtime/probes/probes.module.js';

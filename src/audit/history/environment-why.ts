@@ -49,7 +49,10 @@ export function whyEnvironment(
     chain: chain.all,
     blockedBy:
       holders.length > 0 && status !== 'deleted'
-        ? { reasonCode: 'environment_in_use', sentence: `${heldBy(holders)} It can be deleted once they end.` }
+        ? {
+            reasonCode: 'environment_in_use',
+            sentence: `${heldBy(holders)} It can be deleted once its leases have ended.`,
+          }
         : null,
     nextTimer: null,
     position,

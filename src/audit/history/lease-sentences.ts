@@ -49,7 +49,7 @@ const SENTENCES: Sentences = {
   DoubtSettled: () => 'Nothing is left of earlier attempts.',
   LeaseReleaseRequested: ({ outcome, reasonCode, failureReason, deadline }, recordedAt) =>
     deadline === null
-      ? `Released as ${outcome} (${reasonCode})${because(failureReason)}.`
+      ? `${outcome === 'released' ? 'Release requested' : `Released as ${outcome}`} (${reasonCode})${because(failureReason)}.`
       : `Expired (${reasonCode}): its deadline was ${atAndIn(deadline, recordedAt)}.`,
   CleanupRequested: () => 'Cleanup queued.',
   CleanupStarted: ({ attempt }) => `Cleanup started, attempt ${attempt}.`,

@@ -42,6 +42,6 @@ export function atAndIn(time: string, from: string): string {
 
 /** What somebody else wrote, as the rest of a sentence: `: text`, without the full stop that the sentence has. */
 export function because(text: string | null): string {
-  const said = text?.trim().replace(/[.…]$/, '').replace(/\.$/, '') ?? '';
+  const said = text?.trim().replace(/[.…]{1,3}$/, '') ?? '';
   return said === '' ? '' : `: ${said}`;
 }

@@ -1,3 +1,4 @@
+import { isJsonObject } from './json-object.js';
 import type { JsonObject } from './runtime-driver.js';
 
 /** What a config has at a path such as `driverConfig.apiKey`; undefined where there is nothing. */
@@ -5,7 +6,7 @@ export function valueAt(config: JsonObject, path: string): unknown {
   return path
     .split('.')
     .reduce<unknown>(
-      (value, name) => (isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined),
+      (value, name) => (isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined),
       config,
     );
 }
@@ -15,12 +16,8 @@ export function withValueAt(config: JsonObject, path: string, value: unknown): J
   const [name = '', ...rest] = path.split('.');
   const { [name]: present, ...others } = config;
   if (rest.length > 0) {
-    if (value === undefined && !isObject(present)) return config;
-    return { ...config, [name]: withValueAt(isObject(present) ? present : {}, rest.join('.'), value) };
+    if (value === undefined && !isJsonObject(present)) return config;
+    return { ...config, [name]: withValueAt(isJsonObject(present) ? present : {}, rest.join('.'), value) };
   }
   return value === undefined ? others : { ...config, [name]: value };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-/** The kinds of environment; the names are the seed's. */
+/** The kinds of environment. */
 export const ENVIRONMENT_DRIVERS = ['local', 'ssh', 'sandbox', 'plugin'] as const;
 export type EnvironmentDriver = (typeof ENVIRONMENT_DRIVERS)[number];
 

@@ -123,7 +123,7 @@ export interface WorkspaceWish {
   readonly signal: AbortSignal;
 }
 
-/** How a caller reaches what it leased (SEED, "Target"). No secrets. */
+/** How a caller reaches what it leased. No secrets. */
 export type ExecutionTarget = JsonObject & { readonly kind: 'local' | 'remote' };
 
 export interface DriverCapabilities {

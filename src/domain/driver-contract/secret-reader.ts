@@ -1,4 +1,4 @@
-/** Names a stored secret in a config or a teardown (SEED, "Environment"). */
+/** Names a stored secret in a config or a teardown. */
 export interface SecretRef {
   readonly type: 'secret_ref';
   readonly secretId: string;

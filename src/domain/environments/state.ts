@@ -5,7 +5,7 @@ import { environmentStream, type EnvironmentEvent, type LocalEnvironmentEvent } 
 
 export type JsonObject = Record<string, unknown>;
 
-/** An environment as it is in JSON too: DESIGN's names, every field of the seed's `Environment`, then ours. */
+/** An environment as it is in JSON too: names are contracts, added to and never changed. */
 export interface Environment {
   readonly id: string;
   readonly companyId: string;

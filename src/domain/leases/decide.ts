@@ -28,7 +28,7 @@ export function mayAcquire(companyId: string, wish: LeaseWish, environment: Envi
   return accepted(environment.environment);
 }
 
-/** Every adapter runs locally; those that may run elsewhere do so on `ssh` and `sandbox`, not on `plugin` (SEED, "Capabilities"). */
+/** Every adapter runs locally; those that may run elsewhere do so on `ssh` and `sandbox`, not on `plugin`. */
 export function supportsDriver(adapterType: AdapterType, driver: EnvironmentDriver): boolean {
   return driver === 'local' || (driver !== 'plugin' && !LOCAL_ONLY_ADAPTERS.includes(adapterType));
 }

@@ -227,7 +227,7 @@ export const ExecutionFinished = defineEvent(
  */
 export const ExecutionFailed = defineEvent('ExecutionFailed', Type.Object({ executionId: Uuid, ...Failure }));
 
-/** The workspace is there; `record` is the seed's realization record. No secrets. */
+/** The workspace is there; `record` says where and how. No secrets. */
 export const WorkspaceRealized = defineEvent('WorkspaceRealized', Type.Object({ record: JsonObject }));
 
 /** Files have gone to the lease's environment, or come back from it; `summary` says how many of which kind. */

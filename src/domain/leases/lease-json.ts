@@ -2,7 +2,7 @@ import type { CleanupStatus, LeasePolicy, LeaseStatus, ReasonCode } from './leas
 import { deadlineOf, runsCommands } from './deadline.js';
 import type { EffectFailure, JsonObject, Lease, Rejection } from './state.js';
 
-/** A lease as callers see it: every field of the seed's `EnvironmentLease`, then ours. Times are ISO 8601. */
+/** A lease as callers see it: names are contracts, added to and never changed. Times are ISO 8601. */
 export interface LeaseJson {
   readonly id: string;
   readonly companyId: string;

@@ -65,7 +65,7 @@ export const ADAPTER_TYPES = [
 ] as const;
 export type AdapterType = (typeof ADAPTER_TYPES)[number];
 
-/** Adapters that only run on the caller's own machine; the others may also run on `ssh` and `sandbox` (SEED, "Capabilities"). */
+/** Adapters that only run on the caller's own machine; the others may also run on `ssh` and `sandbox`. */
 export const LOCAL_ONLY_ADAPTERS: readonly AdapterType[] = ['process', 'http', 'openclaw_gateway'];
 
 /** Why a lease or a command has ended, or is about to. Every ending has one. */

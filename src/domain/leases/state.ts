@@ -156,7 +156,7 @@ export type Lease = {
   readonly doubt: Doubt | null;
   readonly cleanupStatus: CleanupStatus | null;
   readonly cleanupWrittenOff: boolean;
-  /** The seed's record of the workspace, once it is realized. */
+  /** The record of the workspace, once it is realized. */
   readonly workspaceRealization: JsonObject | null;
   /** Executions that have started and not ended, with the time (ISO 8601) by which each has ended at the latest. */
   readonly executions: Readonly<Record<string, string>>;

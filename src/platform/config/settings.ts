@@ -112,12 +112,12 @@ export const SETTINGS = {
     LEASEHOLD_SYNC_LIMIT_BYTES: { meaning: 'Maximum size of one sync.', unset: '10737418240' },
     LEASEHOLD_SANDBOX_MAX_MEMORY_MB: { meaning: 'Upper bound of `memoryMb` in bubblewrap configs.', unset: '1048576' },
     LEASEHOLD_SANDBOX_MAX_DISK_MB: { meaning: 'Upper bound of `diskMb` in bubblewrap configs.', unset: '1048576' },
+    LEASEHOLD_SANDBOX_MAX_PROCESSES: { meaning: 'Upper bound of `processes` in bubblewrap configs.', unset: '32768' },
     LEASEHOLD_ORPHAN_SANDBOX_MS: {
       meaning:
         'How long a bubblewrap sandbox stays that no lease of the log has, such as after a restore. See [decision 32](../decisions/0032-orphaned-sandboxes.md).',
       unset: '3600000',
     },
-    LEASEHOLD_SANDBOX_MAX_PROCESSES: { meaning: 'Upper bound of `processes` in bubblewrap configs.', unset: '32768' },
   },
   'SSH hosts': {
     LEASEHOLD_SSH_ADDRESSES: {

@@ -2,7 +2,7 @@ import { ConfigError, type Config } from '../config/config.js';
 import { unknownMigrations } from './is-migrated.js';
 import { PostgresClient, type PostgresConfig } from '../../event-sourcing/postgres/index.js';
 
-/** The README promises it, and what is asked here is there in it. */
+/** docs/reference/settings.md promises it, and it has all that is asked here. */
 const OLDEST_VERSION = 150_000;
 /** Pairs of sessions that a pooler is tried with: others may be faster to take the session that is given back. */
 const POOLER_TRIES = 5;

@@ -18,7 +18,7 @@ export interface SandboxProviderCapabilities {
   readonly pluginId: string | null;
 }
 
-/** SEED, "Environment": what may run where. */
+/** Which adapters and drivers are supported. */
 export interface Capabilities {
   readonly adapters: readonly {
     readonly adapterType: AdapterType;

@@ -14,7 +14,7 @@ import { LeaseholdError } from '../../errors/catalogue.js';
 import { ConfigSecrets } from '../../domain/secrets/config-secrets.js';
 import { findingOf } from './finding.js';
 
-/** What an environment that is not stored is called (SEED, "Environment"). */
+/** What an environment that is not stored is called. */
 const UNSAVED = 'unsaved';
 
 /** Asks drivers what they find, within the budget for readiness. */

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../../domain/driver-contract/json-object.js';
 import type { ExecutionTarget, RuntimeDriver } from '../../domain/driver-contract/runtime-driver.js';
 import type { WorkspaceMode } from '../../domain/leases/lease-names.js';
 import type { JsonObject, Lease } from '../../domain/leases/state.js';
@@ -6,7 +7,7 @@ import { movesWorkspaces } from './must-move.js';
 export const SOURCE_KINDS = ['project_primary', 'task_session', 'agent_home'] as const;
 export const SOURCE_STRATEGIES = ['project_primary', 'git_worktree'] as const;
 
-/** What a caller wants to work on (SEED, "Realize"). */
+/** What a caller wants to work on. */
 export interface RealizationRequest {
   readonly requestedMode: WorkspaceMode | null;
   readonly source: {
@@ -30,7 +31,7 @@ export interface RealizationRequest {
 
 export type SyncStrategy = 'none' | 'ssh_git_import_export' | 'sandbox_archive_upload_download' | 'provider_defined';
 
-/** The seed's record of a workspace that is there. No secrets. */
+/** The record of a workspace that is there. No secrets. */
 export function realizationRecord(
   lease: Extract<Lease, { status: 'active' }>,
   driver: RuntimeDriver,
@@ -41,7 +42,7 @@ export function realizationRecord(
   const { id: leaseId, terms, grant } = lease;
   const { environmentId, executionWorkspaceId, provider } = terms;
   const { providerLeaseId } = grant;
-  const spec = isObject(target['spec']) ? target['spec'] : {};
+  const spec = isJsonObject(target['spec']) ? target['spec'] : {};
   const { kind, localPath, strategy, ...rest } = source;
   const mode = requestedMode ?? terms.executionWorkspaceMode;
   const where = remotePath ?? localPath;
@@ -93,8 +94,4 @@ export function syncStrategy(driver: RuntimeDriver): SyncStrategy {
 /** The routes that move it, for callers that know them only from here. */
 function syncSteps(driver: RuntimeDriver): { prepare: string | null; syncBack: string | null } {
   return movesWorkspaces(driver) ? { prepare: 'sync-in', syncBack: 'sync-out' } : { prepare: null, syncBack: null };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

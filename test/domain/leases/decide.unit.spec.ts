@@ -97,7 +97,7 @@ describe('asking for a lease', () => {
     openclaw_gateway: ['local'],
   };
 
-  it.each(ADAPTER_TYPES)('an adapter runs where the seed says: %s', (adapterType) => {
+  it.each(ADAPTER_TYPES)('an adapter runs where it is supported: %s', (adapterType) => {
     const allowed = ENVIRONMENT_DRIVERS.filter((driver) => {
       const answer = ask(present({ driver }), adapterType);
       if ('refused' in answer) expect(answer).toEqual({ refused: 'unsupported_adapter_environment' });

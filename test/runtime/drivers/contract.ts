@@ -24,7 +24,7 @@ export interface DriverCase {
   expectLease(lease: LeaseJson, environment: Environment): void;
 }
 
-/** DESIGN, section 7: the seed's fields, then ours. */
+/** Every field of a lease. */
 export const LEASE_FIELDS = [
   ...['id', 'companyId', 'environmentId', 'executionWorkspaceId', 'issueId', 'heartbeatRunId', 'status', 'leasePolicy'],
   ...['provider', 'providerLeaseId', 'acquiredAt', 'lastUsedAt', 'expiresAt', 'releasedAt', 'failureReason'],

@@ -72,7 +72,7 @@ describe('what the fake sandbox provider gives', () => {
   };
   const reusing = { ...request, config: { ...request.config, reuseLease: true } };
 
-  it('is a sandbox of the run, named as the seed has it', async () => {
+  it('is a sandbox of the run, named by both', async () => {
     const { providerLeaseId, metadata } = await driver.acquire(request);
     expect(providerLeaseId).toBe(`sandbox://fake/${request.heartbeatRunId}/${request.effectId}`);
     expect(providerLeaseId).toMatch(/^sandbox:\/\/fake\/[0-9a-f-]+\/[0-9a-f-]+$/);

@@ -86,6 +86,7 @@ export class EnvironmentHistoryController {
     const state = await this.told(id, at, caller, (step) => chain.add(step));
     return whyEnvironment(state, chain, await this.histories.holders(id, at));
   }
+
   private told(id: string, at: number | null, caller: Caller, see: (step: Step<object>) => void) {
     const visible = (one: Environment) => visibleEnvironment(one, caller);
     return this.histories.environment(id, at, environmentSubject(visible, may(caller, 'environments:manage')), see);

@@ -20,7 +20,7 @@ const CONFIG = {
   additionalProperties: true,
   description:
     'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings. ' +
-    '`ssh`: `host`, `username`, `remoteWorkspacePath`, `privateKey`, `knownHosts`, and more that the README lists. ' +
+    '`ssh`: `host`, `username`, `remoteWorkspacePath`, `privateKey`, `knownHosts`, and more: see docs/guides/ssh-hosts.md. ' +
     'A value in a secret field, such as `privateKey`, becomes a secret: the config has null there from then on, and beside it ' +
     'a reference, such as `privateKeySecretRef`.',
 } as const;

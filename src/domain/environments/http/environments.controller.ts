@@ -35,7 +35,7 @@ import {
 } from './environment-bodies.js';
 import { visibleEnvironment } from './visible-environment.js';
 
-/** The seed answers with all environments of a company; this many, then `Link: rel="next"` leads on. */
+/** Without a `limit`; `Link: rel="next"` leads on. */
 const PAGE_SIZE = 500;
 
 @ApiTags('environments')

@@ -85,7 +85,7 @@ export class ListEnvironmentsHandler implements IQueryHandler<ListEnvironments> 
     return page.nextAfterId === null ? { ...page, nextAfterId: last } : page;
   }
 
-  /** Which rows of the company come after one of it: any of these conditions. */
+  /** Conditions for the company's rows behind a cursor; a row meets one of them. */
   private async after(companyId: string, id: string | null): Promise<FindOptionsWhere<EnvironmentRow>[]> {
     if (id === null) return [{ companyId }];
     const row = await this.rows.findOneBy({ companyId, id });

@@ -1,6 +1,7 @@
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 import type { JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
 
-/** How a plugin's own config lies in that of an environment (SEED, "Environment"). */
+/** How a plugin's own config lies in that of an environment. */
 export interface ConfigForm {
   /** The fields of the config, besides those of the plugin's schema. */
   readonly envelope: readonly string[];
@@ -22,11 +23,7 @@ export const SANDBOX_FORM: ConfigForm = {
 /** Of driver `plugin`: `{ pluginKey, driverKey, driverConfig }`. */
 export const PLUGIN_FORM: ConfigForm = {
   envelope: [],
-  inner: ({ driverConfig }) => (isObject(driverConfig) ? driverConfig : {}),
+  inner: ({ driverConfig }) => (isJsonObject(driverConfig) ? driverConfig : {}),
   outer: ({ pluginKey, driverKey }, driverConfig) => ({ pluginKey, driverKey, driverConfig }),
   path: (field) => (field === '' ? 'driverConfig' : `driverConfig.${field}`),
 };
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

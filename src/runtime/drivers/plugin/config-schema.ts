@@ -4,7 +4,7 @@ import formats from 'ajv-formats';
 import { RE2JS } from 're2js';
 import type { FieldError } from '../../../errors/catalogue.js';
 import type { JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
-import { isObject } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 
 const SECRET_FORMAT = 'secret-ref';
 const MOST_ITEMS = 500;
@@ -40,7 +40,7 @@ export class ConfigSchema {
 
   /** Whether it has a field of this name itself. */
   has(field: string): boolean {
-    return isObject(this.schema['properties']) && Object.hasOwn(this.schema['properties'], field);
+    return isJsonObject(this.schema['properties']) && Object.hasOwn(this.schema['properties'], field);
   }
 
   /**
@@ -84,10 +84,10 @@ function fieldError({ instancePath, params, message }: ErrorObject): FieldError 
 
 function secretFieldsIn(schema: JsonObject, prefix = ''): string[] {
   const { properties } = schema;
-  if (!isObject(properties)) return [];
+  if (!isJsonObject(properties)) return [];
   return Object.entries(properties).flatMap(([name, field]) => {
     // A dot in a name cannot be told from a path.
-    if (!isObject(field) || name.includes('.')) return [];
+    if (!isJsonObject(field) || name.includes('.')) return [];
     if (field['format'] === SECRET_FORMAT) return [`${prefix}${name}`];
     return secretFieldsIn(field, `${prefix}${name}.`);
   });

@@ -4,7 +4,8 @@ import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import { failureText } from '../../../domain/driver-contract/failure-text.js';
 import type { ConfigVerdict, JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
 import type { SecretReader, SecretRef } from '../../../domain/driver-contract/secret-reader.js';
-import { isObject, PLUGIN_FORM, type ConfigForm } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
+import { PLUGIN_FORM, type ConfigForm } from './config-form.js';
 import type { ConfigSchema } from './config-schema.js';
 
 /** A config for one call: with the values of its secrets, which are told apart so that nobody repeats them. */
@@ -115,7 +116,7 @@ function envelopeErrors({ reuseLease = false, timeoutMs = 1 }: JsonObject): Fiel
 function strangeFields(config: JsonObject): FieldError[] {
   const { driverConfig = {} } = config;
   return [
-    ...(isObject(driverConfig) ? [] : [{ field: 'driverConfig', message: 'driverConfig must be an object' }]),
+    ...(isJsonObject(driverConfig) ? [] : [{ field: 'driverConfig', message: 'driverConfig must be an object' }]),
     ...Object.keys(config)
       .filter((field) => !['pluginKey', 'driverKey', 'driverConfig'].includes(field))
       .map((field) => ({ field, message: `${field} is not a setting of the plugin driver` })),
@@ -127,7 +128,7 @@ function refField(field: string): string {
 }
 
 function isSecretRef(value: unknown): value is SecretRef {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   const { type, secretId, version } = value;
   const isVersion = version === 'latest' || (Number.isInteger(version) && Number(version) >= 1);
   return type === 'secret_ref' && typeof secretId === 'string' && /^[0-9a-f-]{36}$/i.test(secretId) && isVersion;

@@ -22,7 +22,8 @@ import type {
 } from '../../../domain/driver-contract/runtime-driver.js';
 import type { SecretReader } from '../../../domain/driver-contract/secret-reader.js';
 import { AcquireCalls } from './acquire-calls.js';
-import { isObject, PLUGIN_FORM, SANDBOX_FORM } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
+import { PLUGIN_FORM, SANDBOX_FORM } from './config-form.js';
 import { ConfigSchema } from './config-schema.js';
 import { PluginConfig, type OpenConfig } from './plugin-config.js';
 import { executeByFiles } from './file-passage.js';
@@ -59,7 +60,7 @@ type CallOptions = Pick<WorkerCall, 'signal' | 'onOutput'> & {
 const NAMING = ['environmentAcquireLease', 'environmentResumeLease', 'environmentRealizeWorkspace'];
 
 function namesIn({ providerLeaseId, metadata, cwd }: JsonObject): unknown[] {
-  return [providerLeaseId, cwd, isObject(metadata) ? metadata['remoteCwd'] : null];
+  return [providerLeaseId, cwd, isJsonObject(metadata) ? metadata['remoteCwd'] : null];
 }
 
 /** A driver that a plugin's worker serves, by the protocol of @paperclipai/plugin-sdk: see docs/decisions/0014-plugins.md. */
@@ -116,10 +117,10 @@ export class PluginDriver implements QueuedDriver {
       const answer = await this.call('environmentValidateConfig', { driverKey, config: open }, secrets).catch(
         ifUnknown({ ok: true }),
       );
-      const { ok, errors, normalizedConfig: normalized } = isObject(answer) ? answer : {};
+      const { ok, errors, normalizedConfig: normalized } = isJsonObject(answer) ? answer : {};
       const said = Array.isArray(errors) ? errors.slice(0, MAX_ERRORS).map(failureText) : [];
       if (ok === true && !isShort(normalized ?? null, MAX_CONFIG)) return { errors: [TOO_LONG], normalized: null };
-      if (ok === true) return { errors: [], normalized: isObject(normalized) ? normalized : null };
+      if (ok === true) return { errors: [], normalized: isJsonObject(normalized) ? normalized : null };
       return { errors: said.length > 0 ? said : ['The plugin does not accept this config.'], normalized: null };
     });
   }
@@ -136,7 +137,7 @@ export class PluginDriver implements QueuedDriver {
     };
     try {
       const answer = await this.ask('environmentProbe', { companyId, environmentId, config }, {}, { signal });
-      const { ok, summary, diagnostics = [], metadata = {} } = isObject(answer) ? answer : {};
+      const { ok, summary, diagnostics = [], metadata = {} } = isJsonObject(answer) ? answer : {};
       const found = ok === true;
       const said = typeof summary === 'string' ? failureText(summary) : found ? 'It answers.' : 'It is not well.';
       const more = { diagnostics, metadata };
@@ -203,7 +204,7 @@ export class PluginDriver implements QueuedDriver {
     const answer = await this.ask('environmentRealizeWorkspace', subjectOf(lease), params, { signal }).catch(
       ifUnknown(null),
     );
-    const cwd = isObject(answer) ? answer['cwd'] : null;
+    const cwd = isJsonObject(answer) ? answer['cwd'] : null;
     return typeof cwd === 'string' && isShort(cwd) ? cwd : null;
   }
 
@@ -305,7 +306,7 @@ export class PluginDriver implements QueuedDriver {
     if (method === 'environmentExecute') return answer;
     const redaction = new Redaction();
     redaction.add(secrets);
-    if (NAMING.includes(method) && isObject(answer) && redaction.isIn(namesIn(answer))) {
+    if (NAMING.includes(method) && isJsonObject(answer) && redaction.isIn(namesIn(answer))) {
       await options.onRefused?.(answer).catch(() => undefined);
       const message = `The plugin’s answer to ${method} has a secret of the environment in a name.`;
       throw new DriverError('permanent', 'driver_failed', message, true);

@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import type { ExecuteRequest, ExecutionResult, JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
 import { signalNamed } from '../signal-name.js';
-import { isObject } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 import { readProgram } from '../../../platform/programs/read-program.js';
 
 /** Bytes of a command's input, which is one text in one message. */
@@ -68,7 +68,7 @@ export class CommandOutput {
 
   /** @throws DriverError driver_failed; limit_exceeded when some of the output was not taken */
   async whole(answer: unknown): Promise<ExecutionResult> {
-    const { exitCode, signal = null, timedOut, stdout, stderr } = isObject(answer) ? answer : ({} as JsonObject);
+    const { exitCode, signal = null, timedOut, stdout, stderr } = isJsonObject(answer) ? answer : ({} as JsonObject);
     const isEnd =
       (exitCode === null || Number.isSafeInteger(exitCode)) && (signal === null || typeof signal === 'string');
     if (!isEnd || typeof timedOut !== 'boolean' || typeof stdout !== 'string' || typeof stderr !== 'string') {

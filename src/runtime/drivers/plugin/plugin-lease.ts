@@ -1,8 +1,8 @@
 import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import type { Acquisition, EffectRequest, JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
-import { isObject } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 
-/** Where a sandbox's commands run unless its plugin says otherwise (SEED, "Target"). */
+/** Where a sandbox's commands run unless its plugin says otherwise. */
 export const DEFAULT_CWD = '/tmp';
 
 /** What is kept with a lease of a plugin. */
@@ -33,10 +33,10 @@ export function acquisitionOf(
   { environmentId, config }: Pick<EffectRequest, 'environmentId' | 'config'>,
   known: JsonObject,
 ): Acquisition {
-  const { providerLeaseId = null, metadata: leaseMetadata = {}, expiresAt = null } = isObject(answer) ? answer : {};
+  const { providerLeaseId = null, metadata: leaseMetadata = {}, expiresAt = null } = isJsonObject(answer) ? answer : {};
   const isId = providerLeaseId === null || (typeof providerLeaseId === 'string' && providerLeaseId.length <= 1_000);
   const isTime = expiresAt === null || (typeof expiresAt === 'string' && isStorableTime(Date.parse(expiresAt)));
-  if (!isObject(answer) || !isId || !isTime || !isObject(leaseMetadata) || !isShort(leaseMetadata)) {
+  if (!isJsonObject(answer) || !isId || !isTime || !isJsonObject(leaseMetadata) || !isShort(leaseMetadata)) {
     throw new DriverError('permanent', 'driver_failed', 'The plugin’s answer is not a lease.', true);
   }
   return {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { newId } from '../../../event-sourcing/ids/new-id.js';
 import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import { failureText } from '../../../domain/driver-contract/failure-text.js';
-import { isObject } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 import type { PluginPackage } from './plugin-package.js';
 import { Redaction } from './redaction.js';
 import { WorkerConnection, type WorkerCall } from './worker-connection.js';
@@ -119,7 +119,7 @@ export class PluginWorker {
       const params = { manifest, config: {}, instanceInfo: this.host, apiVersion: apiVersion ?? 1 };
       const { signal } = this.closing;
       const answer = await connection.call({ method: 'initialize', params, budgetMs: this.startMs, signal });
-      const { ok, supportedMethods } = isObject(answer) ? answer : {};
+      const { ok, supportedMethods } = isJsonObject(answer) ? answer : {};
       if (ok !== true) throw new Error('It does not say that it is ready.');
       const methods = new Set<string>(Array.isArray(supportedMethods) ? supportedMethods : []);
       return { process: child, connection, redaction, ended, methods };

@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import { failureText } from '../../../domain/driver-contract/failure-text.js';
 import type { JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
-import { isObject } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 import { readLines } from './json-lines.js';
 import { Redaction } from './redaction.js';
 import type { WorkerLog } from './worker-log.js';
@@ -133,7 +133,7 @@ export class WorkerConnection {
     }
     const { call, settle } = pending;
     const { error } = message;
-    if (isObject(error)) settle({ error: refusalOf(call, error) });
+    if (isJsonObject(error)) settle({ error: refusalOf(call, error) });
     else if ('result' in message) settle({ result: message['result'] });
     else this.ignore('An answer without a result.');
   }
@@ -162,7 +162,7 @@ export class WorkerConnection {
   }
 
   private notified(method: string, { params, paperclipInvocationId: of }: JsonObject): void {
-    if (!isObject(params)) return;
+    if (!isJsonObject(params)) return;
     const { level, message, stream, chunk } = params;
     if (method === 'log' && typeof message === 'string')
       this.log.note(typeof level === 'string' ? level : 'log', message);

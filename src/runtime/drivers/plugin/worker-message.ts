@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
-import { isObject } from './config-form.js';
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 
 /** Far more than an answer needs; what copies and masks one takes its time, and the stack, for each. */
 const MAX_DEPTH = 32;
@@ -21,7 +21,7 @@ export function workerMessage(line: string): WorkerMessage {
   }
   try {
     const message: unknown = JSON.parse(line);
-    if (isObject(message) && message['jsonrpc'] === '2.0') return { kind: 'message', message };
+    if (isJsonObject(message) && message['jsonrpc'] === '2.0') return { kind: 'message', message };
   } catch {
     // It is rubbish too.
   }

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 
 /**
  * All that a worker gets of the service's own environment, for its own tools and its way out to its provider. Documented
- * in docs/plugins.md.
+ * in docs/guides/plugins.md.
  */
 const INHERITED = [
   ...['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'],

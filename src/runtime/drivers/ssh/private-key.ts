@@ -7,7 +7,7 @@ import { decryptedKey, unusableKey } from './decrypted-key.js';
 const MAX_LENGTH = 16 * 1024;
 /** Signing is done in the event loop, and takes longer with each bit: 8,192 take up to half a second, 16,384 up to five. */
 const MAX_RSA_BITS = 8_192;
-const MAX_EXPONENT_BITS = 33;
+const MAX_EXPONENT_BITS = 40;
 
 /**
  * A private key in a form that ssh2 reads, and decrypted: PKCS#8, which ssh2 does not read, becomes the key's older form.
@@ -23,10 +23,9 @@ export async function readablePrivateKey(pem: string, passphrase: string | null,
 /** @throws DriverError where signing with it would hold the event loop */
 function requireQuick(key: ssh2.ParsedKey): void {
   if (key.type !== 'ssh-rsa') return;
-  const numbers = createPrivateKey(key.getPrivatePEM()).export({ format: 'jwk' });
-  const bits = (number: string | undefined): number => Buffer.from(number ?? '', 'base64url').length * 8;
-  const { n, e, d, p, q, dp, dq, qi } = numbers;
-  if (bits(e) > MAX_EXPONENT_BITS + 7 || [n, d, p, q, dp, dq, qi].some((number) => bits(number) > MAX_RSA_BITS)) {
+  const { n, e, d, p, q, dp, dq, qi } = createPrivateKey(key.getPrivatePEM()).export({ format: 'jwk' });
+  const bits = (number = ''): number => Buffer.from(number, 'base64url').length * 8;
+  if (bits(e) > MAX_EXPONENT_BITS || [n, d, p, q, dp, dq, qi].some((number) => bits(number) > MAX_RSA_BITS)) {
     throw unusableKey(`is an RSA key of more than ${MAX_RSA_BITS} bits, or with an unusual exponent`);
   }
 }

@@ -1,3 +1,4 @@
+import { isJsonObject } from '../../../domain/driver-contract/json-object.js';
 import { isIP } from 'node:net';
 import type { FieldError } from '../../../errors/catalogue.js';
 import type { JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
@@ -86,16 +87,12 @@ function completeJumpHost(
   jumps: number,
 ): { readonly config: JsonObject | null; readonly errors: readonly FieldError[] } {
   if (given === null) return { config: null, errors: [] };
-  if (!isObject(given) || jumps > MAX_JUMP_HOSTS) {
+  if (!isJsonObject(given) || jumps > MAX_JUMP_HOSTS) {
     return { config: null, errors: [{ field: 'jumpHost', message: `jumpHost ${JUMP_HOST_MESSAGE}` }] };
   }
   const { config, errors } = completeAccess(given, [], jumps);
   const within = (text: string): string => `jumpHost.${text}`;
   return { config, errors: errors.map(({ field, message }) => ({ field: within(field), message: within(message) })) };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isHost(value: unknown): value is string {
@@ -120,7 +117,7 @@ function isPassphrase(value: unknown): boolean {
 const REF_MESSAGE = 'must be { type: "secret_ref", secretId, version: "latest" or a number }';
 
 function isSecretRef(value: unknown): value is SecretRef {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   const { type, secretId, version } = value;
   return (
     type === 'secret_ref' &&

@@ -2,7 +2,7 @@ import type { FieldError } from '../../../errors/catalogue.js';
 import type { ConfigVerdict, JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
 import { completeAccess, type SshAccess } from './ssh-access.js';
 
-/** SEED, "Environment": the config of a host. */
+/** The config of an environment on a host. */
 export interface SshConfig extends SshAccess {
   /** Absolute. */
   readonly remoteWorkspacePath: string;

@@ -33,7 +33,7 @@ export type OnStep = (step: 'jump_host' | 'connect' | 'host_key' | 'authenticate
 
 /**
  * Without `diffie-hellman-group-exchange-*`, whose prime the host chooses: OpenSSL tests it in the event loop, for seconds
- * to a minute. Hosts that have nothing else are older than OpenSSH 5.7 (2011).
+ * to a minute. Hosts that have nothing else are older than OpenSSH 5.7 (2011), or set up so.
  */
 const KEY_EXCHANGES: KexAlgorithm[] = [
   ...(['curve25519-sha256', 'curve25519-sha256@libssh.org'] as const),

@@ -9,8 +9,7 @@ own_git checkout-index -q -z --stdin 2>/dev/null
 # What is the commit's byte by byte is not changed, even where attributes would have it otherwise by now: they count for what is changed next.
 mkdir -p .git/info || exit
 [ ! -f .git/info/attributes ] || mv .git/info/attributes "$D/attributes" || exit
-printf '* -text -ident -filter !eol !working-tree-encoding
-' > .git/info/attributes || exit
+printf '* -text -ident -filter !eol !working-tree-encoding\n' > .git/info/attributes || exit
 own_git -c core.autocrlf=false update-index -q --refresh >/dev/null
 rm -f .git/info/attributes
 [ ! -f "$D/attributes" ] || mv "$D/attributes" .git/info/attributes || exit
