@@ -5,6 +5,7 @@ import { AppModule } from '../src/app/app.module.js';
 import { readConfig } from '../src/platform/config/config.js';
 import { migrate } from '../src/platform/database/data-source.js';
 import { CreateEnvironment } from '../src/domain/environments/commands/create-environment.js';
+import { FOR_LEASES } from '../src/domain/environments/decide.js';
 import { createHttpApp } from '../src/platform/http/index.js';
 import { newId } from '../src/event-sourcing/ids/new-id.js';
 import { AcquireLease, type AcquiredLease } from '../src/domain/leases/commands/acquire-lease.js';
@@ -69,7 +70,7 @@ class Tenant {
 
   async environmentWith(pastLeases: number): Promise<string> {
     const fake = { driver: 'sandbox', config: { provider: 'fake' } } as const;
-    const wanted = { name: 'Reused', description: null, ...fake, metadata: null };
+    const wanted = { name: 'Reused', description: null, ...fake, metadata: null, ...FOR_LEASES };
     const { id } = await this.commands.execute(new CreateEnvironment(this.companyId, wanted, this.context));
     let left = pastLeases;
     const callers = Array.from({ length: Math.min(CALLERS, pastLeases) }, async () => {

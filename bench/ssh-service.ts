@@ -4,6 +4,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { AppModule } from '../src/app/app.module.js';
 import { readConfig } from '../src/platform/config/config.js';
 import { CreateEnvironment } from '../src/domain/environments/commands/create-environment.js';
+import { FOR_LEASES } from '../src/domain/environments/decide.js';
 import { createHttpApp } from '../src/platform/http/index.js';
 import { newId } from '../src/event-sourcing/ids/new-id.js';
 import { AcquireLease } from '../src/domain/leases/commands/acquire-lease.js';
@@ -32,7 +33,7 @@ export async function sshService(connection: Connection, redisUrl: string | null
   const context = () => ({ actor: 'bench:ssh', correlationId: newId(), idempotency: null });
   const { host, port, username, privateKey, knownHosts, workspace: remoteWorkspacePath } = sshd;
   const wanted = {
-    ...{ name: 'Host', description: null, metadata: null, driver: 'ssh' as const },
+    ...{ name: 'Host', description: null, metadata: null, driver: 'ssh' as const, ...FOR_LEASES },
     config: { host, port, username, privateKey, knownHosts, remoteWorkspacePath },
   };
   const { id: environmentId } = await commands.execute(new CreateEnvironment(companyId, wanted, context()));

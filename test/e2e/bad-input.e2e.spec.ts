@@ -66,6 +66,11 @@ const webhook = (body: object, field: string): Bad => ({
 const HOOK = 'https://hooks.example.com/';
 
 const BAD: readonly Bad[] = [
+  ...[0, -1, 1.5, 86_401, '60', null].map((seconds) =>
+    create({ provisioningTimeoutSeconds: seconds }, 'provisioningTimeoutSeconds'),
+  ),
+  ...['true', 1, null].map((value) => create({ requireFence: value }, 'requireFence')),
+
   // wrong UUIDs
   acquire('environmentId', 'nonsense'),
   acquire('heartbeatRunId', '00000000-0000-0000-0000-00000000000'),

@@ -42,6 +42,20 @@ describe('environments', () => {
     expect(await api.environments(companyId)).toStrictEqual([made]);
   });
 
+  test('what it asks of its leases has defaults, is stored, and can be changed', async () => {
+    const companyId = randomUUID();
+    const plain = await api.createSandbox(companyId);
+    expect(plain).toMatchObject({ requireFence: false, provisioningTimeoutSeconds: 3600 });
+    const strict = { requireFence: true, provisioningTimeoutSeconds: 90 };
+    const sandbox = { name: 'Box', driver: 'sandbox', config: { provider: 'fake' } };
+    const made = await api.createEnvironment(companyId, { ...sandbox, ...strict });
+    expect(made).toMatchObject(strict);
+    expect(await api.environments(companyId)).toStrictEqual([plain, made]);
+    const changed = await api.patchEnvironment(made.id, { requireFence: false });
+    expect(changed).toMatchObject({ requireFence: false, provisioningTimeoutSeconds: 90, version: made.version + 1 });
+    expect(await api.environment(made.id)).toStrictEqual(changed);
+  });
+
   test('the list is of one company, oldest first, by status and by driver', async () => {
     const companyId = randomUUID();
     const local = await api.createEnvironment(companyId, { name: 'Local', driver: 'local' });

@@ -11,9 +11,14 @@ export interface NewEnvironment {
   readonly driver: EnvironmentDriver;
   readonly config: JsonObject;
   readonly metadata: JsonObject | null;
+  readonly requireFence: boolean;
+  readonly provisioningTimeoutSeconds: number;
 }
 
 export type EnvironmentPatch = Partial<NewEnvironment & { readonly status: EnvironmentStatus }>;
+
+/** Of an environment whose maker does not say otherwise. */
+export const FOR_LEASES = { requireFence: false, provisioningTimeoutSeconds: 3600 } as const;
 
 /** The facts for the environment's own stream, and those for the company's claim on its one local environment. */
 export interface EnvironmentFacts {
@@ -28,6 +33,7 @@ export const DEFAULT_LOCAL_ENVIRONMENT: NewEnvironment = {
   driver: 'local',
   config: {},
   metadata: { managed: true, default: true },
+  ...FOR_LEASES,
 };
 
 export function createEnvironment(

@@ -6,7 +6,7 @@ import { evolveEnvironment, initialEnvironment, type Environment, type Environme
 
 export const environmentProjection: Projection<EnvironmentRow> = {
   name: 'environments',
-  version: 1,
+  version: 2,
   entity: EnvironmentRow,
   types: ENVIRONMENT_EVENTS.map((definition) => definition.type),
   keyOf: (event) => event.stream.slice(environmentStream('').length),
@@ -24,7 +24,7 @@ function stateOf(row: EnvironmentRow | null): EnvironmentState {
 /** What callers see of a row, in the order of the fields that events give. */
 export function environmentOf(row: EnvironmentRow): Environment {
   const { id, companyId, name, description, driver, status, config, metadata } = row;
-  const { createdAt, updatedAt, version, position } = row;
+  const { requireFence, provisioningTimeoutSeconds, createdAt, updatedAt, version, position } = row;
   return {
     id,
     companyId,
@@ -34,6 +34,8 @@ export function environmentOf(row: EnvironmentRow): Environment {
     status,
     config,
     metadata,
+    requireFence,
+    provisioningTimeoutSeconds,
     createdAt,
     updatedAt,
     version,

@@ -32,6 +32,12 @@ export class EnvironmentRow {
   @Column('jsonb', { nullable: true })
   metadata!: JsonObject | null;
 
+  @Column('boolean', { name: 'require_fence' })
+  requireFence!: boolean;
+
+  @Column('integer', { name: 'provisioning_timeout_seconds' })
+  provisioningTimeoutSeconds!: number;
+
   @Column('boolean')
   deleted!: boolean;
 

@@ -14,6 +14,8 @@ const Nullable = <T extends Type.TSchema>(schema: T): Type.TUnion<[T, Type.TNull
 const Driver = Type.Enum([...ENVIRONMENT_DRIVERS]);
 const Status = Type.Enum([...ENVIRONMENT_STATUSES]);
 const Milliseconds = Type.Integer({ minimum: 0 });
+/** Since version 2: what commands on its leases must send, and how long their provisioning may take. */
+const ForLeases = { requireFence: Type.Boolean(), provisioningTimeoutSeconds: Type.Integer({ minimum: 1 }) };
 
 /** Stream `environment-<id>`. Config is complete and validated by the driver; secrets are never in it. */
 export const EnvironmentCreated = defineEvent(
@@ -24,7 +26,12 @@ export const EnvironmentCreated = defineEvent(
     driver: Driver,
     config: JsonObject,
     metadata: Nullable(JsonObject),
+    ...ForLeases,
   }),
+  {
+    schemaVersion: 2,
+    upcasters: { 1: (data) => ({ ...(data as object), requireFence: false, provisioningTimeoutSeconds: 3600 }) },
+  },
 );
 
 /** Only what changed, each as it is from now on. */
@@ -38,8 +45,10 @@ export const EnvironmentChanged = defineEvent(
       status: Status,
       config: JsonObject,
       metadata: Nullable(JsonObject),
+      ...ForLeases,
     }),
   ),
+  { schemaVersion: 2, upcasters: { 1: (data) => data } },
 );
 
 /** Somebody looked whether it can be used, and found this. It changes nothing of the environment. */

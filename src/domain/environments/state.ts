@@ -15,6 +15,10 @@ export interface Environment {
   readonly status: EnvironmentStatus;
   readonly config: JsonObject;
   readonly metadata: JsonObject | null;
+  /** Whether a command on one of its leases must say the lease's fence. */
+  readonly requireFence: boolean;
+  /** From the request on: a lease that is not active by then fails. */
+  readonly provisioningTimeoutSeconds: number;
   /** ISO 8601 times. */
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -36,7 +40,7 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
   switch (event.type) {
     case 'EnvironmentCreated': {
       if (state.kind !== 'none') throw brokenHistory(event);
-      const { name, description, driver, config, metadata } = event.data;
+      const { name, description, driver, config, metadata, requireFence, provisioningTimeoutSeconds } = event.data;
       return {
         kind: 'present',
         environment: {
@@ -48,6 +52,8 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
           status: 'active',
           config,
           metadata,
+          requireFence,
+          provisioningTimeoutSeconds,
           createdAt: event.recordedAt,
           ...at,
         },

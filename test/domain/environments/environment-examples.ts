@@ -1,5 +1,5 @@
 import type { Decision } from '../../../src/event-sourcing/commands/decision.js';
-import type { EnvironmentFacts, NewEnvironment } from '../../../src/domain/environments/decide.js';
+import { FOR_LEASES, type EnvironmentFacts, type NewEnvironment } from '../../../src/domain/environments/decide.js';
 import {
   ENVIRONMENT_EVENTS,
   environmentStream,
@@ -66,6 +66,7 @@ export const LOCAL: NewEnvironment = {
   driver: 'local',
   config: {},
   metadata: null,
+  ...FOR_LEASES,
 };
 
 export const SANDBOX: NewEnvironment = {
@@ -74,6 +75,7 @@ export const SANDBOX: NewEnvironment = {
   driver: 'sandbox',
   config: { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false },
   metadata: { team: 'red' },
+  ...FOR_LEASES,
 };
 
 export function created(wanted: NewEnvironment): AnyEnvironmentEvent {

@@ -28,9 +28,10 @@ import {
 } from './environment-examples.js';
 
 /** Every field of an environment in JSON that callers were promised. */
-const FIELDS = 'id companyId name description driver status config metadata createdAt updatedAt version position'.split(
-  ' ',
-);
+const FIELDS = [
+  ...['id', 'companyId', 'name', 'description', 'driver', 'status', 'config', 'metadata'],
+  ...['requireFence', 'provisioningTimeoutSeconds', 'createdAt', 'updatedAt', 'version', 'position'],
+];
 
 const IDS = [1, 2, 3].map((n) => `a0000000-0000-7000-8000-00000000000${n}`);
 
@@ -57,6 +58,8 @@ const fields = {
   driver: fc.constantFrom(...ENVIRONMENT_DRIVERS),
   config: jsonObject,
   metadata: nullable(jsonObject),
+  requireFence: fc.boolean(),
+  provisioningTimeoutSeconds: fc.integer({ min: 1, max: 86_400 }),
 };
 const id = fc.constantFrom(...IDS);
 const commands = fc.array(

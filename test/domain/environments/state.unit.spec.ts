@@ -28,6 +28,8 @@ describe('the state of an environment', () => {
     status: 'active',
     config: { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false },
     metadata: { team: 'red' },
+    requireFence: false,
+    provisioningTimeoutSeconds: 3600,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,

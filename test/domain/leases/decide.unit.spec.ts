@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../../src/domain/driver-contract/driver-names.js';
+import { FOR_LEASES } from '../../../src/domain/environments/decide.js';
 import { initialEnvironment, type Environment, type EnvironmentState } from '../../../src/domain/environments/state.js';
 import {
   acquireLease,
@@ -47,6 +48,7 @@ describe('asking for a lease', () => {
     status: 'active',
     config: {},
     metadata: null,
+    ...FOR_LEASES,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,

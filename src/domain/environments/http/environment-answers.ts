@@ -16,6 +16,10 @@ export class EnvironmentAnswer implements Environment {
   @ApiProperty({ enum: ENVIRONMENT_STATUSES }) status!: EnvironmentStatus;
   @ApiProperty({ type: 'object', additionalProperties: true }) config!: JsonObject;
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) metadata!: JsonObject | null;
+  @ApiProperty({ description: 'Whether a command on one of its leases must send `X-Lease-Fence`.' })
+  requireFence!: boolean;
+  @ApiProperty({ type: 'integer', description: 'A lease that is not active so many seconds after its request fails.' })
+  provisioningTimeoutSeconds!: number;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
   @ApiProperty({ description: 'It grows with every change; give it as `If-Match`.' }) version!: number;
@@ -34,6 +38,8 @@ export const ENVIRONMENT_EXAMPLE: EnvironmentAnswer = {
   status: 'active',
   config: { provider: 'fake', image: 'ubuntu:24.04', reuseLease: false },
   metadata: null,
+  requireFence: false,
+  provisioningTimeoutSeconds: 3600,
   createdAt: '2026-11-23T11:35:00.120Z',
   updatedAt: '2026-11-23T11:35:00.120Z',
   version: 1,

@@ -1,8 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, Max, Min, ValidateIf } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, Max, Min, ValidateIf } from 'class-validator';
 import { AtQuery, IsFreeText, IsJsonObject, IsName, IsUuid } from '../../../platform/http/index.js';
 import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../driver-contract/driver-names.js';
+import { FOR_LEASES } from '../decide.js';
 import { ENVIRONMENT_STATUSES, type EnvironmentStatus } from '../environment-names.js';
 import type { JsonObject } from '../state.js';
 
@@ -25,6 +26,18 @@ const CONFIG = {
     'a reference, such as `privateKeySecretRef`.',
 } as const;
 const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
+
+const MAX_PROVISIONING_SECONDS = 86_400;
+const REQUIRE_FENCE = {
+  type: 'boolean',
+  description: 'A command on one of its leases must send `X-Lease-Fence`; without it the answer is 428.',
+} as const;
+const PROVISIONING_TIMEOUT = {
+  type: 'integer',
+  minimum: 1,
+  maximum: MAX_PROVISIONING_SECONDS,
+  description: 'A lease that is not active so many seconds after its request fails (`provisioning_timeout`).',
+} as const;
 
 export const SSH_HOST_EXAMPLE = {
   name: 'Build host',
@@ -67,6 +80,18 @@ export class CreateEnvironmentBody {
   @IsOptional()
   @IsJsonObject()
   metadata?: JsonObject | null;
+
+  @ApiPropertyOptional({ ...REQUIRE_FENCE, default: FOR_LEASES.requireFence })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsBoolean()
+  requireFence?: boolean;
+
+  @ApiPropertyOptional({ ...PROVISIONING_TIMEOUT, default: FOR_LEASES.provisioningTimeoutSeconds })
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsInt()
+  @Min(1)
+  @Max(MAX_PROVISIONING_SECONDS)
+  provisioningTimeoutSeconds?: number;
 }
 
 export class PatchEnvironmentBody {
@@ -102,6 +127,18 @@ export class PatchEnvironmentBody {
   @IsOptional()
   @IsJsonObject()
   metadata?: JsonObject | null;
+
+  @ApiPropertyOptional(REQUIRE_FENCE)
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsBoolean()
+  requireFence?: boolean;
+
+  @ApiPropertyOptional(PROVISIONING_TIMEOUT)
+  @ValidateIf((_body, value) => value !== undefined)
+  @IsInt()
+  @Min(1)
+  @Max(MAX_PROVISIONING_SECONDS)
+  provisioningTimeoutSeconds?: number;
 }
 
 export class EnvironmentFilterQuery extends AtQuery {

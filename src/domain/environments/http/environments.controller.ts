@@ -22,7 +22,7 @@ import { AsOf } from '../../../event-sourcing/read-models/as-of.js';
 import { CreateEnvironment } from '../commands/create-environment.js';
 import { DeleteEnvironment } from '../commands/delete-environment.js';
 import { PatchEnvironment } from '../commands/patch-environment.js';
-import type { EnvironmentPatch } from '../decide.js';
+import { FOR_LEASES, type EnvironmentPatch } from '../decide.js';
 import { GetEnvironment } from '../queries/get-environment.js';
 import { ListEnvironments } from '../queries/list-environments.js';
 import type { Environment } from '../state.js';
@@ -73,7 +73,9 @@ export class EnvironmentsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Environment> {
     const { name, driver, description = null, config = {}, metadata = null } = body;
-    const wanted = { name, driver, description, config, metadata };
+    const { requireFence = FOR_LEASES.requireFence } = body;
+    const { provisioningTimeoutSeconds = FOR_LEASES.provisioningTimeoutSeconds } = body;
+    const wanted = { name, driver, description, config, metadata, requireFence, provisioningTimeoutSeconds };
     const environment = await this.commands.execute(new CreateEnvironment(companyId, wanted, context));
     void reply.header('Location', `/api/environments/${environment.id}`);
     return answered(environment, reply);
