@@ -60,5 +60,28 @@ export function addEnvironments(program: Command, parts: Parts): void {
       show(one, json, fieldsOf);
     });
 
+  environments
+    .command('cordon')
+    .description('Stop new leases; the leases there go on')
+    .argument('<id>', 'its id', uuid)
+    .option('--reason <text>', 'shown to whoever asks for a lease')
+    .option('--json', 'answer in JSON')
+    .action(async (id: string, { reason, json = false }: Options & { readonly reason?: string }, command: Command) => {
+      show(await changed(command, parts, `/api/environments/${id}/cordon`, { reason }), json, fieldsOf);
+    });
+
+  environments
+    .command('uncordon')
+    .description('Let new leases in again')
+    .argument('<id>', 'its id', uuid)
+    .option('--json', 'answer in JSON')
+    .action(async (id: string, { json = false }: Options, command: Command) => {
+      show(await changed(command, parts, `/api/environments/${id}/uncordon`, {}), json, fieldsOf);
+    });
+
   addHistory(environments, 'environments', parts);
+}
+
+function changed(command: Command, parts: Parts, path: string, body: object): Promise<EnvironmentAnswer> {
+  return withClient(command, parts, (client) => client.send<EnvironmentAnswer>('POST', path, body), 'changes');
 }

@@ -103,6 +103,7 @@ export function addLeases(program: Command, parts: Parts): void {
     .option('--run <uuid>', 'the run that holds it', uuid)
     .option('--ttl <seconds>', 'it expires after', count)
     .addOption(new Option('--policy <policy>', 'what becomes of its sandbox').choices(LEASE_POLICIES))
+    .option('--allow-cordoned', 'also where the environment is cordoned')
     .option(...JSON_OPTION)
     .action(
       async (
@@ -112,11 +113,20 @@ export function addLeases(program: Command, parts: Parts): void {
           readonly run?: string;
           readonly ttl?: number;
           readonly policy?: string;
+          readonly allowCordoned?: true;
         },
         command: Command,
       ) => {
-        const { company, environment: environmentId, run: heartbeatRunId, ttl, policy, json = false } = options;
-        const wish = { environmentId, heartbeatRunId, ttlSeconds: ttl, leasePolicy: policy };
+        const {
+          company,
+          environment: environmentId,
+          run: heartbeatRunId,
+          ttl,
+          policy,
+          allowCordoned,
+          json = false,
+        } = options;
+        const wish = { environmentId, heartbeatRunId, ttlSeconds: ttl, leasePolicy: policy, allowCordoned };
         const acquired = await change(command, (client) =>
           client.send<Acquired>('POST', `/api/companies/${company}/leases`, wish),
         );

@@ -27,6 +27,12 @@ export const ERRORS = {
     title: 'The environment is archived.',
     remedy: 'Set its status to `active` first, or use another environment.',
   },
+  environment_cordoned: {
+    status: 409,
+    title: 'The environment takes no new leases.',
+    remedy:
+      'Use another environment, or wait. `since` and `reason` say more. Who may manage environments can uncordon it, or send `allowCordoned: true`.',
+  },
   environment_in_use: {
     status: 409,
     title: 'The environment has leases that are not finished.',
@@ -264,6 +270,10 @@ export interface ErrorFacts {
   readonly actualVersion?: number;
   /** Why, where the code alone does not say: a lease's reason code. */
   readonly reasonCode?: string | null;
+  /** Who or what has an environment take no new leases: ISO 8601 `since`. */
+  readonly by?: string;
+  readonly since?: string;
+  readonly reason?: string | null;
 }
 
 /** An expected failure: the one error type that crosses from the inside to the HTTP edge. */

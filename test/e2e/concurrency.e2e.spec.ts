@@ -140,6 +140,7 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
 
   test.each([
     { way: 'archiving', status: 409, code: 'environment_inactive' },
+    { way: 'cordoning', status: 409, code: 'environment_cordoned' },
     { way: 'deleting', status: 404, code: 'environment_not_found' },
   ] as const)(
     'acquiring while somebody is $way the environment: none is held after it',
@@ -176,7 +177,7 @@ describe.each([1, 2])('callers at once, of %i processes', (processes) => {
         const ended = events.findIndex((event) => event.stream === `environment-${id}`);
         const requests = events.filter(({ type, data }) => type === 'LeaseRequested' && has(data, id));
         expect(requests.filter((request) => request.position > (events[ended]?.position ?? 0))).toEqual([]);
-        if (way === 'archiving') continue;
+        if (way !== 'deleting') continue;
         const released = events.slice(0, ended).filter(({ type }) => type === 'LeaseReleased');
         const held = requests.filter(({ stream }) => !released.some((release) => release.stream === stream));
         expect(held).toEqual([]);
@@ -249,7 +250,8 @@ function atLeast(written: readonly { readonly position: number }[]): Record<stri
 }
 
 /** Deleting is refused as long as somebody holds a lease, and is tried again. */
-async function end(api: Api, id: string, way: 'archiving' | 'deleting'): Promise<void> {
+async function end(api: Api, id: string, way: 'archiving' | 'cordoning' | 'deleting'): Promise<void> {
+  if (way === 'cordoning') await api.expect(200, 'POST', `/api/environments/${id}/cordon`, {});
   if (way === 'archiving') await api.patchEnvironment(id, { status: 'archived' });
   while (way === 'deleting') {
     const { status, body } = await api.send<Problem | null>('DELETE', `/api/environments/${id}`);

@@ -48,13 +48,16 @@ function ownRequests(api: AdminApi): Readonly<Record<string, (world: World) => O
     await api.release(ended.id);
     return { ids: { leaseId: ended.id } };
   };
+  /** An environment of its own: others lease the world’s. */
+  const ownEnvironment = async ({ companyId }: World): Promise<Own> => ({
+    ids: { id: (await api.createSandbox(companyId)).id },
+  });
   const inSandbox = ({ sandboxLeaseId: leaseId }: World, own: Own): Own => ({ ids: { leaseId }, ...own });
   return {
     'POST /api/companies/{companyId}/environments': elsewhere,
     'PATCH /api/environments/{id}': () => ({ body: { name: randomUUID() } }),
-    'DELETE /api/environments/{id}': async ({ companyId }) => ({
-      ids: { id: (await api.createSandbox(companyId)).id },
-    }),
+    'DELETE /api/environments/{id}': ownEnvironment,
+    'POST /api/environments/{id}/cordon': ownEnvironment,
     'POST /api/companies/{companyId}/leases': ({ environmentId, runId }) => ({
       body: { environmentId, heartbeatRunId: runId },
     }),

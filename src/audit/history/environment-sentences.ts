@@ -14,6 +14,10 @@ export function environmentSentence({ type, data }: Recorded<EnvironmentEvent>):
       // Without the sentence for who may not see configs: it may quote one.
       if (data.summary === '') return data.ok ? 'Probed: usable.' : `Probe failed (${data.reasonCode}).`;
       return `Probed${data.reasonCode === null ? '' : ` (${data.reasonCode})`}${because(data.summary)}.`;
+    case 'EnvironmentCordoned':
+      return `Cordoned${because(data.reason)}. It takes no new leases.`;
+    case 'EnvironmentUncordoned':
+      return 'Uncordoned: it takes new leases.';
     case 'EnvironmentDeleted':
       return 'Deleted. Its leases and their history stay.';
   }

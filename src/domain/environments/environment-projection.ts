@@ -6,7 +6,7 @@ import { evolveEnvironment, initialEnvironment, type Environment, type Environme
 
 export const environmentProjection: Projection<EnvironmentRow> = {
   name: 'environments',
-  version: 2,
+  version: 3,
   entity: EnvironmentRow,
   types: ENVIRONMENT_EVENTS.map((definition) => definition.type),
   keyOf: (event) => event.stream.slice(environmentStream('').length),
@@ -24,7 +24,7 @@ function stateOf(row: EnvironmentRow | null): EnvironmentState {
 /** What callers see of a row, in the order of the fields that events give. */
 export function environmentOf(row: EnvironmentRow): Environment {
   const { id, companyId, name, description, driver, status, config, metadata } = row;
-  const { requireFence, provisioningTimeoutSeconds, createdAt, updatedAt, version, position } = row;
+  const { requireFence, provisioningTimeoutSeconds, cordoned, createdAt, updatedAt, version, position } = row;
   return {
     id,
     companyId,
@@ -36,6 +36,7 @@ export function environmentOf(row: EnvironmentRow): Environment {
     metadata,
     requireFence,
     provisioningTimeoutSeconds,
+    cordoned,
     createdAt,
     updatedAt,
     version,

@@ -2,7 +2,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { isoTime, safeInteger } from '../../event-sourcing/projections/columns.js';
 import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
 import type { EnvironmentStatus } from './environment-names.js';
-import type { JsonObject } from './state.js';
+import type { Cordon, JsonObject } from './state.js';
 
 /** The read model of environments: a row each, deleted ones too, whose leases are still looked at. */
 @Entity('environments')
@@ -37,6 +37,9 @@ export class EnvironmentRow {
 
   @Column('integer', { name: 'provisioning_timeout_seconds' })
   provisioningTimeoutSeconds!: number;
+
+  @Column('jsonb', { nullable: true })
+  cordoned!: Cordon | null;
 
   @Column('boolean')
   deleted!: boolean;

@@ -65,6 +65,12 @@ export const EnvironmentProbed = defineEvent(
   }),
 );
 
+/** It takes no new leases from now on; the leases there go on. `reason` is the operator's. */
+export const EnvironmentCordoned = defineEvent('EnvironmentCordoned', Type.Object({ reason: Nullable(Type.String()) }));
+
+/** It takes leases again. */
+export const EnvironmentUncordoned = defineEvent('EnvironmentUncordoned', Type.Object({}));
+
 /** The environment is gone for new leases and from lists; its history stays. */
 export const EnvironmentDeleted = defineEvent('EnvironmentDeleted', Type.Object({}));
 
@@ -86,6 +92,8 @@ export const ENVIRONMENT_EVENTS = [
   EnvironmentCreated,
   EnvironmentChanged,
   EnvironmentProbed,
+  EnvironmentCordoned,
+  EnvironmentUncordoned,
   EnvironmentDeleted,
 ] as const;
 export const LOCAL_ENVIRONMENT_EVENTS = [LocalEnvironmentClaimed, LocalEnvironmentFreed] as const;

@@ -1,9 +1,17 @@
 import type { Recorded } from '../../event-sourcing/event-log/events.js';
 import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
-import type { EnvironmentStatus } from './environment-names.js';
+import type { CordonedBy, EnvironmentStatus } from './environment-names.js';
 import { environmentStream, type EnvironmentEvent, type LocalEnvironmentEvent } from './events.js';
 
 export type JsonObject = Record<string, unknown>;
+
+/** Why an environment takes no new leases. */
+export interface Cordon {
+  readonly by: CordonedBy;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly reason: string | null;
+}
 
 /** An environment as it is in JSON too: names are contracts, added to and never changed. */
 export interface Environment {
@@ -19,6 +27,8 @@ export interface Environment {
   readonly requireFence: boolean;
   /** From the request on: a lease that is not active by then fails. */
   readonly provisioningTimeoutSeconds: number;
+  /** Null: it takes new leases. */
+  readonly cordoned: Cordon | null;
   /** ISO 8601 times. */
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -54,6 +64,7 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
           metadata,
           requireFence,
           provisioningTimeoutSeconds,
+          cordoned: null,
           createdAt: event.recordedAt,
           ...at,
         },
@@ -64,6 +75,12 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
     // Its version stays too: a caller who probes before he changes it has still read the newest.
     case 'EnvironmentProbed':
       return { kind: 'present', environment: present(state, event) };
+    case 'EnvironmentCordoned': {
+      const cordoned: Cordon = { by: 'operator', since: event.recordedAt, reason: event.data.reason };
+      return { kind: 'present', environment: { ...present(state, event), cordoned, ...at } };
+    }
+    case 'EnvironmentUncordoned':
+      return { kind: 'present', environment: { ...present(state, event), cordoned: null, ...at } };
     case 'EnvironmentDeleted':
       return { kind: 'deleted', environment: { ...present(state, event), ...at } };
   }

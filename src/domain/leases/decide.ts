@@ -1,6 +1,7 @@
 import { accepted, refused, type Decision } from '../../event-sourcing/commands/decision.js';
 import type { Acquisition, ReleaseOutcome } from '../driver-contract/runtime-driver.js';
 import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
+import { refusedByCordon } from '../environments/decide-cordon.js';
 import type { Environment, EnvironmentState } from '../environments/state.js';
 import { deadlineOf, runsCommands, type Deadline } from './deadline.js';
 import type { LeaseEvent } from './events.js';
@@ -11,14 +12,20 @@ import type { Kept, Lease, LeaseEnding, LeaseState, LeaseTerms, Rejection, Reuse
 export type LeaseWish = Omit<LeaseTerms, 'driver' | 'provider'>;
 
 /** Whether the environment may be leased to this caller at all; asked before its driver does anything. */
-export function mayAcquire(companyId: string, wish: LeaseWish, environment: EnvironmentState): Decision<Environment> {
+export function mayAcquire(
+  companyId: string,
+  wish: LeaseWish,
+  environment: EnvironmentState,
+  allowCordoned: boolean,
+): Decision<Environment> {
   if (environment.kind !== 'present' || environment.environment.companyId !== companyId) {
     return refused('environment_not_found', 'The company has no environment with this id.');
   }
-  const { status, driver } = environment.environment;
+  const { status, driver, cordoned } = environment.environment;
   if (status !== 'active') {
     return refused('environment_inactive', `The environment is ${status}.`);
   }
+  if (cordoned !== null && !allowCordoned) return refusedByCordon(cordoned);
   if (wish.adapterType !== null && !supportsDriver(wish.adapterType, driver)) {
     return refused(
       'unsupported_adapter_environment',

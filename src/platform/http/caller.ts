@@ -1,5 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { LeaseholdError } from '../../errors/catalogue.js';
 import type { Permission } from './permissions.js';
 
 /** Who sends a request, and what that one may do. */
@@ -33,6 +34,13 @@ export function callerOf(request: FastifyRequest): Caller {
 /** Whether the caller has one of these permissions; an admin has every one. */
 export function may(caller: Caller, ...permissions: readonly Permission[]): boolean {
   return caller.permissions.has('admin') || permissions.some((permission) => caller.permissions.has(permission));
+}
+
+/** @throws LeaseholdError permission_denied where the caller has none of these permissions */
+export function requirePermission(caller: Caller, ...permissions: readonly Permission[]): void {
+  if (!may(caller, ...permissions)) {
+    throw new LeaseholdError('permission_denied', `This needs ${permissions.join(' or ')}.`);
+  }
 }
 
 /** Gives a handler the `Caller` of its request. */

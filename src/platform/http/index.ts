@@ -1,7 +1,7 @@
 export { ApiAnswer, ApiProblems, ApiRequest, type ApiAnswerOptions, type Example } from './api-docs.js';
 export { Archive, TAKES_ARCHIVE } from './archive-body.js';
 export { AtQuery, IsMoment, positionAsked, positionOf } from './at.js';
-export { From, knownCallerOf, may, setCaller, type Caller } from './caller.js';
+export { From, knownCallerOf, may, requirePermission, setCaller, type Caller } from './caller.js';
 export { Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';
 export { beginEventStream } from './event-stream.js';

@@ -97,6 +97,12 @@ export const FINDING: ProbeFinding = {
 
 export const probed: AnyEnvironmentEvent = { type: 'EnvironmentProbed', data: FINDING };
 
+export function cordoned(reason: string | null = null): AnyEnvironmentEvent {
+  return { type: 'EnvironmentCordoned', data: { reason } };
+}
+
+export const uncordoned: AnyEnvironmentEvent = { type: 'EnvironmentUncordoned', data: {} };
+
 export const deleted: AnyEnvironmentEvent = { type: 'EnvironmentDeleted', data: {} };
 
 export function claimed(environmentId = ENVIRONMENT): AnyEnvironmentEvent {

@@ -9,6 +9,7 @@ import {
   type EnvironmentPatch,
   type NewEnvironment,
 } from '../../../src/domain/environments/decide.js';
+import { changeCordon, type CordonWish } from '../../../src/domain/environments/decide-cordon.js';
 import { ENVIRONMENT_DRIVERS } from '../../../src/domain/driver-contract/driver-names.js';
 import { ENVIRONMENT_STATUSES } from '../../../src/domain/environments/environment-names.js';
 import { environmentStream, localEnvironmentStream } from '../../../src/domain/environments/events.js';
@@ -30,7 +31,7 @@ import {
 /** Every field of an environment in JSON that callers were promised. */
 const FIELDS = [
   ...['id', 'companyId', 'name', 'description', 'driver', 'status', 'config', 'metadata'],
-  ...['requireFence', 'provisioningTimeoutSeconds', 'createdAt', 'updatedAt', 'version', 'position'],
+  ...['requireFence', 'provisioningTimeoutSeconds', 'cordoned', 'createdAt', 'updatedAt', 'version', 'position'],
 ];
 
 const IDS = [1, 2, 3].map((n) => `a0000000-0000-7000-8000-00000000000${n}`);
@@ -40,6 +41,7 @@ type Command = { readonly id: string } & (
   | { readonly kind: 'create'; readonly wanted: NewEnvironment }
   | { readonly kind: 'patch'; readonly patch: EnvironmentPatch }
   | { readonly kind: 'delete'; readonly openLeaseIds: readonly string[] }
+  | CordonWish
 );
 
 interface Step {
@@ -70,6 +72,8 @@ const commands = fc.array(
       kind: fc.constant('patch' as const),
       patch: fc.record({ ...fields, status: fc.constantFrom(...ENVIRONMENT_STATUSES) }, { requiredKeys: [] }),
     }),
+    fc.record({ id, kind: fc.constant('cordon' as const), reason: nullable(fc.string()) }),
+    fc.record({ id, kind: fc.constant('uncordon' as const) }),
     fc.record({ id, kind: fc.constant('delete' as const), openLeaseIds: fc.array(fc.uuid(), { maxLength: 1 }) }),
   ),
   { maxLength: 20 },
@@ -83,6 +87,9 @@ function decide(command: Command, { environment, claim }: Basis): Decision<reado
       return together(patchEnvironment(withWholeConfig(command.patch, environment), environment, claim));
     case 'delete':
       return together(deleteEnvironment(environment, command.openLeaseIds));
+    case 'cordon':
+    case 'uncordon':
+      return together(changeCordon(command, environment));
   }
 }
 
@@ -159,6 +166,19 @@ describe('whatever commands come, in whatever order', () => {
       expect(ENVIRONMENT_DRIVERS).toContain(environment.driver);
       expect(ENVIRONMENT_STATUSES).toContain(environment.status);
       expect(JSON.parse(JSON.stringify(environment))).toEqual(environment);
+    });
+  });
+
+  it('an environment takes new leases unless the last that was asked for says no', () => {
+    holdsFor(({ command, before, after: { environment: state } }) => {
+      if (state.kind !== 'present') return;
+      const { cordoned } = state.environment;
+      if (command.kind === 'cordon') expect(cordoned).not.toBeNull();
+      else if (command.kind === 'uncordon') expect(cordoned).toBeNull();
+      else
+        expect(cordoned).toEqual(
+          before.environment.kind === 'present' ? before.environment.environment.cordoned : null,
+        );
     });
   });
 

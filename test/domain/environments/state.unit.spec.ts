@@ -30,6 +30,7 @@ describe('the state of an environment', () => {
     metadata: { team: 'red' },
     requireFence: false,
     provisioningTimeoutSeconds: 3600,
+    cordoned: null,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,

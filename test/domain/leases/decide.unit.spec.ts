@@ -49,6 +49,7 @@ describe('asking for a lease', () => {
     config: {},
     metadata: null,
     ...FOR_LEASES,
+    cordoned: null,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,
@@ -58,8 +59,8 @@ describe('asking for a lease', () => {
     kind: 'present',
     environment: { ...environment, ...change },
   });
-  const ask = (state: EnvironmentState, adapterType: AdapterType | null = null) =>
-    readable(mayAcquire(COMPANY, { ...wish, adapterType }, state));
+  const ask = (state: EnvironmentState, adapterType: AdapterType | null = null, allowCordoned = false) =>
+    readable(mayAcquire(COMPANY, { ...wish, adapterType }, state, allowCordoned));
 
   it('is granted of an active environment, which is answered', () => {
     expect(ask(present())).toEqual(environment);
@@ -78,12 +79,30 @@ describe('asking for a lease', () => {
   });
 
   it('tells nobody whether another company has the environment', () => {
-    const others = mayAcquire(COMPANY, wish, present({ companyId: 'c0000000-0000-7000-8000-000000000002' }));
-    expect(others).toEqual(mayAcquire(COMPANY, wish, initialEnvironment));
+    const others = mayAcquire(COMPANY, wish, present({ companyId: 'c0000000-0000-7000-8000-000000000002' }), false);
+    expect(others).toEqual(mayAcquire(COMPANY, wish, initialEnvironment, false));
   });
 
   it('is refused of an archived environment', () => {
     expect(ask(present({ status: 'archived' }))).toEqual({ refused: 'environment_inactive' });
+  });
+
+  it('is refused of a cordoned environment, with the reason, and granted to who allows for it', () => {
+    const cordoned = { by: 'operator', since: at(3), reason: 'Disk replacement' } as const;
+    expect(ask(present({ cordoned }))).toEqual({ refused: 'environment_cordoned', ...cordoned });
+    expect(ask(present({ cordoned }), null, true)).toEqual({ ...environment, cordoned });
+    expect(ask(present({ cordoned, status: 'archived' }), null, true)).toEqual({ refused: 'environment_inactive' });
+  });
+
+  it.each([
+    [null, '.'],
+    ['Disk replacement', ': Disk replacement.'],
+    ['Disk replacement.', ': Disk replacement.'],
+    ['Why not?', ': Why not?'],
+  ])('says when it was cordoned and why: %j', (reason, ending) => {
+    const cordoned = { by: 'operator', since: at(3), reason } as const;
+    const decision = mayAcquire(COMPANY, wish, present({ cordoned }), false);
+    expect(decision).toMatchObject({ detail: `The environment takes no new leases since ${at(3)}${ending}` });
   });
 
   const anywhere: EnvironmentDriver[] = ['local', 'ssh', 'sandbox'];

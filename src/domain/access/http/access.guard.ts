@@ -5,7 +5,7 @@ import { LeaseholdError } from '../../../errors/catalogue.js';
 import {
   isUuid,
   knownCallerOf,
-  may,
+  requirePermission,
   REQUIREMENT,
   setCaller,
   type Caller,
@@ -38,9 +38,7 @@ export class AccessGuard implements CanActivate {
     setCaller(request, caller);
     // First, so that a permission that is missing tells nothing about what there is.
     await this.mustSee(caller, requirement, request);
-    if (permission !== null && !may(caller, ...[permission].flat())) {
-      throw new LeaseholdError('permission_denied', `This needs ${[permission].flat().join(' or ')}.`);
-    }
+    if (permission !== null) requirePermission(caller, ...[permission].flat());
     return true;
   }
 

@@ -1,7 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../driver-contract/driver-names.js';
-import { ENVIRONMENT_STATUSES, type EnvironmentStatus } from '../environment-names.js';
-import type { Environment, JsonObject } from '../state.js';
+import { CORDONED_BY, ENVIRONMENT_STATUSES, type CordonedBy, type EnvironmentStatus } from '../environment-names.js';
+import type { Cordon, Environment, JsonObject } from '../state.js';
+
+class CordonAnswer implements Cordon {
+  @ApiProperty({ enum: CORDONED_BY }) by!: CordonedBy;
+  @ApiProperty({ type: 'string', format: 'date-time' }) since!: string;
+  @ApiProperty({ type: 'string', nullable: true }) reason!: string | null;
+}
 
 const UUID = { type: 'string', format: 'uuid' } as const;
 const TIME = { type: 'string', format: 'date-time' } as const;
@@ -20,6 +26,12 @@ export class EnvironmentAnswer implements Environment {
   requireFence!: boolean;
   @ApiProperty({ type: 'integer', description: 'A lease that is not active so many seconds after its request fails.' })
   provisioningTimeoutSeconds!: number;
+  @ApiProperty({
+    type: CordonAnswer,
+    nullable: true,
+    description: 'Why it takes no new leases; null: it takes them.',
+  })
+  cordoned!: Cordon | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
   @ApiProperty({ description: 'It grows with every change; give it as `If-Match`.' }) version!: number;
@@ -40,8 +52,17 @@ export const ENVIRONMENT_EXAMPLE: EnvironmentAnswer = {
   metadata: null,
   requireFence: false,
   provisioningTimeoutSeconds: 3600,
+  cordoned: null,
   createdAt: '2026-11-23T11:35:00.120Z',
   updatedAt: '2026-11-23T11:35:00.120Z',
   version: 1,
   position: 812,
+};
+
+export const CORDONED_EXAMPLE: EnvironmentAnswer = {
+  ...ENVIRONMENT_EXAMPLE,
+  cordoned: { by: 'operator', since: '2026-11-23T12:10:00.000Z', reason: 'Disk replacement' },
+  updatedAt: '2026-11-23T12:10:00.000Z',
+  version: 2,
+  position: 1011,
 };

@@ -33,6 +33,7 @@ import {
   PatchEnvironmentBody,
   SSH_HOST_EXAMPLE,
 } from './environment-bodies.js';
+import { answered } from './answered.js';
 import { visibleEnvironment } from './visible-environment.js';
 
 /** Without a `limit`; `Link: rel="next"` leads on. */
@@ -173,9 +174,4 @@ export class EnvironmentsController {
   ): Promise<Environment> {
     return answered(await this.commands.execute(new DeleteEnvironment(id, expectedVersion, context)), reply);
   }
-}
-
-function answered(environment: Environment, reply: FastifyReply): Environment {
-  void reply.header('X-Event-Position', environment.position);
-  return environment;
 }

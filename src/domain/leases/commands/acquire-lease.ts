@@ -33,12 +33,14 @@ export class AcquireLease extends Command<AcquiredLease> {
   /**
    * @param wish its `environmentId` null: the company's local environment, which is made on first use.
    * @param resumed the ended lease whose sandbox it is to have, as it is; absent: what its policy gives.
+   * @param allowCordoned also where the environment takes no new leases
    */
   constructor(
     readonly companyId: string,
     readonly wish: Omit<LeaseWish, 'environmentId'> & { readonly environmentId: string | null },
     readonly context: CommandContext,
     readonly resumed: string | null = null,
+    readonly allowCordoned = false,
   ) {
     super();
   }
@@ -77,14 +79,14 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
   }
 
   private async plan(command: AcquireLease, leaseId: string, fresh: boolean): Promise<AcquirePlan> {
-    const { companyId, wish, context, resumed } = command;
+    const { companyId, wish, context, resumed, allowCordoned } = command;
     // What is refused must not have made an environment either.
     if (wish.environmentId === null) requireOwnMetadata(wish.metadata, this.drivers.forConfig('local', {}));
     const environmentId = wish.environmentId ?? (await this.defaultEnvironment.idFor(companyId, context, fresh));
     const stream = environmentStream(environmentId);
     const { environments } = this.environments;
     const { state, version } = await (fresh ? environments.current(stream) : environments.known(stream));
-    const environment = factsOf(mayAcquire(companyId, { ...wish, environmentId }, state));
+    const environment = factsOf(mayAcquire(companyId, { ...wish, environmentId }, state, allowCordoned));
     const { config } = environment;
     const driver = this.drivers.forConfig(environment.driver, config);
     requireOwnMetadata(wish.metadata, driver);

@@ -1,6 +1,6 @@
 import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { AtQuery, IsFreeText, IsJsonObject, IsUuid } from '../../../platform/http/index.js';
 import {
   ADAPTER_TYPES,
@@ -112,6 +112,16 @@ export class AcquireLeaseBody {
   @IsOptional()
   @IsJsonObject()
   metadata?: JsonObject | null;
+
+  @ApiPropertyOptional({
+    type: 'boolean',
+    nullable: true,
+    default: false,
+    description: 'Also where the environment is cordoned. It needs `environments:manage`.',
+  })
+  @IsOptional()
+  @IsBoolean()
+  allowCordoned?: boolean | null;
 }
 
 export class ReleaseBody {

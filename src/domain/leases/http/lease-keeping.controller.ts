@@ -20,6 +20,7 @@ import { AcquireLease } from '../commands/acquire-lease.js';
 import { DiscardKept } from '../commands/discard-kept.js';
 import { LeaseStore } from '../lease-store.js';
 import { LeaseWaiter } from '../lease-waiter.js';
+import { allowsCordoned } from './allows-cordoned.js';
 import { answered } from './answered.js';
 import { awaitActive } from './awaited.js';
 import { AcquireLeaseAnswer, LEASE_EXAMPLE, QUEUED_LEASE_EXAMPLE, RELEASED_LEASE_EXAMPLE } from './lease-answers.js';
@@ -34,6 +35,7 @@ export class ResumeBody extends PickType(AcquireLeaseBody, [
   'idleTtlSeconds',
   'maxTtlSeconds',
   'metadata',
+  'allowCordoned',
 ] as const) {}
 
 const CONTEXT = { executionWorkspaceId: null, executionWorkspaceMode: null };
@@ -83,6 +85,7 @@ export class LeaseKeepingController {
     'nothing_kept',
     'environment_not_found',
     'environment_inactive',
+    'environment_cordoned',
     'unsupported_environment',
     'unsupported_adapter_environment',
     'lease_acquire_failed',
@@ -110,7 +113,8 @@ export class LeaseKeepingController {
       maxTtlSeconds: body.maxTtlSeconds ?? null,
       metadata: body.metadata ?? {},
     };
-    const asked = await this.commands.execute(new AcquireLease(ended.companyId, wish, context, leaseId));
+    const command = new AcquireLease(ended.companyId, wish, context, leaseId, allowsCordoned(body, caller));
+    const asked = await this.commands.execute(command);
     const resumed = await awaitActive(this.waiter, asked, waitSeconds, gone);
     void reply.header('Location', `/api/environment-leases/${resumed.lease.id}`);
     if (resumed.lease.status !== 'active') void reply.status(202);

@@ -39,6 +39,7 @@ import {
   RELEASED_LEASE_EXAMPLE,
   ReleaseRunLeasesAnswer,
 } from './lease-answers.js';
+import { allowsCordoned } from './allows-cordoned.js';
 import { answered } from './answered.js';
 import { awaitActive, awaitEnd } from './awaited.js';
 import { AcquireLeaseBody, EnvironmentLeasesQuery, LeaseFilterQuery, ReleaseBody } from './lease-bodies.js';
@@ -105,6 +106,7 @@ export class LeasesController {
   @ApiProblems(
     'environment_not_found',
     'environment_inactive',
+    'environment_cordoned',
     'unsupported_environment',
     'unsupported_adapter_environment',
     'lease_acquire_failed',
@@ -120,6 +122,7 @@ export class LeasesController {
     @From() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AcquireLeaseAnswer> {
+    const allowCordoned = allowsCordoned(body, caller);
     const asked = await this.commands.execute(
       new AcquireLease(
         companyId,
@@ -139,6 +142,8 @@ export class LeasesController {
           metadata: body.metadata ?? {},
         },
         context,
+        null,
+        allowCordoned,
       ),
     );
     const acquired = await awaitActive(this.waiter, asked, waitSeconds, gone);
