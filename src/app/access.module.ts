@@ -11,6 +11,7 @@ import { TokenDirectory } from '../domain/access/token-directory.js';
 import { EnvironmentStore } from '../domain/environments/environment-store.js';
 import { EnvironmentsModule } from '../domain/environments/environments.module.js';
 import { LeaseholdError } from '../errors/catalogue.js';
+import { FenceGuard } from '../domain/leases/http/fence.guard.js';
 import { LeaseStore } from '../domain/leases/lease-store.js';
 import { LeasesModule } from '../domain/leases/leases.module.js';
 import { SecretStore } from '../domain/secrets/secret-store.js';
@@ -34,6 +35,8 @@ import { WebhooksModule } from '../audit/webhooks/webhooks.module.js';
       inject: [EnvironmentStore, LeaseStore, SecretStore, WebhookStore],
     },
     { provide: APP_GUARD, useClass: AccessGuard },
+    // Behind the other: what a caller may not see tells him no fence.
+    { provide: APP_GUARD, useClass: FenceGuard },
   ],
   exports: [Callers],
 })

@@ -20,6 +20,7 @@ export interface TargetOptions {
   readonly databaseUrl?: string;
 }
 
+type Headers = Readonly<Record<string, string>>;
 type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 interface Problem {
@@ -54,8 +55,13 @@ export class Client {
   constructor(private readonly target: Target) {}
 
   /** @throws CliError with the service's code where it refuses */
-  async send<Body>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Body> {
-    return (await this.jsonOf(await this.ask(method, path, body))) as Body;
+  async send<Body>(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: object,
+    headers: Headers = {},
+  ): Promise<Body> {
+    return (await this.jsonOf(await this.ask(method, path, body, headers))) as Body;
   }
 
   get<Body>(path: string, query: Query = {}): Promise<Body> {
@@ -86,9 +92,10 @@ export class Client {
     if (rest !== '') yield rest;
   }
 
-  private async ask(method: string, path: string, body?: object): Promise<IncomingMessage> {
+  private async ask(method: string, path: string, body?: object, own: Headers = {}): Promise<IncomingMessage> {
     const { url, token } = this.target;
     const headers = {
+      ...own,
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(body && { 'content-type': 'application/json' }),
     };

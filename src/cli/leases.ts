@@ -139,13 +139,19 @@ export function addLeases(program: Command, parts: Parts): void {
     .description('Release a lease')
     .argument('<id>', 'its id', uuid)
     .option('--failed [reason]', 'it ends as failed')
+    .option('--fence <fence>', 'only if it has this fence; some environments require it', count)
     .option(...JSON_OPTION)
     .action(
-      async (id: string, { failed, json = false }: Json & { readonly failed?: string | true }, command: Command) => {
+      async (
+        id: string,
+        { failed, fence, json = false }: Json & { readonly failed?: string | true; readonly fence?: number },
+        command: Command,
+      ) => {
+        const headers = fence === undefined ? {} : { 'x-lease-fence': String(fence) };
         const reason = typeof failed === 'string' ? { failureReason: failed } : {};
         const wish = failed === undefined ? {} : { status: 'failed', ...reason };
         const released = await change(command, (client) =>
-          client.send<Acquired>('POST', `/api/environment-leases/${id}/release`, wish),
+          client.send<Acquired>('POST', `/api/environment-leases/${id}/release`, wish, headers),
         );
         show(released, json, ({ lease }) => fieldsOf(lease));
       },

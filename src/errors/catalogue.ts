@@ -86,7 +86,17 @@ export const ERRORS = {
   stale_fence: {
     status: 409,
     title: 'The lease is not the holder any more.',
-    remedy: 'Acquire another lease.',
+    remedy: 'Stop its work, and acquire another lease.',
+  },
+  fence_mismatch: {
+    status: 409,
+    title: 'The fence is not the lease’s.',
+    remedy: 'Send the `fence` of the lease that the path names.',
+  },
+  fence_required: {
+    status: 428,
+    title: 'Commands on the lease must say its fence.',
+    remedy: 'Send the lease’s `fence` in `X-Lease-Fence`.',
   },
   sandbox_elsewhere: {
     status: 409,

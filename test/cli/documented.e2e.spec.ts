@@ -131,10 +131,10 @@ test('every command prints what docs/reference/cli.md shows', async () => {
     '3600',
     '--json',
   );
-  const { lease } = JSON.parse(acquired) as { lease: { id: string } };
+  const { lease } = JSON.parse(acquired) as { lease: { id: string; fence: number } };
   await show('leases', 'list', '--company', COMPANY, '--status', 'active');
   await show('leases', 'show', lease.id);
-  await show('leases', 'release', lease.id, '--failed', 'exit code 137');
+  await show('leases', 'release', lease.id, '--failed', 'exit code 137', '--fence', String(lease.fence));
   await show('leases', 'show', lease.id, '--at', '2', '--json');
   await show('leases', 'timeline', lease.id);
   await show('leases', 'diff', lease.id, '--from', '4');

@@ -56,6 +56,7 @@ const SEALS: Record<string, string> = {
   'SecretDeleted.v1.json': '3fb8fa7b81cbd58ed9b0dff486d03270867b1666a03219c3afbd5d32fb1bc7cf',
   'SecretReferenced.v1.json': '99fef050f721900e0875242ecfa2c1da16ae69bb1bad0abd03c7ab68f0b1d0cc',
   'SecretRotated.v1.json': 'c0479974a2692d24bf5d1f5371e33aa111e8e9702447fd7b5375af4f1fc02447',
+  'StaleFenceRefused.v1.json': '527bf48645ef06156b56c5c9be7763372b2d309667906a072afe2b9b85222a37',
   'TokenCreated.v1.json': '152b42c73dbd6855f69e5c0a5fd7806c71e0030bfc304c5a8388b2f85ff6cf91',
   'TokenRevoked.v1.json': '5c3adc6e51f2251b00ed70596140cb1a22d368b2a3eb2e50242c18b2a37267eb',
   'WebhookChanged.v1.json': '90e9f56f3ec16b3e0047d0f1cdc7efefbe51f5c330d25628a4430fa3e4392431',

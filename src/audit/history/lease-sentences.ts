@@ -75,6 +75,8 @@ const SENTENCES: Sentences = {
   LeaseRetained: () => 'Failed. Its sandbox is retained.',
   SandboxKept: ({ until }, recordedAt) => `Its sandbox is kept until ${atAndIn(until, recordedAt)}.`,
   SandboxHandedOn: ({ leaseId }) => `Its sandbox was handed to lease ${shortId(leaseId)}.`,
+  StaleFenceRefused: ({ fence, command }) =>
+    `Refused ${command}: it came with fence ${fence}, of an earlier holder (stale_fence).`,
   SandboxDiscarded: ({ reasonCode }) => `Its sandbox is no longer kept (${reasonCode}). Cleanup follows.`,
 };
 

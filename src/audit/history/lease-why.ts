@@ -12,6 +12,7 @@ const LEFT_OUT: readonly string[] = [
   'ExecutionFailed',
   'WorkspaceRealized',
   'WorkspaceSynced',
+  'StaleFenceRefused',
 ];
 
 const CLEANUP: Readonly<Record<CleanupStatus, string>> = {

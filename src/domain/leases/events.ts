@@ -236,6 +236,16 @@ export const WorkspaceSynced = defineEvent(
   Type.Object({ direction: Type.Enum(['in', 'out']), summary: JsonObject }),
 );
 
+/** A command said the fence of an earlier holder and was refused: the first one with each fence, and at most ten. */
+export const StaleFenceRefused = defineEvent(
+  'StaleFenceRefused',
+  Type.Object({
+    fence: Type.Integer({ minimum: 1 }),
+    /** The part of its path behind the lease, such as `execute`. */
+    command: Type.String(),
+  }),
+);
+
 export const LEASE_EVENTS = [
   LeaseRequested,
   ProvisioningRequested,
@@ -269,6 +279,7 @@ export const LEASE_EVENTS = [
   SandboxKept,
   SandboxHandedOn,
   SandboxDiscarded,
+  StaleFenceRefused,
 ] as const;
 
 export type LeaseEvent = EventOf<(typeof LEASE_EVENTS)[number]>;

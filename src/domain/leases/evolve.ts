@@ -29,6 +29,7 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
       takenOver: null,
       rejections: [],
       kept: null,
+      staleFences: [],
       createdAt: event.recordedAt,
       status: 'requested',
       grant: null,
@@ -140,6 +141,8 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
       return { ...used(lease, event.recordedAt), workspaceRealization: event.data.record };
     case 'WorkspaceSynced':
       return used(lease, event.recordedAt);
+    case 'StaleFenceRefused':
+      return { ...lease, staleFences: [...lease.staleFences, event.data.fence] };
     case 'LeaseReleased':
       return { ...ending(lease, event), status: 'released', endedAt };
     case 'LeaseExpired':

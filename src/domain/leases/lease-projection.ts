@@ -7,7 +7,7 @@ import { evolveLease } from './evolve.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',
-  version: 6,
+  version: 7,
   entity: LeaseRow,
   types: LEASE_EVENTS.map((definition) => definition.type),
   keyOf: (event) => leaseIdOf(event.stream),

@@ -25,11 +25,19 @@ export class LeaseStore {
     return { state, version };
   }
 
-  /** The company that a lease belongs to. @throws LeaseholdError lease_not_found */
-  async companyOf(leaseId: string): Promise<string> {
+  /**
+   * The lease as it was when it was last read: its company, terms and fence never change.
+   * @throws LeaseholdError lease_not_found
+   */
+  async known(leaseId: string): Promise<Lease> {
     const { state } = await this.leases.known(leaseStream(leaseId));
     if (state === null) throw new LeaseholdError('lease_not_found', 'There is no lease with this id.');
-    return state.companyId;
+    return state;
+  }
+
+  /** The company that a lease belongs to. @throws LeaseholdError lease_not_found */
+  async companyOf(leaseId: string): Promise<string> {
+    return (await this.known(leaseId)).companyId;
   }
 
   /** The lease as it was at a position of the log. */

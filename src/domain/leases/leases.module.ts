@@ -5,6 +5,7 @@ import { AcquireLeaseHandler } from './commands/acquire-lease.js';
 import { ClearLeavingsHandler } from './commands/clear-leavings.js';
 import { DiscardKeptHandler } from './commands/discard-kept.js';
 import { ExpireLeaseHandler } from './commands/expire-lease.js';
+import { RefuseStaleFenceHandler } from './commands/refuse-stale-fence.js';
 import { ReleaseLeaseHandler } from './commands/release-lease.js';
 import { ReleaseRunLeasesHandler } from './commands/release-run-leases.js';
 import { SettleCleanupHandler } from './commands/settle-cleanup.js';
@@ -35,6 +36,7 @@ import { UnderWay } from './under-way.js';
     ReleaseRunLeasesHandler,
     ExpireLeaseHandler,
     SettleCleanupHandler,
+    RefuseStaleFenceHandler,
     DiscardKeptHandler,
     ClearLeavingsHandler,
     EffectHints,

@@ -165,6 +165,8 @@ export type Lease = {
   readonly takenOver: TakenOver | null;
   readonly rejections: readonly Rejection[];
   readonly kept: Kept | null;
+  /** Of earlier holders whose commands were refused, as far as that is recorded. */
+  readonly staleFences: readonly number[];
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly version: number;

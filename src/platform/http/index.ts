@@ -2,15 +2,15 @@ export { ApiAnswer, ApiProblems, ApiRequest, type ApiAnswerOptions, type Example
 export { Archive, TAKES_ARCHIVE } from './archive-body.js';
 export { AtQuery, IsMoment, positionAsked, positionOf } from './at.js';
 export { From, knownCallerOf, may, requirePermission, setCaller, type Caller } from './caller.js';
-export { Context } from './command-context.js';
+export { commandContextOf, Context } from './command-context.js';
 export { createHttpApp } from './create-http-app.js';
 export { beginEventStream } from './event-stream.js';
 export { Gone } from './gone.js';
 export { linkNext } from './link-next.js';
-export { IfMatch, MinPosition, PreferWait } from './request-headers.js';
+export { IfMatch, leaseFenceOf, MinPosition, PreferWait } from './request-headers.js';
 export { IsFreeText, IsLine, IsName } from './text-fields.js';
 export { IsTime } from './time.js';
 export { isUuid } from './uuid.js';
 export { IsJsonObject, IsUuid, UuidParam } from './validation.js';
 export { PERMISSIONS, type Permission } from './permissions.js';
-export { REQUIREMENT, Requires, type Requirement, type Subject } from './requires.js';
+export { isLeaseCommand, REQUIREMENT, Requires, type Requirement, type Subject } from './requires.js';

@@ -5,6 +5,8 @@ import type { EventDefinition } from '../../event-sourcing/event-log/index.js';
 import { ERRORS, type ErrorCode } from '../../errors/catalogue.js';
 import { codesByStatus, problemResponse } from './api-docs.js';
 import { errorDocsPage } from './error-docs-page.js';
+import { headerParameter, LEASE_FENCE_DOCS } from './request-headers.js';
+import { isLeaseCommand, type Requirement } from './requires.js';
 import { packageVersion } from './package-version.js';
 import { ERROR_DOCS_PATH, PROBLEM_MEDIA_TYPE } from './problem.js';
 import { pagePolicy } from './safe-headers.js';
@@ -28,6 +30,8 @@ const ANY_ROUTE: readonly ErrorCode[] = [
   'internal_error',
 ];
 const ANY_BODY: readonly ErrorCode[] = ['malformed_json', 'payload_too_large', 'unsupported_media_type'];
+
+const ANY_LEASE_COMMAND: readonly ErrorCode[] = ['stale_fence', 'fence_mismatch', 'fence_required'];
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch'] as const;
 
@@ -70,7 +74,7 @@ export function createOpenApiDocument(
   for (const [url, path] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = path[method];
-      if (operation) addCommonProblems(operation, url);
+      if (operation) addCommon(operation, method, url);
     }
   }
   return {
@@ -82,11 +86,17 @@ export function createOpenApiDocument(
   };
 }
 
-function addCommonProblems(operation: Operation, url: string): void {
+/** What routes of a kind all take and answer, so that none of them can forget it. */
+function addCommon(operation: Operation, method: string, url: string): void {
   const { responses } = operation;
+  const requirement = (operation as { 'x-requires'?: Requirement })['x-requires'];
+  const isOfLease = isLeaseCommand(method, requirement);
+  if (isOfLease)
+    operation.parameters = [...(operation.parameters ?? []), { in: 'header', ...headerParameter(LEASE_FENCE_DOCS) }];
   const codes = [
     ...ANY_ROUTE,
     ...(operation.requestBody ? ANY_BODY : []),
+    ...(isOfLease ? ANY_LEASE_COMMAND : []),
     ...(url.includes('{companyId}') ? (['company_not_found'] as const) : []),
   ];
   for (const [status, sameStatus] of codesByStatus(codes)) {

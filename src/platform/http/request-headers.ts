@@ -93,6 +93,21 @@ export function parseMinPosition(values: readonly string[]): number | null {
   return position;
 }
 
+/** The fence of the lease that the caller holds; null where it says none. @throws LeaseholdError validation_failed. */
+export function parseLeaseFence(values: readonly string[]): number | null {
+  const value = onlyValue(LEASE_FENCE_DOCS.name, values);
+  if (value === null) return null;
+  const fence = wholeNumber(/^([1-9]\d*)$/.exec(value));
+  if (fence === null)
+    throw invalidHeader(LEASE_FENCE_DOCS.name, 'must be the fence of a lease: a whole number, 1 or more');
+  return fence;
+}
+
+/** @throws LeaseholdError validation_failed. */
+export function leaseFenceOf(request: Pick<FastifyRequest, 'raw'>): number | null {
+  return parseLeaseFence(headerValues(request.raw, 'x-lease-fence'));
+}
+
 function wholeNumber(match: RegExpExecArray | null): number | null {
   const number = Number(match?.[1] ?? match?.[2] ?? Number.NaN);
   return Number.isSafeInteger(number) ? number : null;
@@ -119,6 +134,11 @@ export interface HeaderDocs {
   readonly example: string;
 }
 
+/** As the OpenAPI document has it. */
+export function headerParameter({ name, description, example }: HeaderDocs) {
+  return { name, description, required: false, schema: { type: 'string' as const }, example };
+}
+
 /** A parameter decorator that also shows its header in the OpenAPI document. */
 export function headerParam(read: (request: FastifyRequest) => unknown, docs: HeaderDocs): () => ParameterDecorator {
   const param = createParamDecorator((_data: unknown, context: ExecutionContext) =>
@@ -127,9 +147,8 @@ export function headerParam(read: (request: FastifyRequest) => unknown, docs: He
   return () => (target, key, index) => {
     param()(target, key, index);
     const method = key === undefined ? undefined : Object.getOwnPropertyDescriptor(target, key);
-    const { name, description, example } = docs;
     if (key === undefined || method === undefined) return;
-    ApiHeader({ name, description, required: false, schema: { type: 'string' }, example })(target, key, method);
+    ApiHeader(headerParameter(docs))(target, key, method);
   };
 }
 
@@ -137,6 +156,14 @@ export const IDEMPOTENCY_KEY_DOCS: HeaderDocs = {
   name: 'Idempotency-Key',
   description: 'The same key with the same command gets the first answer again; with another command it is a 409.',
   example: 'acquire-2f1c9a',
+};
+
+/** Every command on a lease takes it: see FenceGuard and openapi.ts. */
+export const LEASE_FENCE_DOCS: HeaderDocs = {
+  name: 'X-Lease-Fence',
+  description:
+    'The `fence` of the lease as its holder knows it. A lower one than the lease’s is of an earlier holder, and refused. Its environment may require it (`requireFence`).',
+  example: '813',
 };
 
 /** Gives a number of seconds. */

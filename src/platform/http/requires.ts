@@ -16,6 +16,13 @@ export interface Requirement {
 
 export const REQUIREMENT = Symbol('Requirement');
 
+const READS = new Set(['GET', 'HEAD']);
+
+/** Whether a route changes something of one lease, for whose holder alone it is. */
+export function isLeaseCommand(method: string, requirement: Requirement | undefined): boolean {
+  return requirement?.subject === 'lease' && !READS.has(method.toUpperCase());
+}
+
 /** Every route says what its caller needs. A route without it is refused to everybody but an admin. */
 export function Requires(permission: Requirement['permission'], subject: Subject): MethodDecorator {
   const requirement: Requirement = { permission, subject };

@@ -9,6 +9,7 @@ import {
   idempotencyOf,
   parseIdempotencyKey,
   parseIfMatch,
+  parseLeaseFence,
   parseMinPosition,
   parsePreferWait,
 } from '../../../src/platform/http/request-headers.js';
@@ -23,6 +24,19 @@ const refusal = (run: () => unknown): string => {
   }
   return 'not refused';
 };
+
+describe('X-Lease-Fence', () => {
+  test('is the position of a lease’s first event', () => {
+    expect(parseLeaseFence([])).toBeNull();
+    expect(parseLeaseFence(['1'])).toBe(1);
+    expect(parseLeaseFence(['9007199254740991'])).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  const bad = ['', '0', '-1', '1.5', '01', '+1', '1e3', '0x1', ' 1', 'x', '9007199254740992', '1, 1'];
+  test.each([...bad.map((value) => [value]), ['1', '1']])('%j is refused', (...values) => {
+    expect(refusal(() => parseLeaseFence(values))).toBe('X-Lease-Fence');
+  });
+});
 
 describe('Idempotency-Key', () => {
   test.each(['a', 'A-z_0.9~', '!', '~', '"quoted"', 'k'.repeat(255)])('%s', (key) => {

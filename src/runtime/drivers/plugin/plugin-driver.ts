@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Budgets } from '../../../platform/config/config.js';
 import { newId } from '../../../event-sourcing/ids/new-id.js';
 import { DriverError } from '../../../domain/driver-contract/driver-error.js';
+import { ERRORS } from '../../../errors/catalogue.js';
 import { failureText } from '../../../domain/driver-contract/failure-text.js';
 import type {
   Acquisition,
@@ -211,7 +212,7 @@ export class PluginDriver implements QueuedDriver {
   async execute(request: ExecuteRequest): Promise<ExecutionResult> {
     const { lease } = request;
     if (this.isLate(lease)) {
-      throw new DriverError('permanent', 'stale_fence', 'The lease does not hold the sandbox any more.', false);
+      throw new DriverError('permanent', 'stale_fence', ERRORS.stale_fence.title, false);
     }
     const verbs = await this.worker.methods();
     if (!verbs.has('environmentSyncIn') || !verbs.has('environmentSyncOut')) return this.command(request);

@@ -15,6 +15,7 @@ import type {
   ReleaseRequest,
   ResumeRequest,
 } from '../../../../domain/driver-contract/runtime-driver.js';
+import { ERRORS } from '../../../../errors/catalogue.js';
 import { LIMIT_NAMES, limited, validateBubblewrapConfig, type BubblewrapConfig } from './bubblewrap-config.js';
 import { ENVIRONMENT, WORKSPACE } from './sandbox-arguments.js';
 import type { SandboxCommand } from './sandbox-command.js';
@@ -234,5 +235,5 @@ function absolute(cwd: string | null): string {
 }
 
 function staleFence(): DriverError {
-  return new DriverError('permanent', 'stale_fence', 'The lease does not hold the sandbox any more.', false);
+  return new DriverError('permanent', 'stale_fence', ERRORS.stale_fence.title, false);
 }

@@ -32,7 +32,7 @@ said=$( { { [ ! -e "$N" ] || rm -rf "$N"; } && mkdir -p "$N/run" && printf %s "$
   { ! env --default-signal=INT,QUIT true 2>/dev/null || printf true > "$N/signals"; } } 2>&1) || { rm -rf "$N"; unwritable "$said"; }
 refuse() { rm -rf "$N"; fail "$@"; }
 lock || refuse workspace_not_writable 'The lock in .leasehold cannot be had.'
-[ ! -e "$E" ] || refuse stale_fence 'The lease has ended on this host.'
+[ ! -e "$E" ] || refuse stale_fence 'The lease is not the holder any more: it has ended on this host.'
 if [ ! -e "$D" ]; then
   for other in "$L"/leases/*/exclusive; do [ -e "$other" ] && refuse host_taken 'An exclusive lease holds the host.'; done
   if [ "$EXCLUSIVE" = true ]; then

@@ -13,13 +13,13 @@ ID=$3; FENCE=$4; SECONDS_LEFT=$5; LENGTH=$6; MARK=$7
 if [ "$LENGTH" -gt 0 ]; then HEADER=$(head -c "$LENGTH"); else IFS= read -r HEADER; fi
 say() { printf '%s\n' "$MARK$1" >&2; }
 fail() { say "failed=$1 $2"; exit 0; }
-[ -d "$D" ] || fail stale_fence 'The lease is not on this host, or has ended.'
+[ -d "$D" ] || fail stale_fence 'The lease is not the holder any more: it is not on this host, or has ended.'
 lock || fail driver_failed 'The lock in .leasehold cannot be had.'
-kept "$D/fence"; [ "$KEPT" = "$FENCE" ] || fail stale_fence 'The lease has ended on this host.'
+kept "$D/fence"; [ "$KEPT" = "$FENCE" ] || fail stale_fence 'The lease is not the holder any more: it has ended on this host.'
 [ ! -e "$D/run/$ID" ] || fail driver_failed 'The command was given up before it had begun.'
 if [ -e "$D/exclusive" ]; then
   for other in "$L"/leases/*/fence; do
-    kept "$other"; [ "${KEPT:-0}" -gt "$FENCE" ] && fail stale_fence 'A newer lease holds the host by now.'
+    kept "$other"; [ "${KEPT:-0}" -gt "$FENCE" ] && fail stale_fence 'The lease is not the holder any more: a newer one holds the host.'
   done
 fi
 SESSION=$PPID
