@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CommandContext } from '../../event-sourcing/commands/command-context.js';
 import { CommandRunner } from '../../event-sourcing/commands/command-runner.js';
 import { Stopping } from '../../platform/config/stopping.js';
+import { leaseVariables } from '../../domain/driver-contract/lease-variables.js';
 import { DriverRegistry } from '../../domain/driver-contract/driver-registry.js';
 import type { ExecutionResult, HeldLease } from '../../domain/driver-contract/runtime-driver.js';
 import { LeaseholdError } from '../../errors/catalogue.js';
@@ -127,13 +128,14 @@ export class Executions {
       const driver = this.drivers.named(terms.driver, terms.provider);
       const { stdin, stdout, stderr } = streams;
       const { signal } = ended;
+      const env = { ...wish.env, ...leaseVariables(held) };
       signal.throwIfAborted();
       const {
         exitCode,
         signal: by,
         timedOut,
       } = await driver.execute({
-        ...{ lease: held, ...wish, cwd: workingFolder(lease, wish.cwd), stdin, stdout, stderr, signal },
+        ...{ lease: held, ...wish, cwd: workingFolder(lease, wish.cwd), env, stdin, stdout, stderr, signal },
       });
       // What is taken down with its lease ends by a signal, which is not how the command ended.
       if (by !== null && !timedOut) await this.mustBeActive(leaseId);

@@ -3,6 +3,7 @@ import type { CommandContext } from '../../event-sourcing/commands/command-conte
 import { CommandRunner } from '../../event-sourcing/commands/command-runner.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { DriverError } from '../../domain/driver-contract/driver-error.js';
+import { leaseVariables } from '../../domain/driver-contract/lease-variables.js';
 import { DriverRegistry } from '../../domain/driver-contract/driver-registry.js';
 import { failureText } from '../../domain/driver-contract/failure-text.js';
 import type { HeldLease, RuntimeDriver } from '../../domain/driver-contract/runtime-driver.js';
@@ -85,8 +86,15 @@ export class LeaseSides {
     const { providerLeaseId, teardown } = lease.grant;
     const held: HeldLease = { companyId, leaseId, fence, providerLeaseId, teardown };
     const driver = this.drivers.named(terms.driver, terms.provider);
-    const execute = (request: Parameters<ConstructorParameters<typeof LeaseSide>[0]>[0]) =>
-      driver.execute({ lease: held, ...request, cwd: workingFolder(lease, request.cwd) });
+    const execute = ({ env, ...request }: Parameters<ConstructorParameters<typeof LeaseSide>[0]>[0]) =>
+      driver.execute({
+        ...{
+          lease: held,
+          ...request,
+          cwd: workingFolder(lease, request.cwd),
+          env: { ...env, ...leaseVariables(held) },
+        },
+      });
     return { lease, held, driver, side: new LeaseSide(execute, this.config.budgets.executionMs) };
   }
 

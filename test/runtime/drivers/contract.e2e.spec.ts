@@ -214,6 +214,27 @@ describe.each(QUEUES)('the driver contract, with the queue on $queue', ({ queue,
       expect(await service.api.lease(lease.id)).toStrictEqual(lease);
     });
 
+    test('a command has the id and the fence of its lease, whatever its caller says; a provision command too', async () => {
+      const { lease } = await acquire();
+      const path = `/api/environment-leases/${lease.id}`;
+      const script = 'printf "%s %s" "$LEASEHOLD_LEASE_ID" "$LEASEHOLD_FENCE"';
+      const env = { LEASEHOLD_LEASE_ID: 'another', LEASEHOLD_FENCE: '1', OTHER: 'the caller’s' };
+      const sh = (text: string) => ({ command: 'sh', args: ['-c', text], env });
+      if (!driver.isQueued) {
+        const problem = await service.api.problem(422, 'POST', `${path}/execute`, sh(script));
+        expect(problem.code).toBe('unsupported_operation');
+        return;
+      }
+      const run = (text: string) =>
+        service.api.expect<{ stdout: string }>(200, 'POST', `${path}/execute`, sh(text)).then(({ stdout }) => stdout);
+      const own = `${lease.id} ${lease.fence}`;
+      expect(await run(`${script}; printf " %s" "$OTHER"`)).toBe(`${own} the caller’s`);
+      const runtimeOverlay = { provisionCommand: `${script} > of-the-provision-command` };
+      const body = { version: 1, source: { kind: 'project_primary' }, runtimeOverlay };
+      await service.api.expect(200, 'POST', `${path}/realize-workspace`, body);
+      expect(await run('cat of-the-provision-command')).toBe(own);
+    });
+
     test('releasing the run ends its one lease; none is active then, and again there is nothing to release', async () => {
       const { api } = service;
       const { lease, companyId, runId, made } = await acquire();

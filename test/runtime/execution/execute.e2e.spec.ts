@@ -100,7 +100,7 @@ describe.each(['local', 'ssh', 'sandbox'] as const)('executing in a lease of dri
       .trim()
       .split('\n')
       .map((line) => line.split('=')[0]);
-    expect(names.sort()).toEqual(['HOME', 'LANG', 'PATH', 'SAID']);
+    expect(names.sort()).toEqual(['HOME', 'LANG', 'LEASEHOLD_FENCE', 'LEASEHOLD_LEASE_ID', 'PATH', 'SAID']);
   });
 
   test('keeps the first MiB of a stream, and says that there was more', async () => {
