@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { keptMemory, usedMemory } from '../../support/memory.js';
 import { grown } from '../../support/soak.js';
 import { serveThings, type ServedApp } from './support.js';
 
 const MIB = 1024 * 1024;
 /** As often as an empty request a large one may hold the event loop. */
 const TIMES_AN_EMPTY_ONE = 200;
+/** By so much may memory grow for one body. */
+const MAX_GROWTH = 64 * MIB;
+/** Less than one copy of each body. */
+const MAX_KEPT = 8 * MIB;
 
 let served: ServedApp;
 beforeAll(async () => {
@@ -49,20 +54,23 @@ const SHAPES: Readonly<Record<string, (size: number) => string>> = {
   'numbers that do not fit': (size) => `{"config":[${filled(size, () => '-0').join()}]}`,
 };
 
-test('M7: no body up to 1 MiB holds the event loop, whatever it is made of', async () => {
+test('M7: no body up to 1 MiB holds the event loop or takes much memory, whatever it is made of', async () => {
   const empty: number[] = [];
   for (let turn = 0; turn < 40; turn += 1) empty.push(await post('{}'));
   const usual = empty.sort((one, other) => one - other)[20] ?? 0;
   const shape = fc.tuple(fc.constantFrom(...Object.keys(SHAPES)), fc.nat(MIB - 100));
   const check = async ([name, size]: [string, number]): Promise<void> => {
-    expect({ name, held: (await post(SHAPES[name]?.(size) ?? '')) <= TIMES_AN_EMPTY_ONE * usual }).toEqual({
-      name,
-      held: true,
-    });
+    const body = SHAPES[name]?.(size) ?? '';
+    const before = keptMemory();
+    const held = (await post(body)) > TIMES_AN_EMPTY_ONE * usual;
+    const grew = usedMemory() - before > MAX_GROWTH;
+    expect({ name, held, grew }).toEqual({ name, held: false, grew: false });
   };
+  const first = keptMemory();
   await fc.assert(fc.asyncProperty(shape, check), {
     numRuns: grown(20, 1_000),
     endOnFailure: true,
     examples: Object.keys(SHAPES).map((name) => [[name, MIB - 100]]),
   });
+  expect(keptMemory() - first).toBeLessThan(MAX_KEPT);
 });

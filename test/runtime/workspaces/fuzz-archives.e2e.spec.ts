@@ -1,10 +1,9 @@
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { keptMemory } from '../../support/memory.js';
 import { grown } from '../../support/soak.js';
 import { tar, type Item } from './archives.js';
 import { script, WorkspaceService } from './workspace-service.js';
@@ -20,9 +19,6 @@ const LEAST_HELD_MS = 2;
 const LIMIT_MS = grown(10_000, 240_000);
 const TURNS = { numRuns: grown(20, 2_000), interruptAfterTimeLimit: LIMIT_MS };
 const TIMEOUT_MS = LIMIT_MS + 120_000;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 let service: WorkspaceService;
 let packed: string;
@@ -116,19 +112,12 @@ async function bytesOf({
 
 /** How long the event loop was held at the most while something went on, in milliseconds, and by how much memory grew. */
 async function cost(during: () => Promise<unknown>): Promise<{ readonly held: number; readonly grown: number }> {
-  collectGarbage();
-  const before = memory();
+  const before = keptMemory();
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   await during();
   delay.disable();
-  collectGarbage();
-  return { held: delay.max / 1e6, grown: memory() - before };
-}
-
-function memory(): number {
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+  return { held: delay.max / 1e6, grown: keptMemory() - before };
 }
 
 /** The longest of a few, so that a machine that is busy is so for both. */
