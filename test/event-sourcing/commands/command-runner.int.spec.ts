@@ -1,6 +1,7 @@
 import { createSecretKey, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { CommandRunner, type CommandPlan } from '../../../src/event-sourcing/commands/command-runner.js';
+import type { Alongside } from '../../../src/event-sourcing/commands/record-alongside.js';
 import type { TestDatabase } from '../../support/database.js';
 import { createLogDatabase, HAPPENED, openLog, type OpenLog, wholeStream } from '../../support/event-log.js';
 
@@ -63,4 +64,45 @@ test('a command within another one does not wait for the turn that the other is 
   });
   expect(outcome).toMatchObject({ kind: 'done', events: [{ version: 9 }] });
   expect(plans).toBe(3);
+});
+
+describe('R18: a lock that somebody else holds on rows of a command is no change of its stream', () => {
+  const HELD = 5_021_199;
+  const { now } = performance;
+  afterEach(() => {
+    performance.now = now;
+  });
+
+  /** Runs a command whose first attempts wait in vain for a lock, for longer than a command is tried again. */
+  async function runLocked(stream: string, attempts: number): Promise<{ outcome: unknown; tried: number }> {
+    const holder = await (open[1] as OpenLog).pool.connect();
+    const runner = runners[0] as CommandRunner;
+    let tried = 0;
+    try {
+      await holder.query('SELECT pg_advisory_lock($1)', [HELD]);
+      const alongside: Alongside = async (client) => {
+        tried += 1;
+        if (tried > attempts) await holder.query('SELECT pg_advisory_unlock($1)', [HELD]);
+        const ahead = tried * 60_000;
+        performance.now = () => now.call(performance) + ahead;
+        await client.query("SET LOCAL lock_timeout = '20ms'");
+        await client.query('SELECT pg_advisory_xact_lock($1)', [HELD]);
+      };
+      const planned = async () => ({ ...(await next(runner, stream)), alongside });
+      const outcome = await runner.run(companyId, CONTEXT, planned).catch((error: unknown) => error);
+      return { outcome, tried };
+    } finally {
+      holder.release(true);
+    }
+  }
+
+  test('where one attempt has waited all the time that there is, the next is made all the same', async () => {
+    expect(await runLocked(`test-${randomUUID()}`, 1)).toMatchObject({ tried: 2, outcome: { kind: 'done' } });
+  });
+
+  test('where it is held all the time, the refusal says that it may be tried again, and of no conflict', async () => {
+    const stream = `test-${randomUUID()}`;
+    expect(await runLocked(stream, Infinity)).toMatchObject({ tried: 3, outcome: { code: 'overloaded' } });
+    expect(await wholeStream((open[0] as OpenLog).log, stream)).toEqual([]);
+  });
 });
