@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { keptMemory, usedMemory } from '../../support/memory.js';
-import { grown } from '../../support/soak.js';
+import { turns } from '../../support/soak.js';
 import { serveThings, type ServedApp } from './support.js';
 
 const MIB = 1024 * 1024;
@@ -68,7 +68,7 @@ test('M7: no body up to 1 MiB holds the event loop or takes much memory, whateve
   };
   const first = keptMemory();
   await fc.assert(fc.asyncProperty(shape, check), {
-    numRuns: grown(20, 1_000),
+    ...turns(20, 1_000),
     endOnFailure: true,
     examples: Object.keys(SHAPES).map((name) => [[name, MIB - 100]]),
   });

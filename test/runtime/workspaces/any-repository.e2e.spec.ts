@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { grown } from '../../support/soak.js';
+import { turns } from '../../support/soak.js';
 import { script, WorkspaceService } from './workspace-service.js';
 
 let service: WorkspaceService;
@@ -108,6 +108,6 @@ test('F3: whatever a repository is, git in a lease sees no change that is none h
       expect(['run', ...here]).toEqual(expect.arrayContaining(committed.split('\0').slice(0, -1)));
       await rm(folder, { recursive: true });
     }),
-    { numRuns: grown(3, 150), examples: [[NEW_OUTSIDE]] },
+    { ...turns(3, 150), examples: [[NEW_OUTSIDE]] },
   );
 });

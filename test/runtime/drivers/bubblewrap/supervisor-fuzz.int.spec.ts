@@ -18,13 +18,13 @@ import {
   type FrameType,
 } from '../../../../src/runtime/drivers/sandbox/bubblewrap/supervisor-frames.js';
 import { SUPERVISOR, SYSTEM_CALLS } from '../../../../src/runtime/drivers/sandbox/bubblewrap/supervisor-program.js';
-import { grown } from '../../../support/soak.js';
+import { turns } from '../../../support/soak.js';
 import { NEVER } from './sandbox-under-test.js';
 
 const MIB = 1024 ** 2;
 const MOST_GROWTH = 64 * MIB;
-const RUNS = grown(40, 4_000);
-const TALKS = grown(5, 300);
+const RUNS = turns(40, 4_000);
+const TALKS = turns(5, 300);
 
 /** Whole frames, as they should be and as they should not. */
 const aFrame = fc
@@ -115,7 +115,7 @@ test('whatever a sandbox says, in whatever pieces, takes time and memory as its 
       await running;
       expect(longest).toBeLessThan(200 * Math.max(1, copies));
     }),
-    { numRuns: RUNS, endOnFailure: true },
+    { ...RUNS, endOnFailure: true },
   );
   expect(most).toBeLessThan(MOST_GROWTH);
 });
@@ -133,7 +133,7 @@ test('what frames are does not depend on where their bytes are cut', () => {
       expect(found.length).toBe(frames.length);
       expect(Buffer.concat(found).equals(Buffer.concat(frames))).toBe(true);
     }),
-    { numRuns: RUNS },
+    RUNS,
   );
 });
 
@@ -191,7 +191,7 @@ test('a supervisor takes what it is told in whatever pieces, and rubbish costs i
           expect(printed.equals(Buffer.from(input))).toBe(true);
         },
       ),
-      { numRuns: TALKS },
+      TALKS,
     );
     expect((await peak()) - before).toBeLessThan(MOST_GROWTH);
   } finally {

@@ -10,7 +10,7 @@ import type { PluginWorker } from '../../../../src/runtime/drivers/plugin/plugin
 import { Redaction } from '../../../../src/runtime/drivers/plugin/redaction.js';
 import { WorkerConnection, type WorkerCall } from '../../../../src/runtime/drivers/plugin/worker-connection.js';
 import { WorkerLog } from '../../../../src/runtime/drivers/plugin/worker-log.js';
-import { grown } from '../../../support/soak.js';
+import { turns } from '../../../support/soak.js';
 import { NEVER } from './plugins-under-test.js';
 
 const MIB = 1024 ** 2;
@@ -176,7 +176,7 @@ test('whatever a worker says, in whatever pieces, holds nothing up, and each cal
       }
       expect(log.join('').length).toBeLessThan(MOST_KEPT);
     }),
-    { numRuns: grown(60, 5_000), endOnFailure: true },
+    { ...turns(60, 5_000), endOnFailure: true },
   );
   expect(most).toBeLessThan(MOST_GROWTH);
 });

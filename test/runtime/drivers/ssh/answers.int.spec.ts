@@ -9,7 +9,7 @@ import { SshDriver } from '../../../../src/runtime/drivers/ssh/ssh-driver.js';
 import type { EffectRequest, ExecutionResult } from '../../../../src/domain/driver-contract/runtime-driver.js';
 import { newId } from '../../../../src/event-sourcing/ids/new-id.js';
 import { ANY_ADDRESS } from '../../../support/any-address.js';
-import { grown, IS_SOAK } from '../../../support/soak.js';
+import { IS_SOAK, turns } from '../../../support/soak.js';
 import { startSayingHost, type Saying, type SayingHost } from '../../../support/saying-host.js';
 import { PRIVATE_KEY } from './private-key.js';
 import { NEVER } from './host-under-test.js';
@@ -146,7 +146,7 @@ test('what a host says is read alike in whatever pieces it comes', async () => {
       const [expected, marked] = [plainly(whole), await inChunks(whole, cuts)];
       expect(marked.found && { line: marked.line, rest: marked.rest }).toEqual(expected ?? false);
     }),
-    { numRuns: grown(200, 20_000) },
+    turns(200, 20_000),
   );
 });
 
@@ -234,6 +234,6 @@ test('nothing that a host says, up to 1 MiB, takes long to read or much memory',
       expect(taken).toBeLessThan(10 * baseline + 500);
       expect(most).toBeLessThan(64 * MIB);
     }),
-    { numRuns: grown(6, 500), endOnFailure: !IS_SOAK },
+    { ...turns(6, 500), endOnFailure: !IS_SOAK },
   );
 });

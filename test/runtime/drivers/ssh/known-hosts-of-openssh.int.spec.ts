@@ -11,7 +11,7 @@ import {
   whyNotKnownHosts,
   type HostKeyVerdict,
 } from '../../../../src/runtime/drivers/ssh/known-hosts.js';
-import { grown } from '../../../support/soak.js';
+import { turns } from '../../../support/soak.js';
 
 const run = promisify(execFile);
 
@@ -112,7 +112,7 @@ test('the lines of a known_hosts file that are for a host and port are those tha
       const expected = keys.map((key) => verdictOf(lines, ofPort, ofHost, key));
       expect(keys.map((key) => verifyHostKey(text, host, port, keyOf(key)))).toEqual(expected);
     }),
-    { numRuns: grown(40, 3_000) },
+    turns(40, 3_000),
   );
 });
 
