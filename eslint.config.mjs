@@ -40,6 +40,7 @@ const HOUSE = {
       ...['driver-contract', 'config', 'http'],
       ...['commands', 'read-models', 'projections', 'event-log', 'ids', 'errors'],
     ],
+    capacity: [],
     'driver-contract': ['errors'],
   },
   platform: {

@@ -1,3 +1,4 @@
+import { benchAdmission } from './admission.js';
 import { benchAppend } from './append.js';
 import { benchCycle } from './cycle.js';
 import { benchSsh } from './ssh.js';
@@ -6,6 +7,7 @@ import { benchSandbox } from './sandbox.js';
 
 /** What can be measured: each prints its report and answers whether every promise in it holds. */
 const BENCHES: Readonly<Record<string, (json: boolean) => Promise<boolean>>> = {
+  admission: benchAdmission,
   append: benchAppend,
   cycle: benchCycle,
   ssh: benchSsh,
