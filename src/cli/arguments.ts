@@ -21,6 +21,12 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** 0 is now. */
+export function seconds(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of seconds.');
+  return Number(text);
+}
+
 export function position(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a position of the log.');
   return Number(text);

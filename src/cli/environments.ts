@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { EnvironmentAnswer } from '../domain/environments/http/environment-answers.js';
-import { count, uuid } from './arguments.js';
+import { count, seconds, uuid } from './arguments.js';
 import { withClient } from './client.js';
+import { CliError, EXIT } from './exit.js';
 import { addHistory } from './leases.js';
 import { fieldsOf, show, tableOf, tellOfMore } from './output.js';
 import type { Parts } from './parts.js';
@@ -16,6 +18,15 @@ interface ListOptions extends Options {
   readonly limit?: number;
   readonly cursor?: string;
 }
+
+interface DrainOptions extends Options {
+  readonly deadline: number;
+  readonly release?: true;
+  readonly reason?: string;
+  readonly wait?: true;
+}
+
+const LOOK_EVERY_MS = 1_000;
 
 const AT = ['--at <moment>', 'as it was: a position of the log, or an ISO 8601 time'] as const;
 
@@ -71,6 +82,31 @@ export function addEnvironments(program: Command, parts: Parts): void {
     });
 
   environments
+    .command('drain')
+    .description('Stop new leases, and have the environment empty')
+    .argument('<id>', 'its id', uuid)
+    .requiredOption('--deadline <seconds>', 'seconds from now', seconds)
+    .option('--release', 'end the leases that are there at the deadline; without it they end by themselves')
+    .option('--reason <text>', 'shown to whoever asks for a lease')
+    .option('--wait', 'until the last lease is gone, its cleanup included')
+    .option('--json', 'answer in JSON')
+    .action(async (id: string, options: DrainOptions, command: Command) => {
+      const { deadline: deadlineSeconds, release = false, reason, wait = false, json = false } = options;
+      const wish = { deadlineSeconds, onDeadline: release ? 'release' : 'wait', reason };
+      const path = `/api/environments/${id}`;
+      const environment = await withClient(
+        command,
+        parts,
+        async (client) => {
+          const asked = await client.send<EnvironmentAnswer>('POST', `${path}/drain`, wish);
+          return wait ? untilDrained(asked, () => client.get<EnvironmentAnswer>(path)) : asked;
+        },
+        'changes',
+      );
+      show(environment, json, fieldsOf);
+    });
+
+  environments
     .command('uncordon')
     .description('Let new leases in again')
     .argument('<id>', 'its id', uuid)
@@ -84,4 +120,16 @@ export function addEnvironments(program: Command, parts: Parts): void {
 
 function changed(command: Command, parts: Parts, path: string, body: object): Promise<EnvironmentAnswer> {
   return withClient(command, parts, (client) => client.send<EnvironmentAnswer>('POST', path, body), 'changes');
+}
+
+/** @throws CliError where the drain is cancelled meanwhile */
+async function untilDrained(
+  environment: EnvironmentAnswer,
+  look: () => Promise<EnvironmentAnswer>,
+): Promise<EnvironmentAnswer> {
+  for (let now = environment; ; now = await look()) {
+    if (now.drain === null) throw new CliError(EXIT.failed, 'The drain was cancelled: somebody uncordoned it.');
+    if (now.drain.drainedAt !== null) return now;
+    await pause(LOOK_EVERY_MS);
+  }
 }

@@ -145,6 +145,7 @@ test('every command prints what docs/reference/cli.md shows', async () => {
   await show('environments', 'diff', environment, '--from', '1', '--to', '3');
   await show('environments', 'why', environment, '--at', '3');
   await show('environments', 'cordon', environment, '--reason', 'Disk replacement');
+  await show('environments', 'drain', environment, '--deadline', '3600', '--release', '--wait');
   await show('environments', 'uncordon', environment);
   await show('events', 'list', '--company', COMPANY, '--limit', '3');
   await show('events', 'tail', '--company', COMPANY, '--after', '2', '--limit', '2');

@@ -25,6 +25,8 @@ const SEALS: Record<string, string> = {
   'EnvironmentCreated.v1.json': '4fb4a334086ae478d2396e074ad4e506a6175268d34d725599a0890e8e23bcb9',
   'EnvironmentCreated.v2.json': '26d9322d6abbf9f8f3d4a6c8414a02a479b50fd1722a1d88d16f49d75ba7aa2a',
   'EnvironmentDeleted.v1.json': 'f606d3ddf80111dd9494f03599e83dd0b53dd9f4e528bd4b6d72292ae5e84e08',
+  'EnvironmentDrainRequested.v1.json': '45648e18e8c8f78d3674d49fc4ab56f5c4e11812057d32bdc6a4dbee1d7fa600',
+  'EnvironmentDrained.v1.json': 'b704797c4c699abf4b7a3c149675a5c695a371e6633f4c60f4f3f96b10af7be0',
   'EnvironmentProbed.v1.json': 'f15dd98017770d75a905636cf6b75d974113f31672852f988ac7a751033c22ee',
   'EnvironmentUncordoned.v1.json': 'df69d712fd9f8ddfec7658ce607ac328a6667c42e993f1da7a3c0b7322d2e23a',
   'ExecutionFailed.v1.json': '6545b626ac3531f10bf7d7078e42194fa256c427dd7c9c703cb13432bf2ef2fe',

@@ -58,6 +58,7 @@ function ownRequests(api: AdminApi): Readonly<Record<string, (world: World) => O
     'PATCH /api/environments/{id}': () => ({ body: { name: randomUUID() } }),
     'DELETE /api/environments/{id}': ownEnvironment,
     'POST /api/environments/{id}/cordon': ownEnvironment,
+    'POST /api/environments/{id}/drain': ownEnvironment,
     'POST /api/companies/{companyId}/leases': ({ environmentId, runId }) => ({
       body: { environmentId, heartbeatRunId: runId },
     }),

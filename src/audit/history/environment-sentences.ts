@@ -1,8 +1,8 @@
 import type { EnvironmentEvent } from '../../domain/environments/events.js';
 import type { Recorded } from '../../event-sourcing/event-log/index.js';
-import { because } from './words.js';
+import { atAndIn, because } from './words.js';
 
-export function environmentSentence({ type, data }: Recorded<EnvironmentEvent>): string {
+export function environmentSentence({ type, data, recordedAt }: Recorded<EnvironmentEvent>): string {
   switch (type) {
     case 'EnvironmentCreated':
       return `Environment "${data.name}" created (${data.driver}).`;
@@ -16,6 +16,12 @@ export function environmentSentence({ type, data }: Recorded<EnvironmentEvent>):
       return `Probed${data.reasonCode === null ? '' : ` (${data.reasonCode})`}${because(data.summary)}.`;
     case 'EnvironmentCordoned':
       return `Cordoned${because(data.reason)}. It takes no new leases.`;
+    case 'EnvironmentDrainRequested': {
+      const end = data.onDeadline === 'release' ? 'Leases end by' : 'Leases may go on; the deadline is';
+      return `Drain requested${because(data.reason)}. It takes no new leases. ${end} ${atAndIn(data.deadline, recordedAt)}.`;
+    }
+    case 'EnvironmentDrained':
+      return 'Drained: no lease is left.';
     case 'EnvironmentUncordoned':
       return 'Uncordoned: it takes new leases.';
     case 'EnvironmentDeleted':

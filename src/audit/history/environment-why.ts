@@ -1,4 +1,4 @@
-import type { EnvironmentState } from '../../domain/environments/state.js';
+import type { Drain, EnvironmentState } from '../../domain/environments/state.js';
 import type { Step } from './timeline.js';
 import { linkOf, type Link, type Why } from './why.js';
 import { counted } from './words.js';
@@ -39,7 +39,7 @@ export function whyEnvironment(
   chain: EnvironmentChain,
   holders: readonly string[],
 ): Why {
-  const { id, position } = state.environment;
+  const { id, position, drain } = state.environment;
   const status = state.kind === 'deleted' ? 'deleted' : state.environment.status;
   return {
     id,
@@ -54,9 +54,13 @@ export function whyEnvironment(
             sentence: `${heldBy(holders)} It can be deleted once its leases have ended.`,
           }
         : null,
-    nextTimer: null,
+    nextTimer: drain && endsLeases(drain) ? { name: 'drained', at: drain.deadline } : null,
     position,
   };
+}
+
+function endsLeases({ onDeadline, drainedAt }: Drain): boolean {
+  return onDeadline === 'release' && drainedAt === null;
 }
 
 function heldBy(holders: readonly string[]): string {

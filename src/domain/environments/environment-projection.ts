@@ -2,17 +2,18 @@ import type { Recorded, RecordedEvent } from '../../event-sourcing/event-log/eve
 import type { Projection } from '../../event-sourcing/projections/projection.js';
 import { EnvironmentRow } from './environment-row.js';
 import { ENVIRONMENT_EVENTS, environmentStream, type EnvironmentEvent } from './events.js';
-import { evolveEnvironment, initialEnvironment, type Environment, type EnvironmentState } from './state.js';
+import { evolveEnvironment, initialEnvironment, isDraining, type Environment, type EnvironmentState } from './state.js';
 
 export const environmentProjection: Projection<EnvironmentRow> = {
   name: 'environments',
-  version: 3,
+  version: 4,
   entity: EnvironmentRow,
   types: ENVIRONMENT_EVENTS.map((definition) => definition.type),
   keyOf: (event) => event.stream.slice(environmentStream('').length),
   fold(row: EnvironmentRow | null, event: RecordedEvent): EnvironmentRow | null {
     const state = evolveEnvironment(stateOf(row), event as Recorded<EnvironmentEvent>);
-    return state.kind === 'none' ? null : { ...state.environment, deleted: state.kind === 'deleted' };
+    if (state.kind === 'none') return null;
+    return { ...state.environment, deleted: state.kind === 'deleted', draining: isDraining(state) };
   },
 };
 
@@ -24,7 +25,7 @@ function stateOf(row: EnvironmentRow | null): EnvironmentState {
 /** What callers see of a row, in the order of the fields that events give. */
 export function environmentOf(row: EnvironmentRow): Environment {
   const { id, companyId, name, description, driver, status, config, metadata } = row;
-  const { requireFence, provisioningTimeoutSeconds, cordoned, createdAt, updatedAt, version, position } = row;
+  const { requireFence, provisioningTimeoutSeconds, cordoned, drain, createdAt, updatedAt, version, position } = row;
   return {
     id,
     companyId,
@@ -37,6 +38,7 @@ export function environmentOf(row: EnvironmentRow): Environment {
     requireFence,
     provisioningTimeoutSeconds,
     cordoned,
+    drain,
     createdAt,
     updatedAt,
     version,

@@ -2,11 +2,12 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { isoTime, safeInteger } from '../../event-sourcing/projections/columns.js';
 import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
 import type { EnvironmentStatus } from './environment-names.js';
-import type { Cordon, JsonObject } from './state.js';
+import type { Cordon, Drain, JsonObject } from './state.js';
 
 /** The read model of environments: a row each, deleted ones too, whose leases are still looked at. */
 @Entity('environments')
 @Index(['companyId', 'createdAt'])
+@Index(['id'], { where: 'draining' })
 export class EnvironmentRow {
   @PrimaryColumn('uuid')
   id!: string;
@@ -40,6 +41,13 @@ export class EnvironmentRow {
 
   @Column('jsonb', { nullable: true })
   cordoned!: Cordon | null;
+
+  @Column('jsonb', { nullable: true })
+  drain!: Drain | null;
+
+  /** Whether there is something to be waited for: it is what the drain timer looks for. */
+  @Column('boolean')
+  draining!: boolean;
 
   @Column('boolean')
   deleted!: boolean;

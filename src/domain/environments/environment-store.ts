@@ -102,7 +102,9 @@ export class EnvironmentStore {
         category: ENVIRONMENT_CATEGORY,
         correlationKey: null,
         parent: null,
-        open: !facts.environment.some((event) => event.type === 'EnvironmentDeleted'),
+        open: !records(facts, 'EnvironmentDeleted'),
+        // Said of its leases, so that one that is acquired meanwhile makes it untrue.
+        childless: records(facts, 'EnvironmentDeleted', 'EnvironmentDrained'),
         events: runner.stamp(facts.environment),
       },
       {
@@ -117,4 +119,8 @@ export class EnvironmentStore {
     ];
     return writes.filter((write) => write.events.length > 0);
   }
+}
+
+function records({ environment }: EnvironmentFacts, ...types: readonly EnvironmentEvent['type'][]): boolean {
+  return environment.some(({ type }) => types.includes(type));
 }

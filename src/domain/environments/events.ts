@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { DRIVER_REASONS } from '../driver-contract/driver-names.js';
 import { defineEvent, type EventOf } from '../../event-sourcing/event-log/define-event.js';
 import { ENVIRONMENT_DRIVERS } from '../driver-contract/driver-names.js';
-import { ENVIRONMENT_STATUSES } from './environment-names.js';
+import { ENVIRONMENT_STATUSES, ON_DEADLINE } from './environment-names.js';
 
 /*
  * The names and shapes below are the storage format. They are added to, never changed: a new shape is a new
@@ -13,6 +13,7 @@ const JsonObject = Type.Record(Type.String(), Type.Unknown());
 const Nullable = <T extends Type.TSchema>(schema: T): Type.TUnion<[T, Type.TNull]> => Type.Union([schema, Type.Null()]);
 const Driver = Type.Enum([...ENVIRONMENT_DRIVERS]);
 const Status = Type.Enum([...ENVIRONMENT_STATUSES]);
+const Time = Type.String({ format: 'date-time' });
 const Milliseconds = Type.Integer({ minimum: 0 });
 /** Since version 2: what commands on its leases must send, and how long their provisioning may take. */
 const ForLeases = { requireFence: Type.Boolean(), provisioningTimeoutSeconds: Type.Integer({ minimum: 1 }) };
@@ -68,7 +69,19 @@ export const EnvironmentProbed = defineEvent(
 /** It takes no new leases from now on; the leases there go on. `reason` is the operator's. */
 export const EnvironmentCordoned = defineEvent('EnvironmentCordoned', Type.Object({ reason: Nullable(Type.String()) }));
 
-/** It takes leases again. */
+/**
+ * It takes no new leases, and is to be empty: the leases there end by themselves, or are ended at the deadline where
+ * `onDeadline` is `release`. One that is recorded later counts instead.
+ */
+export const EnvironmentDrainRequested = defineEvent(
+  'EnvironmentDrainRequested',
+  Type.Object({ deadline: Time, onDeadline: Type.Enum([...ON_DEADLINE]), reason: Nullable(Type.String()) }),
+);
+
+/** Its last lease is gone, with all that was to be cleaned up. It still takes no new ones. */
+export const EnvironmentDrained = defineEvent('EnvironmentDrained', Type.Object({}));
+
+/** It takes leases again; a drain is over. */
 export const EnvironmentUncordoned = defineEvent('EnvironmentUncordoned', Type.Object({}));
 
 /** The environment is gone for new leases and from lists; its history stays. */
@@ -93,6 +106,8 @@ export const ENVIRONMENT_EVENTS = [
   EnvironmentChanged,
   EnvironmentProbed,
   EnvironmentCordoned,
+  EnvironmentDrainRequested,
+  EnvironmentDrained,
   EnvironmentUncordoned,
   EnvironmentDeleted,
 ] as const;

@@ -1,6 +1,6 @@
 import type { Recorded } from '../../event-sourcing/event-log/events.js';
 import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
-import type { CordonedBy, EnvironmentStatus } from './environment-names.js';
+import type { CordonedBy, EnvironmentStatus, OnDeadline } from './environment-names.js';
 import { environmentStream, type EnvironmentEvent, type LocalEnvironmentEvent } from './events.js';
 
 export type JsonObject = Record<string, unknown>;
@@ -11,6 +11,15 @@ export interface Cordon {
   /** ISO 8601. */
   readonly since: string;
   readonly reason: string | null;
+}
+
+/** An environment that is to be empty. */
+export interface Drain {
+  /** ISO 8601. */
+  readonly deadline: string;
+  readonly onDeadline: OnDeadline;
+  /** When its last lease was gone (ISO 8601); null: there are some. */
+  readonly drainedAt: string | null;
 }
 
 /** An environment as it is in JSON too: names are contracts, added to and never changed. */
@@ -29,6 +38,7 @@ export interface Environment {
   readonly provisioningTimeoutSeconds: number;
   /** Null: it takes new leases. */
   readonly cordoned: Cordon | null;
+  readonly drain: Drain | null;
   /** ISO 8601 times. */
   readonly createdAt: string;
   readonly updatedAt: string;
@@ -65,6 +75,7 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
           requireFence,
           provisioningTimeoutSeconds,
           cordoned: null,
+          drain: null,
           createdAt: event.recordedAt,
           ...at,
         },
@@ -79,8 +90,23 @@ export function evolveEnvironment(state: EnvironmentState, event: Recorded<Envir
       const cordoned: Cordon = { by: 'operator', since: event.recordedAt, reason: event.data.reason };
       return { kind: 'present', environment: { ...present(state, event), cordoned, ...at } };
     }
+    case 'EnvironmentDrainRequested': {
+      const environment = present(state, event);
+      const { reason, ...terms } = event.data;
+      const cordoned: Cordon = environment.cordoned ?? { by: 'drain', since: event.recordedAt, reason };
+      return {
+        kind: 'present',
+        environment: { ...environment, cordoned, drain: { ...terms, drainedAt: null }, ...at },
+      };
+    }
+    case 'EnvironmentDrained': {
+      const environment = present(state, event);
+      if (environment.drain === null) throw brokenHistory(event);
+      const drain: Drain = { ...environment.drain, drainedAt: event.recordedAt };
+      return { kind: 'present', environment: { ...environment, drain, ...at } };
+    }
     case 'EnvironmentUncordoned':
-      return { kind: 'present', environment: { ...present(state, event), cordoned: null, ...at } };
+      return { kind: 'present', environment: { ...present(state, event), cordoned: null, drain: null, ...at } };
     case 'EnvironmentDeleted':
       return { kind: 'deleted', environment: { ...present(state, event), ...at } };
   }
@@ -93,6 +119,11 @@ function present(state: EnvironmentState, event: Recorded<EnvironmentEvent>): En
 
 function brokenHistory(event: Recorded<EnvironmentEvent>): Error {
   return new Error(`${event.type} at position ${event.position} cannot follow what came before it in ${event.stream}.`);
+}
+
+/** Whether it is to be emptied, and is not known to be empty. */
+export function isDraining(state: EnvironmentState): boolean {
+  return state.kind === 'present' && state.environment.drain?.drainedAt === null;
 }
 
 /** The id of the company's one local environment, or null. */

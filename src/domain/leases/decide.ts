@@ -155,6 +155,20 @@ export function expireLease(
   return accepted(endingEvents(state, { outcome: 'expired', reasonCode, failureReason: null, deadline: at }, cleanup));
 }
 
+/** Ends a lease of an environment whose drain has passed its deadline; does nothing to one that ends already. */
+export function drainLease(
+  state: LeaseState,
+  deadline: string,
+  cleanup: CleanupResult,
+): Decision<readonly LeaseEvent[]> {
+  // One that was only just asked for is known more of in a moment.
+  if (state === null || state.endedAt !== null || state.status === 'releasing' || state.status === 'requested') {
+    return accepted([]);
+  }
+  const ending = { outcome: 'expired', reasonCode: 'drained', failureReason: null, deadline } as const;
+  return accepted(endingEvents(state, ending, cleanup));
+}
+
 function endingEvents(
   lease: Lease,
   ending: Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data'],

@@ -35,6 +35,7 @@ export const DISCARD_REASONS = [
   'keeping_time_elapsed',
   'too_many_kept',
   'environment_gone',
+  'environment_drained',
   'destroyed_by_caller',
 ] as const;
 export type DiscardReason = (typeof DISCARD_REASONS)[number];
@@ -79,6 +80,7 @@ export const REASON_CODES = [
   'idle_ttl_elapsed',
   'max_ttl_elapsed',
   'provider_ttl_elapsed',
+  'drained',
   'process_lost',
   'attempts_lost',
   'service_stopping',

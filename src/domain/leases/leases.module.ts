@@ -4,11 +4,14 @@ import { EnvironmentsModule } from '../environments/environments.module.js';
 import { AcquireLeaseHandler } from './commands/acquire-lease.js';
 import { ClearLeavingsHandler } from './commands/clear-leavings.js';
 import { DiscardKeptHandler } from './commands/discard-kept.js';
+import { DrainLeaseHandler } from './commands/drain-lease.js';
 import { ExpireLeaseHandler } from './commands/expire-lease.js';
 import { RefuseStaleFenceHandler } from './commands/refuse-stale-fence.js';
 import { ReleaseLeaseHandler } from './commands/release-lease.js';
 import { ReleaseRunLeasesHandler } from './commands/release-run-leases.js';
 import { SettleCleanupHandler } from './commands/settle-cleanup.js';
+import { EnvironmentRow } from '../environments/environment-row.js';
+import { DrainTimer } from './drain-timer.js';
 import { EffectHints } from './effect-hints.js';
 import { ExpiryTimer } from './expiry-timer.js';
 import { LeaseCleanupController } from './http/lease-cleanup.controller.js';
@@ -25,12 +28,14 @@ import { ListLeasesHandler } from './queries/list-leases.js';
 import { UnderWay } from './under-way.js';
 
 @Module({
-  imports: [EnvironmentsModule, TypeOrmModule.forFeature([LeaseRow])],
+  imports: [EnvironmentsModule, TypeOrmModule.forFeature([LeaseRow, EnvironmentRow])],
   controllers: [LeasesController, LeaseCleanupController, LeaseKeepingController],
   providers: [
     LeaseStore,
     KeptSandboxes,
     ExpiryTimer,
+    DrainTimer,
+    DrainLeaseHandler,
     AcquireLeaseHandler,
     ReleaseLeaseHandler,
     ReleaseRunLeasesHandler,

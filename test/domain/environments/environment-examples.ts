@@ -16,6 +16,7 @@ import {
   type EnvironmentState,
   type LocalEnvironmentClaim,
 } from '../../../src/domain/environments/state.js';
+import type { OnDeadline } from '../../../src/domain/environments/environment-names.js';
 import type { Recorded } from '../../../src/event-sourcing/event-log/events.js';
 import { accepted } from '../../../src/event-sourcing/commands/decision.js';
 import { specification, type Subject } from '../../support/given-when-then.js';
@@ -100,6 +101,18 @@ export const probed: AnyEnvironmentEvent = { type: 'EnvironmentProbed', data: FI
 export function cordoned(reason: string | null = null): AnyEnvironmentEvent {
   return { type: 'EnvironmentCordoned', data: { reason } };
 }
+
+export const DEADLINE = '2026-11-24T10:30:00.000Z';
+
+export function drainRequested(
+  onDeadline: OnDeadline = 'release',
+  deadline = DEADLINE,
+  reason: string | null = null,
+): AnyEnvironmentEvent {
+  return { type: 'EnvironmentDrainRequested', data: { deadline, onDeadline, reason } };
+}
+
+export const drained: AnyEnvironmentEvent = { type: 'EnvironmentDrained', data: {} };
 
 export const uncordoned: AnyEnvironmentEvent = { type: 'EnvironmentUncordoned', data: {} };
 

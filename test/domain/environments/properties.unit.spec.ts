@@ -11,7 +11,7 @@ import {
 } from '../../../src/domain/environments/decide.js';
 import { changeCordon, type CordonWish } from '../../../src/domain/environments/decide-cordon.js';
 import { ENVIRONMENT_DRIVERS } from '../../../src/domain/driver-contract/driver-names.js';
-import { ENVIRONMENT_STATUSES } from '../../../src/domain/environments/environment-names.js';
+import { ENVIRONMENT_STATUSES, ON_DEADLINE } from '../../../src/domain/environments/environment-names.js';
 import { environmentStream, localEnvironmentStream } from '../../../src/domain/environments/events.js';
 import { initialEnvironment, type EnvironmentState } from '../../../src/domain/environments/state.js';
 import type { Recorded } from '../../../src/event-sourcing/event-log/events.js';
@@ -31,7 +31,16 @@ import {
 /** Every field of an environment in JSON that callers were promised. */
 const FIELDS = [
   ...['id', 'companyId', 'name', 'description', 'driver', 'status', 'config', 'metadata'],
-  ...['requireFence', 'provisioningTimeoutSeconds', 'cordoned', 'createdAt', 'updatedAt', 'version', 'position'],
+  ...[
+    'requireFence',
+    'provisioningTimeoutSeconds',
+    'cordoned',
+    'drain',
+    'createdAt',
+    'updatedAt',
+    'version',
+    'position',
+  ],
 ];
 
 const IDS = [1, 2, 3].map((n) => `a0000000-0000-7000-8000-00000000000${n}`);
@@ -41,7 +50,7 @@ type Command = { readonly id: string } & (
   | { readonly kind: 'create'; readonly wanted: NewEnvironment }
   | { readonly kind: 'patch'; readonly patch: EnvironmentPatch }
   | { readonly kind: 'delete'; readonly openLeaseIds: readonly string[] }
-  | CordonWish
+  | (CordonWish & { readonly isEmpty: boolean })
 );
 
 interface Step {
@@ -72,8 +81,13 @@ const commands = fc.array(
       kind: fc.constant('patch' as const),
       patch: fc.record({ ...fields, status: fc.constantFrom(...ENVIRONMENT_STATUSES) }, { requiredKeys: [] }),
     }),
-    fc.record({ id, kind: fc.constant('cordon' as const), reason: nullable(fc.string()) }),
-    fc.record({ id, kind: fc.constant('uncordon' as const) }),
+    fc.record({ id, kind: fc.constant('cordon' as const), reason: nullable(fc.string()), isEmpty: fc.boolean() }),
+    fc.record({ id, kind: fc.constant('uncordon' as const), isEmpty: fc.boolean() }),
+    fc.record({
+      ...{ id, kind: fc.constant('drain' as const), reason: nullable(fc.string()), isEmpty: fc.boolean() },
+      deadline: fc.constantFrom('2026-11-24T10:30:00.000Z', '2026-11-24T11:30:00.000Z'),
+      onDeadline: fc.constantFrom(...ON_DEADLINE),
+    }),
     fc.record({ id, kind: fc.constant('delete' as const), openLeaseIds: fc.array(fc.uuid(), { maxLength: 1 }) }),
   ),
   { maxLength: 20 },
@@ -89,7 +103,8 @@ function decide(command: Command, { environment, claim }: Basis): Decision<reado
       return together(deleteEnvironment(environment, command.openLeaseIds));
     case 'cordon':
     case 'uncordon':
-      return together(changeCordon(command, environment));
+    case 'drain':
+      return together(changeCordon(command, environment, command.isEmpty));
   }
 }
 
@@ -173,7 +188,7 @@ describe('whatever commands come, in whatever order', () => {
     holdsFor(({ command, before, after: { environment: state } }) => {
       if (state.kind !== 'present') return;
       const { cordoned } = state.environment;
-      if (command.kind === 'cordon') expect(cordoned).not.toBeNull();
+      if (command.kind === 'cordon' || command.kind === 'drain') expect(cordoned).not.toBeNull();
       else if (command.kind === 'uncordon') expect(cordoned).toBeNull();
       else
         expect(cordoned).toEqual(

@@ -31,6 +31,7 @@ describe('the state of an environment', () => {
     requireFence: false,
     provisioningTimeoutSeconds: 3600,
     cordoned: null,
+    drain: null,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,

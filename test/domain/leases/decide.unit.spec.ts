@@ -4,6 +4,7 @@ import { FOR_LEASES } from '../../../src/domain/environments/decide.js';
 import { initialEnvironment, type Environment, type EnvironmentState } from '../../../src/domain/environments/state.js';
 import {
   acquireLease,
+  drainLease,
   expireLease,
   mayAcquire,
   releaseLease,
@@ -50,6 +51,7 @@ describe('asking for a lease', () => {
     metadata: null,
     ...FOR_LEASES,
     cordoned: null,
+    drain: null,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,
@@ -320,6 +322,16 @@ describe('expiring', () => {
     given(active({ idleTtlSeconds: 9 }))
       .when(expire(at(3600), 'cleaned', true))
       .then([]);
+  });
+
+  it('because its environment is drained says so, with the deadline of the drain', () => {
+    const drain = (state: LeaseState) => drainLease(state, deadline, 'cleaned');
+    given(active({}))
+      .when(drain)
+      .then(ended({ reasonCode: 'drained', deadline }))
+      .again.then([]);
+    given([requested()]).when(drain).then([]);
+    given([]).when(drain).then([]);
   });
 
   it('by ttlSeconds does not wait for what runs', () => {

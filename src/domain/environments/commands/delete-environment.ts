@@ -44,9 +44,7 @@ export class DeleteEnvironmentHandler implements ICommandHandler<DeleteEnvironme
       // append fail, because the write demands that there is none.
       const leases = await this.log.read.openChildren(stream);
       const decision = deleteEnvironment(basis.environment.state, leases.map(idAtEnd));
-      const writes = this.store
-        .writes(this.runner, companyId, environmentId, basis, factsOf(decision))
-        .map((write) => (write.stream === stream ? { ...write, childless: true } : write));
+      const writes = this.store.writes(this.runner, companyId, environmentId, basis, factsOf(decision));
       const { state } = basis.environment;
       const before = state.kind === 'none' ? null : state.environment.config;
       const removal = await this.secrets.planRemoval({ companyId, environmentId, stream, before });

@@ -1,12 +1,31 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ENVIRONMENT_DRIVERS, type EnvironmentDriver } from '../../driver-contract/driver-names.js';
-import { CORDONED_BY, ENVIRONMENT_STATUSES, type CordonedBy, type EnvironmentStatus } from '../environment-names.js';
-import type { Cordon, Environment, JsonObject } from '../state.js';
+import {
+  CORDONED_BY,
+  ENVIRONMENT_STATUSES,
+  ON_DEADLINE,
+  type CordonedBy,
+  type EnvironmentStatus,
+  type OnDeadline,
+} from '../environment-names.js';
+import type { Cordon, Drain, Environment, JsonObject } from '../state.js';
 
 class CordonAnswer implements Cordon {
   @ApiProperty({ enum: CORDONED_BY }) by!: CordonedBy;
   @ApiProperty({ type: 'string', format: 'date-time' }) since!: string;
   @ApiProperty({ type: 'string', nullable: true }) reason!: string | null;
+}
+
+class DrainAnswer implements Drain {
+  @ApiProperty({ type: 'string', format: 'date-time' }) deadline!: string;
+  @ApiProperty({ enum: ON_DEADLINE }) onDeadline!: OnDeadline;
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: 'When the last lease was gone; null: some are there.',
+  })
+  drainedAt!: string | null;
 }
 
 const UUID = { type: 'string', format: 'uuid' } as const;
@@ -32,6 +51,7 @@ export class EnvironmentAnswer implements Environment {
     description: 'Why it takes no new leases; null: it takes them.',
   })
   cordoned!: Cordon | null;
+  @ApiProperty({ type: DrainAnswer, nullable: true, description: 'Null: it is not drained.' }) drain!: Drain | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
   @ApiProperty({ description: 'It grows with every change; give it as `If-Match`.' }) version!: number;
@@ -53,6 +73,7 @@ export const ENVIRONMENT_EXAMPLE: EnvironmentAnswer = {
   requireFence: false,
   provisioningTimeoutSeconds: 3600,
   cordoned: null,
+  drain: null,
   createdAt: '2026-11-23T11:35:00.120Z',
   updatedAt: '2026-11-23T11:35:00.120Z',
   version: 1,
@@ -65,4 +86,10 @@ export const CORDONED_EXAMPLE: EnvironmentAnswer = {
   updatedAt: '2026-11-23T12:10:00.000Z',
   version: 2,
   position: 1011,
+};
+
+export const DRAINING_EXAMPLE: EnvironmentAnswer = {
+  ...CORDONED_EXAMPLE,
+  cordoned: { by: 'drain', since: '2026-11-23T12:10:00.000Z', reason: null },
+  drain: { deadline: '2026-11-23T13:10:00.000Z', onDeadline: 'release', drainedAt: null },
 };
