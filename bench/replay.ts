@@ -126,6 +126,6 @@ async function verification(app: INestApplicationContext): Promise<number> {
   while (await sealNext(pool, keys, () => new Date()));
   const began = performance.now();
   const { ok, events } = await verifyLog(pool, { from: null, to: null, trusted: keys.trusted, kept: [] });
-  if (!ok) throw new Error('The log is not as it was sealed.');
+  if (!ok) throw new Error('The log does not match its seals.');
   return events / ((performance.now() - began) / 1_000);
 }

@@ -64,7 +64,7 @@ async function serve(config: Config, { client, description }: DatabaseConnection
   try {
     if (config.role === 'worker') {
       await app.init();
-      say(`Leasehold does the work that others ask for.\nData: ${description}`);
+      say(`Leasehold runs as a worker.\nData: ${description}`);
     } else {
       await app.listen(config.port, config.host).catch((error: unknown) => {
         throw portTaken(error, config) ?? error;
@@ -73,7 +73,7 @@ async function serve(config: Config, { client, description }: DatabaseConnection
     }
     await stopRequested;
   } finally {
-    if (!(await within(shutdownMs * PARTS, app.close()))) say('Some parts of the service did not end in time.');
+    if (!(await within(shutdownMs * PARTS, app.close()))) say('Some parts of the service did not stop in time.');
   }
 }
 
@@ -83,9 +83,7 @@ async function prepare(client: PostgresConfig, config: Config): Promise<void> {
 }
 
 function giveUp({ shutdownMs }: Config): void {
-  console.error(
-    `Leasehold did not come to its end within ${shutdownMs} ms (LEASEHOLD_SHUTDOWN_MS), and ends all the same.`,
-  );
+  console.error(`Leasehold did not stop within ${shutdownMs} ms (LEASEHOLD_SHUTDOWN_MS) and exits now.`);
   process.exit(1);
 }
 
@@ -106,7 +104,7 @@ async function refuseToBeOpen({ host, role }: Config, client: PostgresConfig): P
   if (role === 'worker' || isLoopback(host) || (await someTokenIsLive(client))) return;
   throw new ConfigError(
     `HOST is "${host}", which is not loopback, and there is no live token. ` +
-      'Make one first: npm run leasehold -- tokens create --name … --all-companies --permission admin',
+      'Create one first: npm run leasehold -- tokens create --name … --all-companies --permission admin',
   );
 }
 

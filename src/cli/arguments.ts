@@ -28,7 +28,7 @@ export function seconds(text: string): number {
 }
 
 export function position(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a position of the log.');
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a log position.');
   return Number(text);
 }
 

@@ -28,7 +28,7 @@ interface Range {
 }
 
 export function addAudit(program: Command, parts: Parts): void {
-  const audit = program.command('audit').description('The seals of the log: proof that it is as it was.');
+  const audit = program.command('audit').description('Seals of the log, which show whether it was changed.');
   addOnline(audit, parts);
   addOffline(audit);
 }
@@ -36,8 +36,8 @@ export function addAudit(program: Command, parts: Parts): void {
 function addOnline(audit: Command, parts: Parts): void {
   audit
     .command('head')
-    .description('The newest seal; keep it, and later nobody can rewrite what is before it unnoticed')
-    .option('--json', 'answer in JSON')
+    .description('Show the newest seal. Keep a copy elsewhere: it shows later whether the log before it was changed')
+    .option('--json', 'print JSON')
     .action(async ({ json = false }: Json, command: Command) => {
       const head = await withClient(command, parts, (client) => client.get<AuditHead>('/api/audit/head'));
       show(head, json, ({ seal, sealHash, position, unsealedEvents }) =>
@@ -50,11 +50,11 @@ function addOnline(audit: Command, parts: Parts): void {
 
   audit
     .command('verify')
-    .description('Have the service check its log; exit code 1 where something is found')
+    .description('Check the log against its seals; exit code 1 if there is a problem')
     .option('--from <position>', 'from the seal of this event on', count)
     .option('--to <position>', 'up to the seal of this event', count)
-    .option('--known-head <file>', 'what `audit head --json` gave earlier')
-    .option('--json', 'answer in JSON')
+    .option('--known-head <file>', 'earlier output of `audit head --json`')
+    .option('--json', 'print JSON')
     .action(
       async (
         { from, to, knownHead, json = false }: Json & Range & { readonly knownHead?: string },
@@ -94,7 +94,7 @@ function addOnline(audit: Command, parts: Parts): void {
 
   audit
     .command('proof')
-    .description('Proof that the events of a lease are in the sealed log, for `audit verify-proof`')
+    .description('Print a proof that the events of a lease are in the sealed log, for `audit verify-proof`')
     .argument('<lease>', 'its id', uuid)
     .action(async (id: string, _options: object, command: Command) => {
       const proof = await withClient(command, parts, (client) =>
@@ -114,11 +114,11 @@ function addOffline(audit: Command): void {
 
   audit
     .command('verify-export')
-    .description('Check an export with the public key alone, without a service; exit code 1 where something is found')
-    .argument('<file>', 'what `audit export` wrote')
-    .requiredOption('--public-key <file>', 'PEM, as `audit head` shows it; can be repeated', several)
-    .option('--seals <file>', 'seals that were kept elsewhere: LEASEHOLD_SEALS_FILE of the service')
-    .option('--json', 'answer in JSON')
+    .description('Check an export with the public key alone, without a service; exit code 1 if there is a problem')
+    .argument('<file>', 'file from `audit export`')
+    .requiredOption('--public-key <file>', 'PEM, from `audit head`; repeatable', several)
+    .option('--seals <file>', 'seals that were kept elsewhere: the service’s LEASEHOLD_SEALS_FILE')
+    .option('--json', 'print JSON')
     .action(async (file: string, { publicKey, seals, json = false }: Offline) => {
       const trusted = await keysIn(publicKey);
       const kept = seals === undefined ? [] : [new KeptSeals(sealsOfLines(linesOf(seals)))];
@@ -127,10 +127,10 @@ function addOffline(audit: Command): void {
 
   audit
     .command('verify-proof')
-    .description('Check the proof of a lease with the public key alone; exit code 1 where something is found')
-    .argument('<file>', 'what `audit proof` printed')
-    .requiredOption('--public-key <file>', 'PEM; can be repeated', several)
-    .option('--json', 'answer in JSON')
+    .description('Check the proof of a lease with the public key alone; exit code 1 if there is a problem')
+    .argument('<file>', 'output of `audit proof`')
+    .requiredOption('--public-key <file>', 'PEM; repeatable', several)
+    .option('--json', 'print JSON')
     .action(async (file: string, { publicKey, json = false }: Offline) => {
       const trusted = await keysIn(publicKey);
       const proof = await readable(async () => JSON.parse(await readFile(file, 'utf8')) as LeaseProof);
@@ -145,7 +145,7 @@ function addOffline(audit: Command): void {
             findingsText(found.findings),
           ].join('\n'),
       );
-      if (findings.length > 0) throw new CliError(EXIT.failed, 'The proof does not hold.');
+      if (findings.length > 0) throw new CliError(EXIT.failed, 'The proof is not valid.');
     });
 }
 
@@ -156,7 +156,7 @@ function report(found: Verification, json: boolean): void {
       findingsText(findings),
     ].join('\n'),
   );
-  if (!found.ok) throw new CliError(EXIT.failed, 'The log is not as it was sealed.');
+  if (!found.ok) throw new CliError(EXIT.failed, 'The log does not match its seals.');
 }
 
 function findingsText(findings: readonly Finding[]): string {

@@ -40,13 +40,13 @@ const DEFAULT_URL = 'http://127.0.0.1:3000';
 /** The options of every command that asks a service. */
 export function addTarget(program: Command): void {
   program
-    .option('--url <url>', 'the service; LEASEHOLD_URL when absent', process.env['LEASEHOLD_URL'] ?? DEFAULT_URL)
-    .option('--database-url <url>', 'its Postgres instead: no service has to run')
+    .option('--url <url>', 'URL of the service (default: LEASEHOLD_URL)', process.env['LEASEHOLD_URL'] ?? DEFAULT_URL)
+    .option('--database-url <url>', 'use its Postgres instead; no service needs to run')
     .addHelpText(
       'after',
       `
-A service that asks for a token is given the one in LEASEHOLD_TOKEN.
-Exit codes: 0 done, 1 failed or something found, 2 wrong usage or input, 3 refused by the service.`,
+Where the service requires a token, set LEASEHOLD_TOKEN.
+Exit codes: 0 success, 1 failure or a problem found, 2 wrong usage or input, 3 refused by the service.`,
     );
 }
 
@@ -120,7 +120,7 @@ export class Client {
   }
 
   private gone(): CliError {
-    return new CliError(EXIT.failed, `${this.target.url} was gone in the middle of its answer.`);
+    return new CliError(EXIT.failed, `${this.target.url} closed the connection in the middle of its answer.`);
   }
 
   private notLeasehold({ statusCode, headers: { location } }: IncomingMessage): CliError {

@@ -28,19 +28,19 @@ interface DrainOptions extends Options {
 
 const LOOK_EVERY_MS = 1_000;
 
-const AT = ['--at <moment>', 'as it was: a position of the log, or an ISO 8601 time'] as const;
+const AT = ['--at <moment>', 'show a past state: a log position, or an ISO 8601 time'] as const;
 
 export function addEnvironments(program: Command, parts: Parts): void {
-  const environments = program.command('environments').description('Where leases are given.');
+  const environments = program.command('environments').description('Environments: the hosts and sandboxes of leases.');
 
   environments
     .command('list')
-    .description('The environments of a company, oldest first')
+    .description('List the environments of a company, oldest first')
     .requiredOption('--company <uuid>', 'whose', uuid)
-    .option('--limit <count>', 'at the most; 500 when absent', count)
-    .option('--cursor <cursor>', 'go on where the answer before has ended')
+    .option('--limit <count>', 'maximum number (default: 500)', count)
+    .option('--cursor <cursor>', 'continue after the previous page')
     .option(...AT)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async ({ company, limit, cursor, at, json = false }: ListOptions, command: Command) => {
       const page = await withClient(command, parts, (client) =>
         client.page<EnvironmentAnswer>(`/api/companies/${company}/environments`, { limit, cursor, at }),
@@ -63,7 +63,7 @@ export function addEnvironments(program: Command, parts: Parts): void {
     .description('An environment')
     .argument('<id>', 'its id', uuid)
     .option(...AT)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (id: string, { at, json = false }: Options, command: Command) => {
       const one = await withClient(command, parts, (client) =>
         client.get<EnvironmentAnswer>(`/api/environments/${id}`, { at }),
@@ -73,10 +73,10 @@ export function addEnvironments(program: Command, parts: Parts): void {
 
   environments
     .command('cordon')
-    .description('Stop new leases; the leases there go on')
+    .description('Stop new leases; existing leases continue')
     .argument('<id>', 'its id', uuid)
-    .option('--reason <text>', 'shown to whoever asks for a lease')
-    .option('--json', 'answer in JSON')
+    .option('--reason <text>', 'shown to callers who ask for a lease')
+    .option('--json', 'print JSON')
     .action(async (id: string, { reason, json = false }: Options & { readonly reason?: string }, command: Command) => {
       show(await changed(command, parts, `/api/environments/${id}/cordon`, { reason }), json, fieldsOf);
     });
@@ -89,7 +89,7 @@ export function addEnvironments(program: Command, parts: Parts): void {
     .option('--release', 'end the leases that are there at the deadline; without it they end by themselves')
     .option('--reason <text>', 'shown to whoever asks for a lease')
     .option('--wait', 'until the last lease is gone, its cleanup included')
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (id: string, options: DrainOptions, command: Command) => {
       const { deadline: deadlineSeconds, release = false, reason, wait = false, json = false } = options;
       const wish = { deadlineSeconds, onDeadline: release ? 'release' : 'wait', reason };
@@ -108,9 +108,9 @@ export function addEnvironments(program: Command, parts: Parts): void {
 
   environments
     .command('uncordon')
-    .description('Let new leases in again')
+    .description('Allow new leases again')
     .argument('<id>', 'its id', uuid)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (id: string, { json = false }: Options, command: Command) => {
       show(await changed(command, parts, `/api/environments/${id}/uncordon`, {}), json, fieldsOf);
     });

@@ -24,10 +24,10 @@ const AGAIN_MS = 1_000;
 const TRIES = 60;
 
 export function addEvents(program: Command, parts: Parts): void {
-  const events = program.command('events').description('What has happened, as the log has it.');
+  const events = program.command('events').description('Events of the log.');
 
-  filtered(events.command('list').description('The events of a company, oldest first'))
-    .option('--limit <count>', 'at the most', count, 100)
+  filtered(events.command('list').description('List the events of a company, oldest first'))
+    .option('--limit <count>', 'maximum number', count, 100)
     .action(async ({ limit, json = false, ...options }: Options & { readonly limit: number }, command: Command) => {
       const page = await withClient(command, parts, (client) =>
         client.get<FeedPageAnswer>(`/api/companies/${options.company}/events`, { ...queryOf(options), limit }),
@@ -43,8 +43,8 @@ export function addEvents(program: Command, parts: Parts): void {
       );
     });
 
-  filtered(events.command('tail').description('The events of a company as they come, until Ctrl-C'))
-    .option('--limit <count>', 'ends after so many', count)
+  filtered(events.command('tail').description('Follow the events of a company until Ctrl-C'))
+    .option('--limit <count>', 'stop after this many events', count)
     .action(async ({ limit, json = false, ...options }: Options & { readonly limit?: number }, command: Command) => {
       await withClient(command, parts, async (client) => {
         let left = limit ?? Infinity;
@@ -80,9 +80,9 @@ async function* eventsOf(client: Client, options: Options): AsyncGenerator<strin
       if (!wasOpen || !isPassing || tries >= TRIES) throw error;
     }
     if (after === undefined) {
-      throw new CliError(EXIT.failed, 'The stream ended before it had told a position: events may be missing.');
+      throw new CliError(EXIT.failed, 'The stream ended before it sent a position: events may be missing.');
     }
-    if (tries === 0) tell(`The stream ended; going on behind position ${after}.`);
+    if (tries === 0) tell(`The stream ended; continuing after position ${after}.`);
     await pause(AGAIN_MS);
   }
 }
@@ -90,12 +90,12 @@ async function* eventsOf(client: Client, options: Options): AsyncGenerator<strin
 function filtered(command: Command): Command {
   return command
     .requiredOption('--company <uuid>', 'whose', uuid)
-    .option('--after <position>', 'only those behind this position of the log', position)
+    .option('--after <position>', 'only events after this log position', position)
     .option('--type <type...>', 'only these')
     .option('--environment <uuid>', 'only of this environment and its leases', uuid)
     .option('--lease <uuid>', 'only of this lease', uuid)
     .option('--run <uuid>', 'only of the leases of this run', uuid)
-    .option('--json', 'answer in JSON');
+    .option('--json', 'print JSON');
 }
 
 function queryOf({ after, type, environment, lease, run }: Options) {

@@ -21,11 +21,11 @@ interface Acquired {
   readonly lease: LeaseJson;
 }
 
-const AT = ['--at <moment>', 'as it was: a position of the log, or an ISO 8601 time'] as const;
-const JSON_OPTION = ['--json', 'answer in JSON'] as const;
+const AT = ['--at <moment>', 'show a past state: a log position, or an ISO 8601 time'] as const;
+const JSON_OPTION = ['--json', 'print JSON'] as const;
 
 export function addLeases(program: Command, parts: Parts): void {
-  const leases = program.command('leases').description('Leases: what there is, what happened to them, and why.');
+  const leases = program.command('leases').description('Leases, their history, and reasons.');
   const ask = <Result>(command: Command, work: (client: Client) => Promise<Result>): Promise<Result> =>
     withClient(command, parts, work);
   const change = <Result>(command: Command, work: (client: Client) => Promise<Result>): Promise<Result> =>
@@ -33,13 +33,13 @@ export function addLeases(program: Command, parts: Parts): void {
 
   leases
     .command('list')
-    .description('The leases of a company, newest first')
+    .description('List the leases of a company, newest first')
     .requiredOption('--company <uuid>', 'whose', uuid)
     .option('--environment <uuid>', 'only of this environment', uuid)
     .option('--run <uuid>', 'only of this run', uuid)
     .addOption(new Option('--status <status...>', 'only these').choices(LEASE_STATUSES))
-    .option('--limit <count>', 'at the most', count, 50)
-    .option('--cursor <cursor>', 'go on where the answer before has ended')
+    .option('--limit <count>', 'maximum number', count, 50)
+    .option('--cursor <cursor>', 'continue after the previous page')
     .option(...AT)
     .option(...JSON_OPTION)
     .action(
@@ -99,11 +99,11 @@ export function addLeases(program: Command, parts: Parts): void {
     .command('acquire')
     .description('Acquire a lease, and wait for it')
     .requiredOption('--company <uuid>', 'whose', uuid)
-    .option('--environment <uuid>', 'the company’s local one when absent', uuid)
-    .option('--run <uuid>', 'the run that holds it', uuid)
-    .option('--ttl <seconds>', 'it expires after', count)
-    .addOption(new Option('--policy <policy>', 'what becomes of its sandbox').choices(LEASE_POLICIES))
-    .option('--allow-cordoned', 'also where the environment is cordoned')
+    .option('--environment <uuid>', 'environment (default: the company’s local one)', uuid)
+    .option('--run <uuid>', 'heartbeat run that holds the lease', uuid)
+    .option('--ttl <seconds>', 'time until it expires', count)
+    .addOption(new Option('--policy <policy>', 'what happens to its sandbox after release').choices(LEASE_POLICIES))
+    .option('--allow-cordoned', 'even if the environment is cordoned')
     .option(...JSON_OPTION)
     .action(
       async (
@@ -138,7 +138,7 @@ export function addLeases(program: Command, parts: Parts): void {
     .command('release')
     .description('Release a lease')
     .argument('<id>', 'its id', uuid)
-    .option('--failed [reason]', 'it ends as failed')
+    .option('--failed [reason]', 'end it as failed')
     .option('--fence <fence>', 'only if it has this fence; some environments require it', count)
     .option(...JSON_OPTION)
     .action(
@@ -162,7 +162,7 @@ export function addLeases(program: Command, parts: Parts): void {
 export function addHistory(group: Command, path: string, parts: Parts): void {
   group
     .command('timeline')
-    .description('What has happened to it, oldest first')
+    .description('Show the history of a lease or environment, oldest first')
     .argument('<id>', 'its id', uuid)
     .option(...AT)
     .option(...JSON_OPTION)
@@ -175,10 +175,10 @@ export function addHistory(group: Command, path: string, parts: Parts): void {
 
   group
     .command('diff')
-    .description('What is not the same about it at two moments')
+    .description('Compare its state at two points')
     .argument('<id>', 'its id', uuid)
-    .requiredOption('--from <moment>', 'a position of the log, or an ISO 8601 time')
-    .option('--to <moment>', 'likewise; now when absent')
+    .requiredOption('--from <moment>', 'a log position, or an ISO 8601 time')
+    .option('--to <moment>', 'a log position, or an ISO 8601 time (default: now)')
     .option(...JSON_OPTION)
     .action(
       async (
@@ -201,7 +201,7 @@ export function addHistory(group: Command, path: string, parts: Parts): void {
 
   group
     .command('why')
-    .description('Why it is in the state that it is in')
+    .description('Explain its state')
     .argument('<id>', 'its id', uuid)
     .option(...AT)
     .option(...JSON_OPTION)

@@ -23,7 +23,7 @@ interface OnLog {
 export function notMigrated({ description }: Pick<DatabaseConnection, 'description'>): CliError {
   return new CliError(
     EXIT.failed,
-    `${description} is not as this release has it. Start the service on it, or name another. ${NAME_IT}`,
+    `${description} does not have the tables of this release. Start the service on it, or use another database. ${NAME_IT}`,
   );
 }
 

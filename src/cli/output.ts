@@ -24,7 +24,7 @@ export function tell(text: string): void {
 
 /** How to get the rest of a list; nothing where this was all of it. */
 export function tellOfMore(cursor: string | null | undefined): void {
-  if (cursor != null) tell(`There are more: add --cursor ${cursor} for the next ones.`);
+  if (cursor != null) tell(`There are more. Next page: --cursor ${cursor}`);
 }
 
 /** JSON for programs, else what `people` makes of it. */

@@ -18,12 +18,12 @@ interface List<Item> {
 const LOOK_EVERY_MS = 200;
 
 export function addProjections(program: Command, parts: Parts): void {
-  const projections = program.command('projections').description('The read models, which the log can make anew.');
+  const projections = program.command('projections').description('Read models: tables that are built from the log.');
 
   projections
     .command('list')
-    .description('All of them, with how far they are')
-    .option('--json', 'answer in JSON')
+    .description('List the read models, with their progress')
+    .option('--json', 'print JSON')
     .action(async ({ json = false }: Options, command: Command) => {
       const all = await withClient(command, parts, statuses);
       show(all, json, ({ items }) =>
@@ -40,9 +40,9 @@ export function addProjections(program: Command, parts: Parts): void {
 
   projections
     .command('rebuild')
-    .description('Fill it anew beside the live one, and wait until it has taken its place')
-    .argument('<name>', 'as `projections list` has it')
-    .option('--json', 'answer in JSON')
+    .description('Rebuild a read model beside the live one, and wait until it is live')
+    .argument('<name>', 'name, from `projections list`')
+    .option('--json', 'print JSON')
     .action(async (name: string, { json = false }: Options, command: Command) => {
       const rebuilt = async (client: Client): Promise<ProjectionStatus> => {
         const begun = await client.send<{ generation: number }>(
@@ -52,14 +52,14 @@ export function addProjections(program: Command, parts: Parts): void {
         return untilLive(client, name, begun.generation);
       };
       const done = await withClient(command, parts, rebuilt, 'changes');
-      show(done, json, ({ generation }) => `${name} is generation ${generation} from now on.`);
+      show(done, json, ({ generation }) => `${name} now uses generation ${generation}.`);
     });
 
   projections
     .command('verify')
-    .description('Compare it with the log, row by row; exit code 1 where they differ')
-    .argument('<name>', 'as `projections list` has it')
-    .option('--json', 'answer in JSON')
+    .description('Compare a read model with the log, row by row; exit code 1 if they differ')
+    .argument('<name>', 'name, from `projections list`')
+    .option('--json', 'print JSON')
     .action(async (name: string, { json = false }: Options, command: Command) => {
       const found = await withClient(command, parts, (client) =>
         client.send<Verification>('POST', `/api/projections/${encodeURIComponent(name)}/verify`),
@@ -74,8 +74,8 @@ export function addParked(program: Command, parts: Parts): void {
 
   parked
     .command('list')
-    .description('Of every subscription')
-    .option('--json', 'answer in JSON')
+    .description('List the parked streams of every subscription')
+    .option('--json', 'print JSON')
     .action(async ({ json = false }: Options, command: Command) => {
       const items = await withClient(command, parts, async (client) => {
         const { items: subscriptions } = await client.get<List<SubscriptionStatus>>('/api/subscriptions');
@@ -97,10 +97,10 @@ export function addParked(program: Command, parts: Parts): void {
 
   parked
     .command('retry')
-    .description('Have a stream handled again; exit code 1 unless it recovers')
-    .argument('<subscription>', 'as `parked list` has it')
-    .argument('<stream>', 'as `parked list` has it')
-    .option('--json', 'answer in JSON')
+    .description('Retry a parked stream; exit code 1 unless it recovers')
+    .argument('<subscription>', 'from `parked list`')
+    .argument('<stream>', 'from `parked list`')
+    .option('--json', 'print JSON')
     .action(async (subscription: string, stream: string, { json = false }: Options, command: Command) => {
       const path = `/api/subscriptions/${encodeURIComponent(subscription)}/parked/${encodeURIComponent(stream)}/retry`;
       const result = await withClient(command, parts, (client) => client.send<RetryResult>('POST', path), 'changes');
@@ -136,7 +136,7 @@ async function untilLive(client: Client, name: string, generation: number): Prom
 function verificationText({ name, generation, position, rows, undecided, events, differences }: Verification): string {
   const compared = `${name}, generation ${generation}: ${rows} rows from ${events} events up to position ${position}.`;
   const head =
-    undecided === 0 ? compared : `${compared}\nNot compared, as a newer release made them: ${undecided} rows.`;
+    undecided === 0 ? compared : `${compared}\nNot compared, because a newer release wrote them: ${undecided} rows.`;
   const lines = differences.flatMap(({ key, kind, fields }) =>
     fields.map(({ field, expected, actual }) => ({ key, kind, field, expected, actual })),
   );

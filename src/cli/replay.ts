@@ -12,8 +12,8 @@ export function addReplay(program: Command, { definitions }: Parts): void {
   program
     .command('replay')
     .description('Replay a bundle step by step, without a service or a database')
-    .argument('<bundle>', 'a file that GET /api/environment-leases/:leaseId/bundle gave')
-    .option('--json', 'answer in JSON, one line an event; the last has the outcome')
+    .argument('<bundle>', 'file from GET /api/environment-leases/:leaseId/bundle')
+    .option('--json', 'print JSON, one line per event; the last line has the result')
     .action(async (file: string, { json = false }: { readonly json?: boolean }) => {
       const text = await readFile(file, 'utf8').catch(() => {
         throw new CliError(EXIT.usage, `${file} cannot be read.`);
@@ -23,7 +23,7 @@ export function addReplay(program: Command, { definitions }: Parts): void {
         const { steps, lease, environment, differences } = replay(bundle, new EventCatalogue(definitions));
         for (const step of steps) print(json ? JSON.stringify(lineOf(step)) : textOf(shownAsEscapes(step)));
         const isSame = differences.length === 0;
-        const verdict = isSame ? 'what the service said' : 'NOT what the service said';
+        const verdict = isSame ? 'the service’s state' : 'NOT the service’s state';
         if (json) print(JSON.stringify({ lease, environment, isSame, differences }));
         else print(`\n${steps.length} events replayed; the last state is ${verdict} at position ${bundle.position}.`);
         if (isSame) return;

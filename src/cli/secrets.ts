@@ -6,19 +6,18 @@ import { show } from './output.js';
 import type { Parts } from './parts.js';
 
 const HELP = `
-Where the key is in secrets.key in the data folder, a new one is made and added to that file. Where it is in
-LEASEHOLD_SECRETS_KEY, set that to the new key and LEASEHOLD_SECRETS_KEY_PREVIOUS to the old one, then run this.
-Services may run meanwhile; start them again afterwards, so that they seal by the new key too.
-Interrupted, it loses nothing: run it again, with --resume to make no other key.`;
+If the key is in secrets.key in the data folder, this adds a new key to that file. If the key is in LEASEHOLD_SECRETS_KEY, first
+set that to the new key and LEASEHOLD_SECRETS_KEY_PREVIOUS to the old one. Services may run meanwhile; restart them afterwards,
+so that they use the new key too. After an interruption nothing is lost: run it again with --resume.`;
 
 export function addSecrets(program: Command, parts: Parts): void {
   program
     .command('secrets')
     .description('Stored values that configs refer to.')
     .command('rotate-master-key')
-    .description('Have every secret sealed by a new master key')
-    .option('--resume', 'go on with a rotation that was interrupted: make no other key')
-    .option('--json', 'answer in JSON')
+    .description('Seal every secret with a new master key')
+    .option('--resume', 'continue an interrupted rotation, without creating another key')
+    .option('--json', 'print JSON')
     .addHelpText('after', HELP)
     .action(async (options: { readonly resume?: boolean; readonly json?: boolean }, command: Command) => {
       const { databaseUrl } = command.optsWithGlobals<{ readonly databaseUrl?: string }>();
@@ -34,7 +33,7 @@ function replaced({ keyId, sealed, olderKeyIds }: Replacement, { secretsKey }: C
   const older = olderKeyIds.join(', ') || 'none';
   const rest =
     secretsKey === null
-      ? 'Start the services again. Back up secrets.key in the data folder; older keys stay in it.'
-      : 'Start the services with the same LEASEHOLD_SECRETS_KEY; LEASEHOLD_SECRETS_KEY_PREVIOUS is not needed any more.';
-  return `Every secret is sealed by the master key ${keyId} (${sealed} just now). Not used any more: ${older}.\n${rest}`;
+      ? 'Restart the services. Back up secrets.key in the data folder; it keeps the older keys.'
+      : 'Start the services with the same LEASEHOLD_SECRETS_KEY; LEASEHOLD_SECRETS_KEY_PREVIOUS is no longer needed.';
+  return `Every secret is sealed with the master key ${keyId} (${sealed} just now). No longer used: ${older}.\n${rest}`;
 }

@@ -23,20 +23,20 @@ interface CreateOptions {
 }
 
 export function addTokens(program: Command, parts: Parts): void {
-  const tokens = program.command('tokens').description('Bearer tokens; they count within seconds.');
+  const tokens = program.command('tokens').description('Bearer tokens. They take effect within 3 s.');
 
   tokens
     .command('create')
-    .description('Make a token; its value is shown only this once')
+    .description('Create a token; its value is shown only once')
     .requiredOption('--name <name>', 'for people', name)
-    .option('--company <uuid>', 'a company that it is for; can be repeated', uuids, [])
-    .option('--all-companies', 'it is for every company')
-    .addOption(new Option('--permission <permission...>', 'what it allows').choices(PERMISSIONS).default([]))
-    .option('--expires-at <time>', 'ISO 8601; it does not expire without', time)
-    .option('--json', 'answer in JSON')
+    .option('--company <uuid>', 'company that it may act for; repeatable', uuids, [])
+    .option('--all-companies', 'it may act for every company')
+    .addOption(new Option('--permission <permission...>', 'what it may do').choices(PERMISSIONS).default([]))
+    .option('--expires-at <time>', 'ISO 8601 (default: it does not expire)', time)
+    .option('--json', 'print JSON')
     .action(async (options: CreateOptions, command: Command) => {
       if ((options.allCompanies === true) === options.company.length > 0) {
-        command.error('error: give either --company or --all-companies', { exitCode: EXIT.usage });
+        command.error('error: set either --company or --all-companies', { exitCode: EXIT.usage });
       }
       const wanted: WantedToken = {
         name: options.name,
@@ -53,13 +53,13 @@ export function addTokens(program: Command, parts: Parts): void {
         makes: true,
       });
       show(made.result, options.json === true, ({ value }) => value);
-      tell(`The token is for ${made.where}.`);
+      tell(`The token was created in ${made.where}.`);
     });
 
   tokens
     .command('list')
     .description('List the tokens, without their values')
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (options: { readonly json?: boolean }, command: Command) => {
       const { result } = await onTokens(command, parts, {
         atService: async (client) => (await client.get<{ items: TokenJson[] }>('/api/tokens')).items,
@@ -70,16 +70,16 @@ export function addTokens(program: Command, parts: Parts): void {
 
   tokens
     .command('revoke')
-    .description('Refuse a token from now on')
+    .description('Revoke a token')
     .argument('<id>', 'its id', uuid)
-    .option('--json', 'answer in JSON')
+    .option('--json', 'print JSON')
     .action(async (id: string, options: { readonly json?: boolean }, command: Command) => {
       const { result, where } = await onTokens(command, parts, {
         atService: (client) => client.send<TokenJson>('DELETE', `/api/tokens/${id}`),
         onData: async (log) => tokenJson(await revokeToken(log, id, { actor: ACTOR, correlationId: newId() })),
       });
       show(result, options.json === true, lineOf);
-      tell(`The token was for ${where}.`);
+      tell(`The token was revoked in ${where}.`);
     });
 }
 

@@ -8,10 +8,7 @@ export function unanswered(url: string, error: unknown): CliError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   switch (code) {
     case 'ECONNREFUSED':
-      return new NobodyAnswers(
-        EXIT.failed,
-        `No service answers at ${url}. Start one, or name it by --url or LEASEHOLD_URL.`,
-      );
+      return new NobodyAnswers(EXIT.failed, `No service answers at ${url}. Start one, or set --url or LEASEHOLD_URL.`);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new CliError(EXIT.failed, `The host of ${url} is not known (${code}). Check --url or LEASEHOLD_URL.`);
@@ -29,6 +26,6 @@ export function unanswered(url: string, error: unknown): CliError {
   }
   return new CliError(
     EXIT.failed,
-    `${url} was not reached: ${error instanceof Error ? error.message || code : String(error)}`,
+    `${url} cannot be reached: ${error instanceof Error ? error.message || code : String(error)}`,
   );
 }

@@ -12,7 +12,7 @@ export const REQUEST_ERRORS = {
   },
   malformed_request: {
     status: 400,
-    title: 'The request is not proper HTTP.',
+    title: 'The request is not valid HTTP.',
     remedy: 'See `detail`.',
   },
   payload_too_large: {
@@ -22,8 +22,8 @@ export const REQUEST_ERRORS = {
   },
   unsupported_media_type: {
     status: 415,
-    title: 'The body has a media type that is not supported.',
-    remedy: 'Send a `Content-Type` that `detail` names.',
+    title: 'The media type of the body is not supported.',
+    remedy: 'Send a `Content-Type` that is named in `detail`.',
   },
   uri_too_long: {
     status: 414,
@@ -42,17 +42,17 @@ export const REQUEST_ERRORS = {
   },
   route_not_found: {
     status: 404,
-    title: 'There is no such route.',
+    title: 'Route not found.',
     remedy: 'See /api/docs for the routes.',
   },
   method_not_allowed: {
     status: 405,
-    title: 'The route has no such method.',
+    title: 'The route does not support the method.',
     remedy: 'Use one of the methods in `Allow`.',
   },
   unauthenticated: {
     status: 401,
-    title: 'The request has no token that is valid.',
+    title: 'The request has no valid token.',
     remedy: 'Send `Authorization: Bearer lh_…` with a token that is neither revoked nor expired.',
   },
   permission_denied: {
@@ -62,12 +62,12 @@ export const REQUEST_ERRORS = {
   },
   foreign_host: {
     status: 403,
-    title: 'The request was sent to a name that is not this service’s.',
-    remedy: 'Use its own address, or name the host in `LEASEHOLD_ALLOWED_HOSTS`.',
+    title: 'The `Host` of the request is not allowed.',
+    remedy: 'Use the service’s own address, or add the host to `LEASEHOLD_ALLOWED_HOSTS`.',
   },
   foreign_origin: {
     status: 403,
-    title: 'The request comes from a page of another site.',
-    remedy: 'Name the origin in `LEASEHOLD_ALLOWED_ORIGINS` if it is yours.',
+    title: 'The `Origin` of the request is not allowed.',
+    remedy: 'If the origin is yours, add it to `LEASEHOLD_ALLOWED_ORIGINS`.',
   },
 } as const;

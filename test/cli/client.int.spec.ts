@@ -78,7 +78,7 @@ test('does not take it for the end when the service goes in the middle of an ans
   for (const ask of [linesOf, (one: Client) => one.get('/')]) {
     await expect(ask(client)).rejects.toMatchObject({
       exitCode: 1,
-      message: expect.stringMatching(/was gone in the middle of its answer/),
+      message: expect.stringMatching(/closed the connection in the middle of its answer/),
     });
   }
 });

@@ -83,7 +83,7 @@ function madeUp(text: string): string {
   return text
     .replaceAll(folder, '/srv/audit')
     .replaceAll(service.api.url, 'http://127.0.0.1:3000')
-    .replaceAll(/(?<=^The token was for ).*(?=\.$)/gm, 'leasehold on 127.0.0.1')
+    .replaceAll(/(?<=^The token was revoked in ).*(?=\.$)/gm, 'leasehold on 127.0.0.1')
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, (id) => {
       if (id === COMPANY) return id;
       if (!ids.has(id)) ids.set(id, `01a20d00-0000-7000-8000-${String(ids.size + 1).padStart(12, '0')}`);

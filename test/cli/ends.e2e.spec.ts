@@ -29,7 +29,7 @@ test('a list that is not the whole one says how to get the rest, and a program h
     asked.push(url);
     response.end(JSON.stringify({ items: [], nextCursor: url?.includes('cursor=7') === true ? null : '7' }));
   });
-  expect((await leasehold(settings, ...LIST)).err).toBe('There are more: add --cursor 7 for the next ones.\n');
+  expect((await leasehold(settings, ...LIST)).err).toBe('There are more. Next page: --cursor 7\n');
   expect(await leasehold(settings, ...LIST, '--cursor', '7')).toMatchObject({ code: 0, err: '' });
   expect(asked[1]).toContain('cursor=7');
 });
@@ -42,7 +42,7 @@ test('G9: so does a list of environments, by the Link of the service', async () 
     response.end('[]');
   });
   const list = ['environments', 'list', '--company', COMPANY, '--limit', '2'];
-  const more = 'There are more: add --cursor 7 for the next ones.\n';
+  const more = 'There are more. Next page: --cursor 7\n';
   expect(await leasehold(settings, ...list)).toMatchObject({ code: 0, out: '(none)\n', err: more });
   expect(await leasehold(settings, ...list, '--json')).toMatchObject({ code: 0, out: '[]\n', err: more });
   expect(await leasehold(settings, ...list, '--cursor', '7')).toMatchObject({ code: 0, err: '' });
@@ -79,7 +79,7 @@ test('tail goes on where its stream has ended, without losing what was cut off o
   expect(await leasehold(settings, ...tail)).toEqual({
     code: 0,
     out: '{"position":1}\n{"position":2}\n{"position":3}\n',
-    err: 'The stream ended; going on behind position 1.\n',
+    err: 'The stream ended; continuing after position 1.\n',
   });
   expect(asked).toEqual([null, '1']);
 });
@@ -113,7 +113,11 @@ test('a token is made at the service that is named, whatever data the settings n
     });
     const made = await leasehold({ ...settings, ...data }, 'tokens', 'create', '--name', 'a', '--all-companies');
     expect(made).toEqual({
-      ...{ code: 0, out: 'lh_made_there\n', err: `The token is for the service at ${settings.LEASEHOLD_URL}.\n` },
+      ...{
+        code: 0,
+        out: 'lh_made_there\n',
+        err: `The token was created in the service at ${settings.LEASEHOLD_URL}.\n`,
+      },
     });
     expect(asked).toEqual([['POST', '/api/tokens']]);
     for (const args of [

@@ -60,7 +60,7 @@ test.each([
       expect(await at(database.connection, args, { LEASEHOLD_SECRETS_KEY: SECRETS_KEY })).toMatchObject({
         code: 1,
         out: '',
-        err: expect.stringContaining('is not as this release has it. Start the service on it'),
+        err: expect.stringContaining('does not have the tables of this release. Start the service on it'),
       });
     }
     expect(await tablesOf(database.connection)).toBe(before);

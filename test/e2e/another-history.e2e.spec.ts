@@ -102,7 +102,7 @@ test('the database is restored to an older state while the service runs: what it
   const [last] = after;
   expect((await other.api.release(first)).lease.status).toBe('released');
   expect((await service.api.release(last ?? '')).lease.status).toBe('released');
-  await toldOf(service, 'the log has another history');
+  await toldOf(service, 'the log has a different history');
   await home.endAll();
 }, 120_000);
 
@@ -132,7 +132,7 @@ test.each([
     const second = await home.start(settings);
     ids.push(...(await acquireAll(second, company, 2)));
     await expectSound(second, ids);
-    await toldOf(second, 'the log has another history than was handled');
+    await toldOf(second, 'the log has a different history than before; handling it');
     expect(await second.interrupt()).toBe(0);
   },
   120_000,

@@ -107,7 +107,7 @@ describe('environments', () => {
         status: 400,
         body: {
           code: 'validation_failed',
-          errors: [{ field: 'cursor', message: 'must be a cursor that this service gave' }],
+          errors: [{ field: 'cursor', message: 'must be a cursor from this service' }],
         },
       });
     }

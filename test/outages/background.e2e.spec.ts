@@ -47,13 +47,13 @@ const CASES: [what: string, breaking: string, mending: string, reasons: string[]
     'what webhooks were sent',
     refusing('webhook_deliveries', 'DELETE'),
     'DROP TRIGGER refuse ON webhook_deliveries',
-    ['recording what webhooks were sent fails: ', 'not now'],
+    ['recording webhook deliveries fails: ', 'not now'],
   ],
   [
     'the leases',
     'ALTER VIEW leases RENAME TO away',
     'ALTER VIEW away RENAME TO leases',
-    ['expiry fails: ', 'looking for leftovers fails: ', ...(IS_SOAK ? ['putting effects on the queue fails: '] : [])],
+    ['expiry fails: ', 'looking for leftovers fails: ', ...(IS_SOAK ? ['queueing effects fails: '] : [])],
   ],
   [
     'the commands under way',

@@ -129,7 +129,7 @@ export class ServiceProcess {
   /** Waits until a process of the role `worker` is at work. @throws Error with what it wrote instead. */
   async working(): Promise<this> {
     const deadline = performance.now() + READY_TIMEOUT_MS;
-    while (!this.output.includes('Leasehold does the work')) {
+    while (!this.output.includes('Leasehold runs as a worker')) {
       if (!this.alive || performance.now() > deadline) throw new Error(`The worker does not work:\n${this.output}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -52,7 +52,7 @@ async function main() {
   }
   if (config.role === 'worker') {
     await app.init();
-    console.log('Leasehold does the work that others ask for.');
+    console.log('Leasehold runs as a worker.');
   } else {
     await app.listen(config.port, config.host);
     console.log(`Leasehold listens on ${await app.getUrl()}`);

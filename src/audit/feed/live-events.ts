@@ -111,7 +111,7 @@ export class LiveEvents implements BeforeApplicationShutdown {
       }
     } catch (error) {
       // They have missed nothing: the next look goes on from the same position.
-      this.logger.warn(`The log could not be read; it is tried again: ${String(error)}`);
+      this.logger.warn(`The log could not be read; retrying: ${String(error)}`);
     } finally {
       this.looking = false;
     }

@@ -30,7 +30,7 @@ const SENTENCES: Sentences = {
   ProvisioningStarted: ({ attempt }) => `Provisioning started, attempt ${attempt}.`,
   ProvisioningAttemptFailed: ({ attempt, reasonCode, failureReason, inDoubt, retryAt }, recordedAt) =>
     `Attempt ${attempt} failed (${reasonCode})${because(failureReason)}. ` +
-    (inDoubt ? 'It may have created something all the same. ' : '') +
+    (inDoubt ? 'It may still have created something. ' : '') +
     (nextAttempt(retryAt, recordedAt) ?? 'No attempts left.'),
   ProvisioningOvertaken: ({ grant }) =>
     grant === null

@@ -61,7 +61,7 @@ function folded(stream: string, events: readonly RecordedEvent[]): Step<object>[
   try {
     return stream.startsWith(environmentStream('')) ? stepsOf(asItIs, events) : stepsOf(LEASE_SUBJECT, events);
   } catch (error) {
-    throw new BundleError(`The events of ${stream} do not fit together: ${(error as Error).message}`);
+    throw new BundleError(`The events of ${stream} are inconsistent: ${(error as Error).message}`);
   }
 }
 

@@ -96,13 +96,13 @@ export class HistoryCheck {
       const [position, toPosition] = [this.sealed + 1, seal.fromPosition - 1];
       const which =
         seal.number - 1 > expected ? `The seals ${expected} to ${seal.number - 1} are` : `Seal ${expected} is`;
-      const detail = `${which} missing: nothing can be said of the events ${position} to ${toPosition}.`;
+      const detail = `${which} missing: the events ${position} to ${toPosition} cannot be checked.`;
       this.addFinding({ kind: 'removed_seal', position, toPosition, seal: expected, detail });
       this.alignment.addUncovered(position, toPosition);
       return;
     }
     if (seal.previousSealHash !== (last ? sealHash(last) : NO_SEAL_HASH)) {
-      this.found('broken_chain', seal, `Seal ${seal.number} was not made after the seal that is before it now.`);
+      this.found('broken_chain', seal, `Seal ${seal.number} does not continue the seal before it.`);
     } else if (seal.fromPosition !== (last?.toPosition ?? 0) + 1) {
       this.found('broken_chain', seal, `Seal ${seal.number} does not begin where the one before it ends.`);
     }
@@ -113,7 +113,7 @@ export class HistoryCheck {
     const size = toPosition - fromPosition + 1;
     const fits = size > 0 && leaves.length === size * HASH_BYTES;
     if (!fits || (await treeRoot(leaves)).toString('hex') !== root) {
-      const detail = `The hashes beside seal ${number} do not lead to the root in it: the seal, or at least one of its events together with its hash, was changed.`;
+      const detail = `The hashes beside seal ${number} do not lead to its root: the seal was changed, or an event together with its hash.`;
       this.found('changed_seal', seal, detail);
     }
     // Where the seal's own range cannot be right, its events are looked for behind those before it.
@@ -126,23 +126,23 @@ export class HistoryCheck {
   private checkKept(seal: Seal, kept: Seal | null): void {
     if (!kept || this.rewritten || sealHash(kept) === sealHash(seal)) return;
     this.rewritten = true;
-    this.found('rewritten_history', seal, `Seal ${seal.number} is not the one that was kept.`);
+    this.found('rewritten_history', seal, `Seal ${seal.number} differs from the kept one.`);
   }
 
   private checkKeptHead(kept: Seal | null, head: number): void {
     if (!kept) return;
     const problem = signatureProblem(kept, this.options.trusted);
-    if (problem !== null) this.found('bad_signature', kept, `Of the kept seals: ${problem}`);
+    if (problem !== null) this.found('bad_signature', kept, `Kept seals: ${problem}`);
     const seal = (this.last?.number ?? 0) + 1;
     if (kept.number < seal) return;
     const [position, toPosition] = [this.sealed + 1, kept.toPosition];
-    const detail = `The seals from ${seal} to ${kept.number}, which was kept, are missing.`;
+    const detail = `The seals ${seal} to ${kept.number} are missing, although seal ${kept.number} was kept.`;
     this.addFinding({ kind: 'removed_seal', position, toPosition, seal, detail });
     if (kept.toPosition > head) this.cutTail(head + 1, kept.toPosition);
   }
 
   private cutTail(position: number, toPosition: number): void {
-    const detail = `The events ${position} to ${toPosition} were sealed, and are gone: the log ends before them.`;
+    const detail = `The sealed events ${position} to ${toPosition} are missing: the log ends before them.`;
     this.addFinding({ kind: 'cut_tail', position, toPosition, seal: null, detail });
   }
 
@@ -156,16 +156,16 @@ function findingOf(difference: Difference): Finding {
   const at = { position, toPosition: position, seal: null };
   switch (difference.kind) {
     case 'changed':
-      return { ...at, kind: 'changed_event', detail: `The event ${position} is not as it was sealed.` };
+      return { ...at, kind: 'changed_event', detail: `Event ${position} was changed after it was sealed.` };
     case 'removed':
-      return { ...at, kind: 'removed_event', detail: `The event that was at ${position} is gone.` };
+      return { ...at, kind: 'removed_event', detail: `The sealed event ${position} is missing.` };
     case 'inserted':
-      return { ...at, kind: 'inserted_event', detail: `The event at ${position} was not there when it was sealed.` };
+      return { ...at, kind: 'inserted_event', detail: `Event ${position} was added after the log was sealed there.` };
     case 'moved':
       return {
         ...at,
         kind: 'reordered_event',
-        detail: `The event that was sealed at ${position} is at ${difference.to} now.`,
+        detail: `The event sealed at ${position} is now at ${difference.to}.`,
       };
   }
 }

@@ -35,7 +35,7 @@ export class KeptSeals {
 export async function* sealsOfLines(lines: AsyncIterable<string>): AsyncGenerator<Seal> {
   let cutOff: string | null = null;
   for await (const line of lines) {
-    if (cutOff !== null) throw new TypeError('The file of seals has a line that is no seal.');
+    if (cutOff !== null) throw new TypeError('The seals file has a line that is not a seal.');
     const seal = sealOrNull(line);
     if (seal) yield seal;
     else cutOff = line;

@@ -45,7 +45,7 @@ export function signatureProblem(seal: Seal, trusted: TrustedKeys): string | nul
   const key = trusted.get(seal.keyId);
   if (!key) return `Seal ${seal.number} names the key ${seal.keyId}, which is not trusted.`;
   if (verify(null, signedBytes(seal), key, Buffer.from(seal.signature, 'base64'))) return null;
-  return `The signature of seal ${seal.number} does not fit what the seal says.`;
+  return `The signature of seal ${seal.number} does not match its content.`;
 }
 
 /** Reads what should be a seal. @throws TypeError */
@@ -54,7 +54,7 @@ export function parseSeal(value: unknown): Seal {
   const fields = value as Record<string, unknown>;
   const text = (name: string): string => {
     const field = fields[name];
-    if (typeof field !== 'string') throw new TypeError(`A seal's ${name} must be a text.`);
+    if (typeof field !== 'string') throw new TypeError(`A seal's ${name} must be a string.`);
     return field;
   };
   const count = (name: string): number => {

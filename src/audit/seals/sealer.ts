@@ -98,6 +98,6 @@ async function failureOf(work: () => Promise<unknown>): Promise<string | null> {
     return null;
   } catch (error) {
     if (error instanceof CannotSealError) return error.message;
-    return `The log could not be sealed; it is tried again: ${error instanceof Error ? error.message : String(error)}`;
+    return `The log could not be sealed; retrying: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

@@ -54,7 +54,7 @@ async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date
   const last = await lastSeal(client);
   if (last && !keys.trusted.has(last.keyId)) {
     throw new CannotSealError(
-      `Seal ${last.number} is by the key ${last.keyId}, which this process does not have: nothing is sealed here. ` +
+      `Seal ${last.number} is signed with the key ${last.keyId}, which this process does not have, so it seals nothing. ` +
         'Give every process the same LEASEHOLD_AUDIT_KEY or audit.key.',
     );
   }
@@ -65,7 +65,7 @@ async function sealUnderLock(client: PoolClient, keys: SealKeys, now: () => Date
   const count = gap < 0 ? positions.length : gap;
   if (count === 0) {
     if (gap < 0) return null;
-    throw new CannotSealError(`The event ${fromPosition} is missing: nothing is sealed from there on.`);
+    throw new CannotSealError(`Event ${fromPosition} is missing: sealing stops there.`);
   }
   const leaves = all.subarray(0, count * HASH_BYTES);
   const root = await treeRoot(leaves);

@@ -56,7 +56,7 @@ class ExportReading {
     if (!this.check) throw new TypeError('The export is empty.');
     this.flush(this.check);
     if (!this.whole) {
-      const detail = 'The export has no last line: a part of it is missing.';
+      const detail = 'The export is incomplete: its last line is missing.';
       const at = { position: this.last, toPosition: this.last, seal: null };
       this.check.addFinding({ ...at, kind: 'incomplete_export', detail });
     }
@@ -74,7 +74,7 @@ function startOf(line: string): { previous: Seal | null; after: number } {
   const { export: header } = objectOf(line);
   if (typeof header !== 'object' || header === null) throw new TypeError('It is not an export of a log.');
   const { format, fromPosition, previousSeal } = header as Record<string, unknown>;
-  if (!FORMATS.includes(format)) throw new TypeError('It is an export of another release.');
+  if (!FORMATS.includes(format)) throw new TypeError('The export has the format of another release.');
   return { previous: previousSeal === null ? null : parseSeal(previousSeal), after: Number(fromPosition) - 1 };
 }
 
@@ -86,5 +86,5 @@ function objectOf(line: string): Record<string, unknown> {
     // Said below.
   }
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  throw new TypeError('It is not an export of a log: a line is no JSON object.');
+  throw new TypeError('It is not an export of a log: a line is not a JSON object.');
 }

@@ -41,7 +41,7 @@ export function verifyProof({ events, seals }: LeaseProof, trusted: TrustedKeys)
     const root = rootOfPath(leaf, position - fromPosition, toPosition - fromPosition + 1, path);
     if (root?.toString('hex') === seal.treeRoot) return [];
     return [
-      { ...at, kind: 'changed_event', detail: `The event ${position} is not in seal ${proof.seal} as it is here.` },
+      { ...at, kind: 'changed_event', detail: `Event ${position}, as given here, is not in seal ${proof.seal}.` },
     ];
   });
   return [...signatures, ...changes];

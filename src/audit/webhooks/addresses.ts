@@ -17,7 +17,7 @@ export function requireAllowed(url: URL): void {
   const address = literalAddress(url);
   const name = url.hostname.replace(/\.$/, '');
   const why = address === null ? whyNotPublicName(name) : whyNotPublic(address);
-  if (why !== null) throw new LeaseholdError('webhook_address_refused', `Nothing is sent there: ${why}.`);
+  if (why !== null) throw new LeaseholdError('webhook_address_refused', `Webhooks may not be sent there: ${why}.`);
 }
 
 /** RFC 6761: these are loopback, whatever resolves them. */

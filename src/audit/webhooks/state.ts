@@ -22,7 +22,7 @@ export interface Webhook extends WebhookSettings {
   /** ISO 8601. */
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** How many events it has had. */
+  /** The number of its events. */
   readonly version: number;
   /** Log position of its newest event. */
   readonly position: number;

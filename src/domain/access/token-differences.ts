@@ -50,8 +50,8 @@ function differenceOf({ id, row, made, revoked, position }: Pair): TokenDifferen
   const one = (kind: TokenDifference['kind'], what: string): TokenDifference[] => [
     { kind, position, detail: `${token} ${what}` },
   ];
-  if (row === null) return one('missing_token', 'is in the log, and its row in access_tokens is gone.');
-  if (made === null) return one('unknown_token', 'is in access_tokens, and no event made it: revoke it.');
+  if (row === null) return one('missing_token', 'is in the log, but its row in access_tokens is missing.');
+  if (made === null) return one('unknown_token', 'is in access_tokens, but no event created it: revoke it.');
   const differing = [
     ...(row.name === made.name ? [] : ['name']),
     ...(sameSet(row.companies, made.companies) ? [] : ['companies']),
@@ -60,7 +60,7 @@ function differenceOf({ id, row, made, revoked, position }: Pair): TokenDifferen
     ...(row.revoked === revoked ? [] : [revoked ? 'revokedAt (the log says that it was revoked)' : 'revokedAt']),
   ];
   if (differing.length === 0) return [];
-  return one('changed_token', `is not in access_tokens as it is in the log: ${differing.join(', ')}.`);
+  return one('changed_token', `differs between access_tokens and the log: ${differing.join(', ')}.`);
 }
 
 function sameSet(one: readonly string[] | null, other: readonly string[] | null): boolean {

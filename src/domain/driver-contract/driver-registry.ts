@@ -17,9 +17,9 @@ export class DriverRegistry {
     if (driver !== 'sandbox') return this.named(driver, null);
     const provider = config['provider'];
     if (typeof provider !== 'string' || !/^[a-z0-9._-]{1,100}$/.test(provider)) {
-      throw new LeaseholdError('validation_failed', 'A sandbox environment names its provider.', {
+      throw new LeaseholdError('validation_failed', 'A sandbox environment needs a provider.', {
         errors: [
-          { field: 'config.provider', message: 'provider must be a text of lowercase letters, digits, ., _ and -' },
+          { field: 'config.provider', message: 'provider must be a string of lowercase letters, digits, ., _ and -' },
         ],
       });
     }
@@ -48,7 +48,7 @@ export class DriverRegistry {
     const found = this.forConfig(driver, config);
     const verdict = await asked(() => found.validateConfig(config, companyId));
     if (verdict.kind === 'valid') return verdict.config;
-    throw new LeaseholdError('validation_failed', `The config is not one for the driver "${driver}".`, {
+    throw new LeaseholdError('validation_failed', `The config is not valid for the driver "${driver}".`, {
       errors: verdict.errors.map(({ field, message }) => ({ field: `config.${field}`, message })),
     });
   }
@@ -63,10 +63,10 @@ function pluginDriverName(config: JsonObject): string {
     return typeof key !== 'string' || !/^[a-z0-9._-]{1,100}$/.test(key);
   }).map((field) => ({
     field: `config.${field}`,
-    message: `${field} must be a text of lowercase letters, digits, ., _ and -`,
+    message: `${field} must be a string of lowercase letters, digits, ., _ and -`,
   }));
   if (errors.length === 0) return PLUGIN_FIELDS.map((field) => config[field]).join(':');
-  throw new LeaseholdError('validation_failed', 'A plugin environment names its plugin and driver.', { errors });
+  throw new LeaseholdError('validation_failed', 'A plugin environment needs a plugin and a driver.', { errors });
 }
 
 /** @throws LeaseholdError driver_unavailable */

@@ -12,6 +12,6 @@ function textOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
-    return 'It does not say why.';
+    return 'No reason was given.';
   }
 }

@@ -29,7 +29,7 @@ export interface EnvironmentFacts {
 /** What the default environment of a company is when a lease is acquired without naming one. */
 export const DEFAULT_LOCAL_ENVIRONMENT: NewEnvironment = {
   name: 'Local',
-  description: 'This machine. Made on first use.',
+  description: 'This machine. Created on first use.',
   driver: 'local',
   config: {},
   metadata: { managed: true, default: true },
@@ -99,7 +99,7 @@ export function deleteEnvironment(
 ): Decision<EnvironmentFacts> {
   if (state.kind !== 'present') return refused('environment_not_found', 'There is no environment with this id.');
   if (openLeaseIds.length > 0) {
-    return refused('environment_in_use', `Leases of this environment that are not finished: ${openLeaseIds.length}.`, {
+    return refused('environment_in_use', `Unfinished leases of this environment: ${openLeaseIds.length}.`, {
       leaseIds: openLeaseIds,
     });
   }

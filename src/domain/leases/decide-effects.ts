@@ -18,8 +18,8 @@ const TOO_MANY_LOST: EffectFailure = {
   failureClass: 'permanent',
   reasonCode: 'attempts_lost',
   failureReason:
-    `${MOST_LOST} attempts in a row began and have no end: the service stopped during each of them, or could not record its end. ` +
-    'See what the service logged before it stopped',
+    `${MOST_LOST} attempts in a row were lost: the service stopped during each of them, or could not record its result. ` +
+    'See the service’s log from before it stopped',
 };
 
 /** The lease's effect, when it is still the one with this id. */

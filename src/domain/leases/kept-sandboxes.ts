@@ -100,7 +100,7 @@ export class KeptSandboxes {
     if (named !== null) {
       const { state, version } = await this.leases.current(named);
       if (!isKeeping(state)) {
-        throw new LeaseholdError('nothing_kept', 'Nothing of the lease is kept.', { leaseId: named });
+        throw new LeaseholdError('nothing_kept', 'The lease has no kept sandbox.', { leaseId: named });
       }
       return { takeover: takeoverOf({ state, version }), rejected: [] };
     }

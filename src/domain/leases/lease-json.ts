@@ -27,7 +27,7 @@ export interface LeaseJson {
   readonly agentId: string | null;
   readonly fence: number;
   readonly reasonCode: ReasonCode | null;
-  /** Of the last attempt to provision it or to take it back, while that has not succeeded. */
+  /** The failure of the last provisioning or cleanup attempt, until an attempt succeeds. */
   readonly lastFailure: EffectFailure | null;
   /** Until when (ISO 8601) something that a lost attempt has made may still appear at the provider; null: nothing. */
   readonly inDoubtUntil: string | null;

@@ -16,7 +16,7 @@ export function requireOwnMetadata(
   const taken = new Set([...OF_THE_SERVICE, ...leaseMetadata]);
   const errors = Object.keys(metadata)
     .filter((name) => taken.has(name))
-    .map((name) => ({ field: `metadata.${name}`, message: 'is a name that the service itself sets: use another one' }));
+    .map((name) => ({ field: `metadata.${name}`, message: 'is a name that the service sets: use another one' }));
   if (errors.length === 0) return;
   const names = errors.map(({ field }) => field).join(', ');
   throw new LeaseholdError('validation_failed', `The service itself sets ${names} of a lease.`, { errors });

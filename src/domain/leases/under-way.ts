@@ -35,10 +35,10 @@ export class UnderWay implements OnApplicationBootstrap, OnApplicationShutdown {
     this.timer = setInterval(() => {
       this.beating ??= this.beat()
         .then(
-          () => this.background.succeeded('telling that commands run'),
+          () => this.background.succeeded('reporting running commands'),
           (error: unknown) => {
-            this.logger.warn(`Others may take this process for lost: ${String(error)}`);
-            this.background.failed('telling that commands run', error);
+            this.logger.warn(`Other processes may consider this process lost: ${String(error)}`);
+            this.background.failed('reporting running commands', error);
           },
         )
         .finally(() => {

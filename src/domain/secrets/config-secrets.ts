@@ -182,7 +182,7 @@ function refField(field: string): string {
 function valueIn(config: JsonObject, field: string): string | null {
   const value = valueAt(config, field);
   if (value === undefined || value === null) return null;
-  if (typeof value !== 'string' || value === '') throw invalid(field, 'must be a text that is not empty');
+  if (typeof value !== 'string' || value === '') throw invalid(field, 'must be a non-empty string');
   if (value.length > VALUE_LENGTH) throw invalid(field, `must be at most ${VALUE_LENGTH} characters long`);
   return value;
 }

@@ -27,8 +27,8 @@ export function deleteSecret(
 ): Decision<readonly SecretEvent[]> {
   if (secretOf(companyId, state) === null) return notFound();
   if (environmentIds.length > 0 || leaseIds.length > 0) {
-    const count = `${environmentIds.length} environments and ${leaseIds.length} leases`;
-    return refused('secret_in_use', `It is referred to by ${count}.`, { environmentIds, leaseIds });
+    const count = `${environmentIds.length} from environments, ${leaseIds.length} from leases`;
+    return refused('secret_in_use', `References to it: ${count}.`, { environmentIds, leaseIds });
   }
   return accepted([{ type: 'SecretDeleted', data: {} }]);
 }

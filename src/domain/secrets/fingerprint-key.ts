@@ -25,7 +25,7 @@ export async function openFingerprintKey(on: Queryable, keys: KeyRing): Promise<
   const master = await keys.named(stored.keyId);
   if (master) return createSecretKey(master.open(stored, PLACE));
   throw new ConfigError(
-    'The secrets of this database were sealed by another master key: set LEASEHOLD_SECRETS_KEY to it, or, where it is ' +
-      'to be replaced, LEASEHOLD_SECRETS_KEY_PREVIOUS; or bring back secrets.key in the data folder.',
+    'The secrets of this database are sealed with another master key. Set LEASEHOLD_SECRETS_KEY to that key, or, to replace it, ' +
+      'LEASEHOLD_SECRETS_KEY_PREVIOUS. Or restore secrets.key in the data folder.',
   );
 }

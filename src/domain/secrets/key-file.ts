@@ -32,7 +32,7 @@ export async function readKeyFile(dataDir: string, file = SECRETS): Promise<read
   if (text === null) return null;
   const keys = text.split('\n').filter((line) => KEY_PATTERN.test(line));
   if (keys.length > 0) return keys.reverse();
-  throw new ConfigError(`${path} holds no key: restore it from a backup, or set ${file.setting}.`);
+  throw new ConfigError(`${path} contains no key: restore it from a backup, or set ${file.setting}.`);
 }
 
 /** The same, making the file first where there is none. Of several processes that make it at once, all get one key. */
@@ -78,8 +78,8 @@ async function readPrivate(path: string, { replacing }: KeyFile): Promise<string
     const mode = (await file.stat()).mode & 0o777;
     if ((mode & 0o077) === 0) return await file.readFile('utf8');
     throw new ConfigError(
-      `${path} has mode ${mode.toString(8).padStart(4, '0')}: others than its owner may use the keys in it. ` +
-        `Run \`chmod 600 ${path}\`. If somebody may have read it, also ${replacing}`,
+      `${path} has mode ${mode.toString(8).padStart(4, '0')}: users other than its owner may read its keys. ` +
+        `Run \`chmod 600 ${path}\`. If someone may have read it, also ${replacing}`,
     );
   } finally {
     await file.close();

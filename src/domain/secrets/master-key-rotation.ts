@@ -27,10 +27,10 @@ export class MasterKeyRotation implements OnApplicationBootstrap, BeforeApplicat
   private async rotate(): Promise<void> {
     try {
       const rows = await rotateMasterKey(this.log.pool, this.keys, this.stopping.signal);
-      this.logger.log(`${rows} values were sealed by the current master key.`);
+      this.logger.log(`${rows} values were sealed with the current master key.`);
     } catch (error) {
       // What is left can be read as before, and the next start tries again.
-      this.logger.warn(`Not every value was sealed by the current master key: ${String(error)}`);
+      this.logger.warn(`Some values could not be sealed with the current master key: ${String(error)}`);
     }
   }
 }

@@ -34,8 +34,8 @@ export async function replaceMasterKey(pool: Pool, settings: KeySettings, resume
   await refuseUnknownKeys(pool, before);
   if (!inFile && before.olderIds.length === 0) {
     throw new ConfigError(
-      'LEASEHOLD_SECRETS_KEY has the key, and no other is known: to replace it, set LEASEHOLD_SECRETS_KEY to the new key ' +
-        '(`openssl rand -base64 32` makes one) and LEASEHOLD_SECRETS_KEY_PREVIOUS to the old one.',
+      'LEASEHOLD_SECRETS_KEY is the only known key. To replace it, set LEASEHOLD_SECRETS_KEY to the new key ' +
+        '(from `openssl rand -base64 32`) and LEASEHOLD_SECRETS_KEY_PREVIOUS to the old one.',
     );
   }
   if (inFile && !resume) await rotateKeyFile(settings.dataDir);
@@ -44,8 +44,8 @@ export async function replaceMasterKey(pool: Pool, settings: KeySettings, resume
   const left = (await countByKey(pool)).filter(({ keyId }) => keyId !== keys.current.id);
   if (left.length === 0) return { keyId: keys.current.id, sealed, olderKeyIds: keys.olderIds };
   throw new ConfigError(
-    `${sealed} values were sealed by the new key ${keys.current.id}, but other processes have ${sum(left)} under older ` +
-      'ones. Nothing is lost. Start the services again, then run this again with --resume.',
+    `${sealed} values were sealed with the new key ${keys.current.id}, but other processes still sealed ${sum(left)} with older ` +
+      'ones. Nothing is lost. Restart the services, then run this again with --resume.',
   );
 }
 
@@ -55,7 +55,7 @@ async function refuseUnknownKeys(pool: Pool, keys: KeyRing): Promise<void> {
   if (unknown.length === 0) return;
   const ids = unknown.map(({ keyId }) => keyId).join(', ');
   throw new ConfigError(
-    `${sum(unknown)} values were sealed by a master key that is not here (${ids}): bring back secrets.key, or set ` +
+    `${sum(unknown)} values are sealed with an unknown master key (${ids}). Restore secrets.key, or set ` +
       'LEASEHOLD_SECRETS_KEY or LEASEHOLD_SECRETS_KEY_PREVIOUS to it. Nothing was changed.',
   );
 }

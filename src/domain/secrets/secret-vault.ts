@@ -25,11 +25,12 @@ export class SecretVault implements SecretReader {
     });
     if (row === null) throw unavailable(`The company has no secret ${secretId} in version ${version}.`);
     const key = await this.keys.named(row.keyId);
-    if (key === null) throw unavailable(`The secret ${secretId} was sealed by a master key that this service has not.`);
+    if (key === null)
+      throw unavailable(`The secret ${secretId} is sealed with a master key that this service does not have.`);
     try {
       return key.open(row, row).toString();
     } catch (error) {
-      throw unavailable(`What is stored of the secret ${secretId} has been changed or moved.`, error);
+      throw unavailable(`The stored value of secret ${secretId} was changed or moved.`, error);
     }
   }
 }

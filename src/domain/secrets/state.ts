@@ -20,7 +20,7 @@ export interface Secret {
   /** ISO 8601 times; the latter is that of the newest value. */
   readonly createdAt: string;
   readonly updatedAt: string;
-  /** How many events it has had. */
+  /** The number of its events. */
   readonly version: number;
   /** Log position of its newest event. */
   readonly position: number;

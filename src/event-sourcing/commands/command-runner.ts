@@ -87,11 +87,8 @@ export class CommandRunner {
       contested = attempts === 0 || isWithinAnother ? null : outcome.stream;
     }
     // Nobody has changed it, but each time somebody had what it needs.
-    if (!isConflict) throw new LeaseholdError('overloaded', 'Other commands were in the way.');
-    throw new LeaseholdError(
-      'version_conflict',
-      `Others have changed it all the time for ${PATIENCE_MS / 1000} seconds.`,
-    );
+    if (!isConflict) throw new LeaseholdError('overloaded', 'Other commands kept interfering.');
+    throw new LeaseholdError('version_conflict', `Other commands kept changing it for ${PATIENCE_MS / 1000} s.`);
   }
 
   private async attempt<Plan extends CommandPlan>(
@@ -170,7 +167,7 @@ function repeatedBy(
   idempotency: CommandContext['idempotency'],
 ): { kind: 'repeated'; result: object; position: number } {
   if (first.fingerprint !== idempotency?.fingerprint) {
-    throw new LeaseholdError('idempotency_key_reused', 'This Idempotency-Key came with another command before.');
+    throw new LeaseholdError('idempotency_key_reused', 'This Idempotency-Key was used with another command before.');
   }
   return { kind: 'repeated', result: first.result as object, position: first.position };
 }

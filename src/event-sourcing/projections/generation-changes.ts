@@ -34,7 +34,7 @@ export function bringUpToDate(
     if (live.version === version) return;
     const fields = { projection: name, live: live.version, code: version };
     if (live.version > version) {
-      log('info', 'a read model belongs to a newer release; it is not fed here', fields);
+      log('info', 'a read model belongs to a newer release and is not updated here', fields);
       return;
     }
     const building = generations.find(({ state }) => state === 'building');

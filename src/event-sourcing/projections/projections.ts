@@ -176,7 +176,10 @@ export class Projections {
         const generations = await readGenerations(client, [name]);
         const live = generations.find((known) => known.state === 'live' && known.version === version);
         if (!live) {
-          throw new LeaseholdError('read_model_behind', `The live generation of ${name} has not version ${version}.`);
+          throw new LeaseholdError(
+            'read_model_behind',
+            `The live generation of ${name} does not have version ${version}.`,
+          );
         }
         const table = new ReadModelTable(this.source, this.metadata(definition), live.table);
         return verifyGeneration(client, this.log, definition, table, live);

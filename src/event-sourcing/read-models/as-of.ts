@@ -16,7 +16,7 @@ export class AsOf {
       return moment.position;
     }
     const position = await this.log.read.positionAt(moment.time);
-    if (position === null) throw future(`${moment.time} has not been yet.`);
+    if (position === null) throw future(`${moment.time} is in the future.`);
     if (position === 0) throw before();
     return position;
   }
@@ -27,5 +27,5 @@ function future(detail: string): LeaseholdError {
 }
 
 function before(): LeaseholdError {
-  return new LeaseholdError('at_before_log', 'The log begins later.');
+  return new LeaseholdError('at_before_log', 'The log starts later.');
 }

@@ -11,7 +11,7 @@ import {
 export class OwnershipLostError extends Error {
   override readonly name = 'OwnershipLostError';
   constructor(readonly subscription: string) {
-    super(`The subscription ${subscription} belongs to another process by now.`);
+    super(`The subscription ${subscription} now belongs to another process.`);
   }
 }
 

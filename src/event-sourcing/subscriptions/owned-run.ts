@@ -104,7 +104,7 @@ export class OwnedRun {
       return from;
     });
     const fields = { subscription: name, checkpoint, head };
-    this.options.log('warn', 'the log has another history than was handled; it is handled anew', fields);
+    this.options.log('warn', 'the log has a different history than before; handling it from the start', fields);
     await this.refresh();
   }
 
@@ -115,7 +115,7 @@ export class OwnedRun {
     } catch (error) {
       if (this.mustEnd(error) || this.signal.aborted) throw error;
       const fields = { subscription: this.held.name, error: textOf(error) };
-      this.options.log('warn', 'the log could not be handled at once; it is handled in parts', fields);
+      this.options.log('warn', 'the log could not be handled at once; handling it in parts', fields);
     }
     this.begun = true;
   }
@@ -202,10 +202,10 @@ export class OwnedRun {
     if (reaction.kind === 'park') {
       await this.parkNext(error);
     } else if (reaction.delayMs > 0) {
-      this.options.log('warn', 'a batch failed and is handled again', { ...fields, inMs: reaction.delayMs });
+      this.options.log('warn', 'a batch failed; retrying', { ...fields, inMs: reaction.delayMs });
       await pause(reaction.delayMs, this.signal);
     } else {
-      this.options.log('warn', 'a batch failed and is taken apart', fields);
+      this.options.log('warn', 'a batch failed; splitting it', fields);
     }
   }
 

@@ -200,7 +200,7 @@ export class SubscriptionRunner {
 
   /** What is owned here was claimed of another history: it ends, and is claimed again. */
   private beginAnew(): void {
-    this.options.log('warn', 'the log has another history than this process knew; what it knew is forgotten', {});
+    this.options.log('warn', 'the log has a different history than before; forgetting the old one', {});
     this.waiters.forget();
     for (const worker of this.workers.values()) void worker.end().then(() => this.tend());
   }

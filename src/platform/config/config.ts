@@ -280,7 +280,7 @@ function isHttpUrl(text: string): boolean {
 function masterKey(env: Settings, name: string, problems: string[]): string | null {
   const key = set(env[name]) ?? null;
   if (key === null || /^[A-Za-z0-9+/]{43}=$/.test(key)) return key;
-  problems.push(`${name} must be 32 bytes in base64: \`openssl rand -base64 32\` makes one.`);
+  problems.push(`${name} must be 32 bytes in base64: \`openssl rand -base64 32\` creates one.`);
   return null;
 }
 

@@ -83,7 +83,7 @@ function problemsOf(found: Found, isQueueHere: boolean): string[] {
   const problems: string[] = [];
   if (found.versionNumber < OLDEST_VERSION) problems.push(`Postgres is ${version}. Leasehold needs 15 or newer.`);
   if (encoding !== 'UTF8') {
-    problems.push(`The database "${database}" has the encoding ${encoding}. Make one with ENCODING 'UTF8'.`);
+    problems.push(`The database "${database}" has the encoding ${encoding}. Create one with ENCODING 'UTF8'.`);
   }
   if (found.isStandby) {
     problems.push('The database is a standby, which takes no writes. Set DATABASE_URL to the primary, or promote it.');
@@ -95,13 +95,13 @@ function problemsOf(found: Found, isQueueHere: boolean): string[] {
   } else if (found.mayCreateTables !== true) {
     problems.push(
       `The role "${role}" lacks the right CREATE on the schema "${schema}". ` +
-        `An owner gives it: GRANT USAGE, CREATE ON SCHEMA ${quoted(schema)} TO ${quoted(role)};`,
+        `The owner can grant it: GRANT USAGE, CREATE ON SCHEMA ${quoted(schema)} TO ${quoted(role)};`,
     );
   }
   if (isQueueHere && !found.mayCreateSchemas) {
     problems.push(
       `The role "${role}" lacks the right CREATE on the database "${database}", which the queue's schema needs. ` +
-        `An owner gives it: GRANT CREATE ON DATABASE ${quoted(database)} TO ${quoted(role)}; or set REDIS_URL.`,
+        `The owner can grant it: GRANT CREATE ON DATABASE ${quoted(database)} TO ${quoted(role)}; or set REDIS_URL.`,
     );
   }
   return problems;

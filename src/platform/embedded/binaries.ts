@@ -43,7 +43,7 @@ async function restoreLibraryLinks(packageDir: string): Promise<void> {
     } catch (error) {
       if (codeOf(error) === 'EEXIST') continue;
       throw new EmbeddedPostgresError(
-        `The embedded Postgres lacks the library link ${link}, and it cannot be made (${textOf(error)}): ` +
+        `The embedded Postgres lacks the library link ${link}, and it cannot be created (${textOf(error)}): ` +
           `run once as a user who may write there, install with \`npm ci --ignore-scripts=false\`, or ${USE_YOUR_OWN}`,
       );
     }

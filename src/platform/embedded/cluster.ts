@@ -131,7 +131,7 @@ async function readMade(folder: string): Promise<{ pgData: string; password: str
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
     throw new EmbeddedPostgresError(
-      `${folder} is not an embedded Postgres that Leasehold has made (it lacks the password or the data): ` +
+      `${folder} is not an embedded Postgres that Leasehold created (the password or the data is missing): ` +
         `move it away, choose another LEASEHOLD_DATA_DIR, or ${USE_YOUR_OWN}`,
     );
   }

@@ -81,7 +81,7 @@ class Membership {
   }
 
   async #rejoin(): Promise<void> {
-    this.#log('lost the embedded Postgres: bringing it back');
+    this.#log('lost the embedded Postgres: restarting it');
     while (!this.#isGone()) {
       try {
         await this.join();
@@ -118,7 +118,7 @@ class Membership {
         );
       }
     } catch (error) {
-      this.#log(`the embedded Postgres was gone before it was left: ${textOf(error)}`);
+      this.#log(`the embedded Postgres had already stopped: ${textOf(error)}`);
     } finally {
       await close(client);
     }

@@ -21,7 +21,7 @@ function parseMoment(text: unknown): Moment | null {
 
 /** For the query of a read that can be had as it was. */
 export class AtQuery {
-  @IsMoment('The answer as it was.')
+  @IsMoment('Answer for a past point.')
   at?: string;
 }
 
@@ -51,7 +51,7 @@ export function IsMoment(description: string, { required = false } = {}): Proper
     ApiProperty({
       required,
       type: 'string',
-      description: `${description} A position of the log (\`812\` or \`pos:812\`) or an ISO 8601 time.`,
+      description: `${description} A log position (\`812\` or \`pos:812\`) or an ISO 8601 time.`,
       example: 'pos:812',
     }),
     ...(required ? [] : [IsOptional()]),

@@ -27,7 +27,7 @@ export function knownCallerOf(request: FastifyRequest): Caller | null {
 /** @throws Error where no guard has found out: better no answer than one on nobody's behalf. */
 export function callerOf(request: FastifyRequest): Caller {
   const caller = knownCallerOf(request);
-  if (!caller) throw new Error('Nobody has found out who sends this request.');
+  if (!caller) throw new Error('The caller of this request was not determined.');
   return caller;
 }
 
@@ -39,7 +39,7 @@ export function may(caller: Caller, ...permissions: readonly Permission[]): bool
 /** @throws LeaseholdError permission_denied where the caller has none of these permissions */
 export function requirePermission(caller: Caller, ...permissions: readonly Permission[]): void {
   if (!may(caller, ...permissions)) {
-    throw new LeaseholdError('permission_denied', `This needs ${permissions.join(' or ')}.`);
+    throw new LeaseholdError('permission_denied', `This requires the permission ${permissions.join(' or ')}.`);
   }
 }
 

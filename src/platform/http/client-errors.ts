@@ -57,7 +57,7 @@ function failureOfClient(error: ConnectionError): Failure {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { code: 'request_timeout', detail: 'The request was not complete in time.', facts: {} };
     default:
-      return { code: 'malformed_request', detail: 'What was sent is not HTTP/1.1.', facts: {} };
+      return { code: 'malformed_request', detail: 'The request is not HTTP/1.1.', facts: {} };
   }
 }
 

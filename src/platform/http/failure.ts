@@ -18,7 +18,7 @@ const FASTIFY_ERRORS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
     'unsupported_media_type',
     'The Content-Type is not a media type such as application/json.',
   ],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'The body is not as long as Content-Length says.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'The length of the body differs from Content-Length.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed_json', 'The body is not valid JSON.'],
   FST_ERR_BAD_URL: ['malformed_request', 'The path has a percent sign that does not begin an encoded UTF-8 character.'],
@@ -76,10 +76,7 @@ function failureOfFastify(error: unknown): Failure | null {
 const INABILITIES: Readonly<Record<Inability, Failure>> = {
   read_only: failure('database_read_only', 'The database is read-only at the moment.'),
   full: failure('database_full', 'The disk of the database is full.'),
-  overloaded: failure(
-    'database_overloaded',
-    'The database could not do it with what it has, or in the time it allows.',
-  ),
+  overloaded: failure('database_overloaded', 'The database ran out of a resource or of time.'),
 };
 
 /** What an operator mends or time does; the log says it seldom, for it holds for all requests. */
@@ -95,7 +92,7 @@ function failureOfDatabase(error: unknown): Failure | null {
   const inability = inabilityOf(error);
   if (inability !== null) return INABILITIES[inability];
   if (isConnectionFailure(error) && !isMissingFile(error)) return databaseUnavailable();
-  if (isContention(error)) return failure('overloaded', 'Other commands were in the way.');
+  if (isContention(error)) return failure('overloaded', 'Other commands kept interfering.');
   return null;
 }
 

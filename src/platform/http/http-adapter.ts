@@ -102,7 +102,7 @@ export class HttpAdapter extends FastifyAdapter {
 
   private refusalOf(request: IncomingMessage): LeaseholdError | undefined {
     if (this.refusing && !ALWAYS_ANSWERED.includes(pathOf(request.url ?? '/')))
-      return new LeaseholdError('shutting_down', 'The service has begun to shut down.');
+      return new LeaseholdError('shutting_down', 'The service is shutting down.');
     if (request.httpVersion === '1.1' && request.headers.host === undefined) {
       return new LeaseholdError('malformed_request', 'The Host header is missing.');
     }

@@ -152,18 +152,18 @@ function eventSchemas(events: readonly EventDefinition[]): Schemas {
   const uuid = { ...text, format: 'uuid' } as const;
   const uuidOrNull = { type: ['string', 'null'], format: 'uuid' };
   const envelope = {
-    position: { type: 'integer', minimum: 1, description: 'In the log: gapless, in the order of the commits.' },
+    position: { type: 'integer', minimum: 1, description: 'Position in the log: without gaps, in commit order.' },
     stream: text,
-    version: { type: 'integer', minimum: 1, description: 'In its stream.' },
+    version: { type: 'integer', minimum: 1, description: 'Position in its stream.' },
     id: uuid,
     type: text,
     schemaVersion: { type: 'integer', minimum: 1 },
     companyId: uuid,
     actor: text,
-    correlationId: { ...uuidOrNull, description: 'The request that set it in motion.' },
-    causationId: { ...uuidOrNull, description: 'The event that led to it.' },
+    correlationId: { ...uuidOrNull, description: 'The request that caused it.' },
+    causationId: { ...uuidOrNull, description: 'The event that caused it.' },
     recordedAt: { ...text, format: 'date-time' },
-    data: { description: 'As it is recorded.' },
+    data: { description: 'As recorded.' },
   };
   const schemas = events.map(({ type, schemaVersion, schema }) => {
     const own = { type: { const: type }, schemaVersion: { const: schemaVersion }, data: schema };

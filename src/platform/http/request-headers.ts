@@ -154,7 +154,8 @@ export function headerParam(read: (request: FastifyRequest) => unknown, docs: He
 
 export const IDEMPOTENCY_KEY_DOCS: HeaderDocs = {
   name: 'Idempotency-Key',
-  description: 'The same key with the same command gets the first answer again; with another command it is a 409.',
+  description:
+    'The same key with the same command returns the first answer again. With another command it returns 409.',
   example: 'acquire-2f1c9a',
 };
 
@@ -169,20 +170,20 @@ export const LEASE_FENCE_DOCS: HeaderDocs = {
 /** Gives a number of seconds. */
 export const PreferWait = headerParam((request) => parsePreferWait(headerValues(request.raw, 'prefer')), {
   name: 'Prefer',
-  description: `\`wait=N\`: how many seconds to wait for the outcome; ${DEFAULT_WAIT_SECONDS} if absent, at most ${MAX_WAIT_SECONDS}.`,
+  description: `\`wait=N\`: seconds to wait for the outcome, ${DEFAULT_WAIT_SECONDS} by default, at most ${MAX_WAIT_SECONDS}.`,
   example: 'wait=10',
 });
 
 /** Gives a version or null. */
 export const IfMatch = headerParam((request) => parseIfMatch(headerValues(request.raw, 'if-match')), {
   name: 'If-Match',
-  description: 'The version that the change is meant for; `*` or absent: any.',
+  description: 'The change applies only to this version. `*` or absent: any version.',
   example: '"3"',
 });
 
 /** Gives a position or null. */
 export const MinPosition = headerParam((request) => parseMinPosition(headerValues(request.raw, 'x-min-position')), {
   name: 'X-Min-Position',
-  description: 'The answer includes at least everything up to this position of the log.',
+  description: 'The answer includes at least all events up to this log position.',
   example: '812',
 });

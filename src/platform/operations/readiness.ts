@@ -32,7 +32,7 @@ const TIMEOUT_MS = 2_000;
 const INABILITIES: Readonly<Record<Inability, string>> = {
   read_only: 'is read-only',
   full: 'has no space left on its disk',
-  overloaded: 'cannot do what it is asked with what it has, or in the time it allows',
+  overloaded: 'ran out of a resource or of time',
 };
 
 /** Whether this process can serve: each check says what it found, and none waits for longer than two seconds. */
@@ -62,7 +62,7 @@ export class ReadinessCheck {
     const isStopping = this.stopping.begun.aborted;
     const shutdown = {
       ok: !isStopping,
-      detail: isStopping ? 'the service is shutting down' : 'nobody has asked for it',
+      detail: isStopping ? 'the service is shutting down' : 'no shutdown was requested',
     };
     const background = checkOf(this.background.problems, 'succeeds');
     const checks = { database, migrations, projections, subscriptions, queue, background, shutdown };
@@ -100,7 +100,7 @@ export class ReadinessCheck {
     const [failing, waiting] = [this.runner.failures(), await this.runner.waitingForNewer()];
     return checkOf(
       [
-        ...failing.map(({ name, failure }) => `${name} makes no headway: ${failure}`),
+        ...failing.map(({ name, failure }) => `${name} makes no progress: ${failure}`),
         ...(waiting > 0
           ? [`${waiting} parked ${waiting === 1 ? 'stream waits' : 'streams wait'} for a newer release`]
           : []),

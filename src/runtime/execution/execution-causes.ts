@@ -8,9 +8,9 @@ import type { ExecutionEnd } from './execution-ends.js';
 
 /** Why a command was ended that could have gone on. */
 const STOPPED = {
-  caller_gone: ['permanent', 'The caller closed the connection, which ends the command.'],
-  process_lost: ['transient', 'Another process took this one for lost and ended the command.'],
-  service_stopping: ['transient', 'The service is stopping and ended the command.'],
+  caller_gone: ['permanent', 'The caller closed the connection, which stops the command.'],
+  process_lost: ['transient', 'Another process considered this one lost and stopped the command.'],
+  service_stopping: ['transient', 'The service is stopping and stopped the command.'],
 } as const satisfies Partial<Record<ReasonCode, readonly [FailureClass, string]>>;
 
 export class ExecutionStopped extends Error {

@@ -91,7 +91,9 @@ export class Executions {
       if (outcome.kind === 'done') {
         return { lease: active(this.leases.advance(leaseId, outcome.plan.before, outcome.events)), executionId };
       }
-      throw new LeaseholdError('execution_not_repeatable', 'The command with this key was begun before.', { leaseId });
+      throw new LeaseholdError('execution_not_repeatable', 'The command with this key was started before.', {
+        leaseId,
+      });
     } catch (error) {
       this.underWay.leave(executionId);
       throw error;

@@ -80,7 +80,7 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
   }
 
   private warn(error: unknown): void {
-    this.logger.warn(`Lost commands could not be looked for: ${String(error)}`);
+    this.logger.warn(`The search for lost commands failed: ${String(error)}`);
   }
 
   /** It may also have its end, or never have begun: then its row is all that is left of it. */
@@ -91,7 +91,7 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
         executionId,
         failureClass: 'transient' as const,
         reasonCode: 'process_lost' as const,
-        failureReason: 'The process of the service that ran it is gone; nobody knows how it ended.',
+        failureReason: 'The service process that ran it is gone, so its result is unknown.',
       };
       const context = { actor: 'system:executions', correlationId: correlationId ?? newId(), causationId: id };
       await this.ends.record(leaseId, { type: 'ExecutionFailed', data }, context);

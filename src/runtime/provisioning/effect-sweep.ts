@@ -79,10 +79,10 @@ export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShu
       for (let from = 0; from < rows.length; from += AT_ONCE) {
         await this.queue.offer(rows.slice(from, from + AT_ONCE).map((row) => row.lease));
       }
-      this.background.succeeded('putting effects on the queue');
+      this.background.succeeded('queueing effects');
     } catch (error) {
-      this.background.failed('putting effects on the queue', error);
-      this.logger.warn(`What is pending could not be put on the queue: ${String(error)}`);
+      this.background.failed('queueing effects', error);
+      this.logger.warn(`Pending effects could not be queued: ${String(error)}`);
     }
   }
 }

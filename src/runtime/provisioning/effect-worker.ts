@@ -104,6 +104,6 @@ export class EffectWorker implements OnApplicationBootstrap, BeforeApplicationSh
   private warn(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     if (this.stopping.signal.aborted) return;
-    this.logger.warn(`An effect was cut short, or the queue cannot be used. What is pending is done later. ${reason}`);
+    this.logger.warn(`An effect was interrupted, or the queue is unavailable. Pending effects run later. ${reason}`);
   }
 }

@@ -128,6 +128,6 @@ export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   private warn(error: unknown): void {
-    if (!this.ending.signal.aborted) this.logger.warn(`Leftovers could not be looked for: ${failureText(error)}`);
+    if (!this.ending.signal.aborted) this.logger.warn(`The search for leftovers failed: ${failureText(error)}`);
   }
 }

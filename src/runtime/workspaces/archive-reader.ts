@@ -53,7 +53,7 @@ export async function* archiveEntries(
       archive.destroy(new LeaseholdError('archive_too_large', `It has more than ${maxBytes} bytes.`));
   };
   const cutOff = (): void => {
-    if (!source.readableEnded) archive.destroy(new LeaseholdError('invalid_archive', 'The archive broke off.'));
+    if (!source.readableEnded) archive.destroy(new LeaseholdError('invalid_archive', 'The archive is incomplete.'));
   };
   source.on('data', count).on('error', cutOff).on('close', cutOff);
   source.pipe(archive);
@@ -90,7 +90,8 @@ export async function* archiveEntries(
   }
   // An archive ends with blocks of zeros; one that broke off between two entries would look like a smaller one.
   const isWhole = tail.length === BLOCK_BYTES && tail.every((byte) => byte === 0);
-  if (!marked || !isWhole) throw new LeaseholdError('invalid_archive', 'The archive broke off: its end is not there.');
+  if (!marked || !isWhole)
+    throw new LeaseholdError('invalid_archive', 'The archive is incomplete: its end is missing.');
 }
 
 /** What is wrong with an archive may be found out by whoever reads a file of it. */
@@ -104,7 +105,10 @@ async function* contentOf(entry: TarEntry): AsyncGenerator<Uint8Array> {
 
 function asProblem(error: unknown): LeaseholdError {
   if (error instanceof LeaseholdError) return error;
-  return new LeaseholdError('invalid_archive', `It is no tar archive: ${error instanceof Error ? error.message : ''}`);
+  return new LeaseholdError(
+    'invalid_archive',
+    `It is not a tar archive: ${error instanceof Error ? error.message : ''}`,
+  );
 }
 
 type TarEntry = AsyncIterable<unknown> & { readonly header: Header };
@@ -113,9 +117,9 @@ type TarEntry = AsyncIterable<unknown> & { readonly header: Header };
 function entryOf(entry: TarEntry, places: PathTree, isMark: boolean): ArchiveEntry | string | null {
   const { name, type, size, linkname, mode: bits, mtime: modified } = entry.header;
   const unknown = unknownRecord(entry.header);
-  if (unknown !== null) return `its extended header has ${unknown}, which is not known here`;
+  if (unknown !== null) return `its extended header has ${unknown}, which is unknown`;
   const path = workspacePath(name);
-  if (path === null) return 'its name leads out of the workspace, is too long or too deep, or is no proper name';
+  if (path === null) return 'its name leads out of the workspace, is too long or too deep, or is not valid';
   if (path === '' || (isOwn(path) && !isMark)) return null;
   const mode = bits & 0o777;
   switch (type) {
@@ -125,7 +129,7 @@ function entryOf(entry: TarEntry, places: PathTree, isMark: boolean): ArchiveEnt
     case 'contiguous-file':
       return places.leaf(path) ?? { path, item: { type: 'file', mode, size, modified, content: contentOf(entry) } };
     case 'symlink': {
-      if (!isTarget(linkname)) return 'it is a symlink without a proper target';
+      if (!isTarget(linkname)) return 'it is a symlink without a valid target';
       return places.leaf(path, linkname) ?? { path, item: { type: 'symlink', target: linkname } };
     }
     case 'link':
@@ -136,7 +140,7 @@ function entryOf(entry: TarEntry, places: PathTree, isMark: boolean): ArchiveEnt
       return `it is a ${type}`;
     // Types that the library does not know come as null, whatever it declares.
     default:
-      return 'it is of no known type';
+      return 'its type is unknown';
   }
 }
 

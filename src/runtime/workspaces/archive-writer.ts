@@ -100,6 +100,6 @@ async function fill(sink: Sink, { name, size = 0 }: EntryHeader, content: AsyncI
     if (left < 0) break;
     await writeTo(sink, chunk);
   }
-  if (left !== 0) throw new ChangedError(`${name} is not as long as it was a moment ago.`);
+  if (left !== 0) throw new ChangedError(`${name} changed its length while it was read.`);
   sink.end(null);
 }

@@ -22,7 +22,7 @@ export async function writeTo(stream: Taker, chunk: Uint8Array): Promise<void> {
 }
 
 function closed(): Error {
-  return new Error('What it was written to was closed.');
+  return new Error('Its destination was closed.');
 }
 
 /** Of several things that go on at once and end each other, the failure that came first: the others only follow from it. */

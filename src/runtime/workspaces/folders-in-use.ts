@@ -18,7 +18,7 @@ export class FoldersInUse {
     for (const other of this.uses) {
       const meets = isWithin(path, other.path) || isWithin(other.path, path);
       if (meets && (use.writes || other.writes)) {
-        throw new LeaseholdError('sync_in_progress', 'Another sync is at the folder, or at one around or in it.');
+        throw new LeaseholdError('sync_in_progress', 'Another sync uses the folder, or a folder above or below it.');
       }
     }
     this.uses.add(use);

@@ -41,7 +41,7 @@ export class LeaseSide {
     });
     if (timedOut) throw new DriverError('permanent', 'budget_exceeded', 'The command took too long.', true);
     if (exitCode === 0) return;
-    const end = exitCode === null ? 'was ended by a signal' : `ended with ${exitCode}`;
+    const end = exitCode === null ? 'was stopped by a signal' : `ended with ${exitCode}`;
     throw new DriverError('permanent', 'driver_failed', `The command ${end}.`, true);
   }
 
@@ -136,18 +136,16 @@ export class LeaseSide {
 /** A script that did not do what it was to do, as drivers name it, or as a refusal of the caller's. */
 function failureOf({ exitCode, signal, timedOut }: ExecutionResult, said: string): Error {
   const last = said.split('\n').at(-1) ?? '';
-  if (timedOut) return new DriverError('transient', 'budget_exceeded', 'The lease’s side took too long.', true);
+  if (timedOut)
+    return new DriverError('transient', 'budget_exceeded', 'A step on the lease’s side took too long.', true);
   if (exitCode === EXITS.notEmpty) {
-    return new LeaseholdError(
-      'workspace_not_empty',
-      'There are files in the workspace that this lease has not put there.',
-    );
+    return new LeaseholdError('workspace_not_empty', 'The workspace contains files that this lease did not put there.');
   }
   if (exitCode === EXITS.inUse) {
-    return new LeaseholdError('workspace_in_use', 'Other leases that use the folder are active, so its files stay.');
+    return new LeaseholdError('workspace_in_use', 'Other active leases use the folder, so its files stay.');
   }
   if (exitCode === EXITS.noManifest) {
-    return new LeaseholdError('workspace_changed', 'The record of what was sent is not there any more.');
+    return new LeaseholdError('workspace_changed', 'The record of the sync in is missing.');
   }
   if (exitCode === EXITS.toolMissing) return new DriverError('config', 'tool_missing', last, false);
   if (/: not found|command not found/.test(said)) return new DriverError('config', 'tool_missing', last, true);
@@ -155,7 +153,7 @@ function failureOf({ exitCode, signal, timedOut }: ExecutionResult, said: string
   if (/Permission denied|Read-only file system|Operation not permitted/i.test(said)) {
     return new DriverError('config', 'workspace_not_writable', last, true);
   }
-  const end = exitCode === null ? `was ended by ${signal ?? 'nobody knows what'}` : `ended with ${exitCode}`;
+  const end = exitCode === null ? `was stopped by ${signal ?? 'an unknown signal'}` : `ended with ${exitCode}`;
   return new DriverError('permanent', 'driver_failed', `A step on the lease’s side ${end}: ${last}`, true);
 }
 

@@ -64,7 +64,8 @@ export class LeaseSides {
     const earlier = await this.runner.earlier(lease.companyId, context);
     if (earlier) return { ...(earlier.result as Result), position: earlier.position };
     const open = this.open(lease);
-    if (this.busy.has(leaseId)) throw new LeaseholdError('sync_in_progress', 'Another call is at it.', { leaseId });
+    if (this.busy.has(leaseId))
+      throw new LeaseholdError('sync_in_progress', 'Another call is syncing it.', { leaseId });
     this.busy.add(leaseId);
     try {
       const { event, result, afterwards } = await this.underWay.duringSync(leaseId, () => work(open));

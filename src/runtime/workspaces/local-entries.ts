@@ -20,7 +20,7 @@ export async function* localEntries(
     if (isOwn(path)) continue;
     if (workspacePath(path) === null || isGitInternal(path)) {
       places.count(path);
-      leave(path, 'its name cannot travel');
+      leave(path, 'its name cannot be copied');
       continue;
     }
     const { entry, modified } = await tree.look(path);
@@ -29,7 +29,7 @@ export async function* localEntries(
     const isFolder = entry.type === 'directory' && paths === null;
     const why = isFolder ? places.folder(path) : places.leaf(path, entry.type === 'symlink' ? entry.target : '');
     if (why !== null) leave(path, why);
-    else if (entry.type === 'other') leave(path, 'it is no file, folder or symlink');
+    else if (entry.type === 'other') leave(path, 'it is not a file, folder or symlink');
     else if (entry.type === 'symlink') yield { path, item: entry };
     else if (entry.type === 'file') {
       const { mode, size } = entry;

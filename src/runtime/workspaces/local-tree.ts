@@ -117,12 +117,12 @@ export class LocalTree {
   /** A file, open; whoever asks closes it. @param flags of open(2) @throws Error ELOOP and the like when it is none */
   async openFile(path: string, flags = O_RDONLY): Promise<FileHandle> {
     const place = await this.place(path);
-    if (!place) throw new ChangedError(`${path} is not there any more.`);
+    if (!place) throw new ChangedError(`${path} no longer exists.`);
     // Not to wait for a writer, should it be a pipe by now.
     const handle = await open(place, flags | O_NOFOLLOW | O_NONBLOCK).catch(mustBeAllowed(path));
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
-    throw new ChangedError(`${path} is no file any more.`);
+    throw new ChangedError(`${path} is no longer a file.`);
   }
 
   /** The folder that a path is in, open; whoever asks closes it. @param make whether it is made @throws BlockedError */
@@ -219,7 +219,8 @@ export class LocalTree {
           .catch(mustBeThere)
           .catch(mustBeAllowed(steps.join('/')));
       const handle = await open(place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch((error: unknown) => {
-        if (make && ['ENOTDIR', 'ELOOP'].includes(codeOf(error))) throw new BlockedError(`${name} is no folder here.`);
+        if (make && ['ENOTDIR', 'ELOOP'].includes(codeOf(error)))
+          throw new BlockedError(`${name} is not a folder here.`);
         return mustBeAllowed(steps.join('/'))(error);
       });
       this.chain.push({ name, handle });
@@ -239,7 +240,7 @@ export class LocalTree {
 
 function stepsOf(path: string): string[] {
   const steps = path.split('/').filter((step) => step !== '');
-  if (steps.some((step) => step === '..')) throw new Error('No path of a tree leads out of it.');
+  if (steps.some((step) => step === '..')) throw new Error('A path leads out of the tree.');
   return steps;
 }
 

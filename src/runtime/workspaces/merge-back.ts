@@ -125,12 +125,12 @@ class Merge {
         return true;
       case 'file': {
         const content = this.run.contents.get(path);
-        if (!content) throw new Error(`The content of ${path} was not kept.`);
+        if (!content) throw new Error(`The original content of ${path} is missing.`);
         const keepsMode = this.git && here?.type === 'file' && canExecute(here.mode) === canExecute(run.mode);
         return await this.tree.putFile(path, keepsMode ? here.mode : run.mode, content(), stamp);
       }
       case 'other':
-        throw new Error(`${path} is nothing that travels.`);
+        throw new Error(`${path} cannot be copied.`);
     }
   }
 

@@ -11,7 +11,7 @@ export function mustMove(driver: RuntimeDriver): void {
   if (movesWorkspaces(driver)) return;
   const why =
     driver.driver === 'local'
-      ? 'Local work is done where the workspace is: there is nothing to move.'
-      : `${driver.displayName} runs no commands, so that no workspace can be moved there.`;
+      ? 'Local work uses the workspace in its place: there is nothing to sync.'
+      : `${driver.displayName} runs no commands, so no workspace can be synced there.`;
   throw new DriverError('config', 'unsupported_operation', why, false);
 }

@@ -9,7 +9,7 @@ const MAX_NAME_BYTES = 64 * MIB;
 const MAX_IMPLIED_BYTES = 4 * MIB;
 
 /** Why an entry is left out that would be beyond a symlink or a file. */
-export const BEYOND = 'it goes through something that is no folder';
+export const BEYOND = 'its path leads through something that is not a folder';
 const TAKEN = 'something else has the same name';
 
 /** Null: what is there is no folder. */

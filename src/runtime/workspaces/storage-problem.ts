@@ -2,7 +2,7 @@ import { LeaseholdError } from '../../errors/catalogue.js';
 import { codeOf } from './local-tree.js';
 
 export function storageFull(): LeaseholdError {
-  return new LeaseholdError('storage_full', 'There was no room left to write to.');
+  return new LeaseholdError('storage_full', 'There is no space left on the disk.');
 }
 
 /** Whether there was no room left on this machine. */

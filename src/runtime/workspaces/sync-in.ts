@@ -92,14 +92,15 @@ async function sendHistory(
   leave: (path: string, why: string) => void,
 ): Promise<void> {
   for (const { file, what } of await repository.unfinished()) {
-    leave(`.git/${file}`, `${what} is in progress here, which the lease does not know of`);
+    leave(`.git/${file}`, `${what} is in progress here, and the lease does not get its state`);
   }
   const { objectFormat, commit, branch, shallow } = repository.head;
   if (commit === null) return side.run(RECEIVE_NO_HISTORY, [leaseId, objectFormat, branch ?? 'main']);
   const args = [leaseId, objectFormat, commit, branch ?? '', shallow.join('\n')];
   await side.send(RECEIVE_HISTORY, args, async (input) => {
     const tooMany = await repository.writeHistory(input);
-    if (tooMany > 0) leave('.git/refs', `${tooMany} branches and tags are too many, or their history is too large`);
+    if (tooMany > 0)
+      leave('.git/refs', `${tooMany} branches and tags were not sent: too many, or their history is too large`);
   });
 }
 

@@ -44,7 +44,7 @@ export async function keepManifest(side: LeaseSide, leaseId: string, manifest: M
 export async function readManifest(side: LeaseSide, leaseId: string, base: WorkspaceBase): Promise<Manifest> {
   const text = await side.text(READ_MANIFEST, [leaseId, base.manifest], { limit: MAX_MANIFEST_BYTES });
   if (manifestDigest([text]) === base.manifest) return parseManifest(text);
-  throw new LeaseholdError('workspace_changed', 'The record of what was sent is not as it was written.');
+  throw new LeaseholdError('workspace_changed', 'The record of the sync in was changed.');
 }
 
 /** Removes the manifests that do not count any more. What is left is only in the way of nobody. */

@@ -116,8 +116,8 @@ describe('the log', () => {
     const found = await verify();
     expect(found).toMatchObject({ ok: false, findings: [{ kind: 'changed_event' }] });
     const { code, out, err } = await cli('audit', 'verify');
-    expect([code, err]).toEqual([1, 'The log is not as it was sealed.\n']);
-    expect(out).toContain(`The event ${found.findings[0]?.position} is not as it was sealed.`);
+    expect([code, err]).toEqual([1, 'The log does not match its seals.\n']);
+    expect(out).toContain(`Event ${found.findings[0]?.position} was changed after it was sealed.`);
     await witness.query(`UPDATE events SET actor = 'operator:local' WHERE stream = 'lease-${leaseId}' AND version = 2`);
     expect(await verify({ knownHead: kept.seal })).toMatchObject({ ok: true });
   });

@@ -55,7 +55,7 @@ describe('a service that may send to private addresses', () => {
     expect(result).toEqual({
       ok: false,
       status,
-      failure: 'It redirects, and redirects are refused',
+      failure: 'It redirected; redirects are refused',
       retryAfterMs: null,
     });
     expect(other.requests).toEqual([]);
@@ -90,7 +90,7 @@ describe('a service that may send to private addresses', () => {
 
   test('waits no longer than it is told, and says what went wrong in its own words', async () => {
     receiver.react = () => 'hang';
-    expect(await send(receiver.url, true, 200)).toMatchObject({ failure: 'There was no answer within 200 ms' });
+    expect(await send(receiver.url, true, 200)).toMatchObject({ failure: 'No answer within 200 ms' });
     receiver.react = () => 'drop';
     expect((await send(receiver.url, true)).failure).toContain('socket hang up');
     const { url } = receiver;

@@ -86,7 +86,7 @@ describe('a service whose master key changes', () => {
 
     const withoutIt = home.spawn({ LEASEHOLD_SECRETS_KEY: first });
     expect(await withoutIt.exited()).toBe(1);
-    expect(withoutIt.output).toContain('sealed by another master key');
+    expect(withoutIt.output).toContain('sealed with another master key');
 
     const again = await home.start({ LEASEHOLD_SECRETS_KEY: second });
     expect(await create(again)).toEqual(made);

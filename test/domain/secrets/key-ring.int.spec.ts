@@ -51,7 +51,7 @@ describe('the key file', () => {
   it('is refused when it has no key', async () => {
     await open();
     await writeFile(keyFile(), 'not a key\n');
-    await expect(open()).rejects.toThrow('holds no key');
+    await expect(open()).rejects.toThrow('contains no key');
   });
 
   it.each(['0640', '0604', '0620', '0602'])(

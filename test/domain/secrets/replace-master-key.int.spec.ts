@@ -88,9 +88,7 @@ describe('replacing the master key of the key file', () => {
   it('changes nothing when a value is under a key that is not there', async () => {
     const stranger = await store(settings(OLD));
     await KeyRing.open(settings());
-    await expect(replace()).rejects.toThrow(
-      `${SECRETS} values were sealed by a master key that is not here (${stranger})`,
-    );
+    await expect(replace()).rejects.toThrow(`${SECRETS} values are sealed with an unknown master key (${stranger})`);
     expect(await keysInFile()).toBe(1);
     expect(await countByKey(open.pool)).toEqual([{ keyId: stranger, rows: SECRETS }]);
   });
@@ -102,7 +100,7 @@ describe('replacing the master key of the key file', () => {
       await holder.query('BEGIN; SELECT FROM secret_versions ORDER BY secret_id LIMIT 5 FOR UPDATE');
       const outcome = replace();
       await expect(outcome).rejects.toThrow(ConfigError);
-      await expect(outcome).rejects.toThrow('have 5 under older ones');
+      await expect(outcome).rejects.toThrow('sealed 5 with older ones');
     } finally {
       await holder.query('ROLLBACK');
       holder.release();
@@ -123,7 +121,7 @@ describe('replacing the master key of the settings', () => {
   it('is refused where no other key is known, or not the one that has sealed', async () => {
     await store(settings(OLD));
     await expect(replace(settings(OLD))).rejects.toThrow('LEASEHOLD_SECRETS_KEY_PREVIOUS to the old one');
-    await expect(replace(settings(NEW))).rejects.toThrow('not here');
+    await expect(replace(settings(NEW))).rejects.toThrow('an unknown master key');
     await expect(replace(settings(NEW, randomKey()))).rejects.toThrow('Nothing was changed');
   });
 });

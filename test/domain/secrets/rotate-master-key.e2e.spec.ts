@@ -54,7 +54,7 @@ test(
 
     const resumed = await rotate({}, '--resume');
     expect(resumed.code).toBe(0);
-    expect(resumed.out).toContain(`Every secret is sealed by the master key ${keyId} (0 just now).`);
+    expect(resumed.out).toContain(`Every secret is sealed with the master key ${keyId} (0 just now).`);
     const keys = (await readFile(join(home.dataDir, 'secrets.key'), 'utf8')).split('\n').filter((line) => line !== '');
     expect(keys).toHaveLength(2);
     expect(keys.filter((key) => (first.out + resumed.out).includes(key))).toEqual([]);
@@ -70,7 +70,7 @@ test(
 
     const missing = await rotate({ LEASEHOLD_SECRETS_KEY: present });
     expect([missing.code, missing.out]).toEqual([1, '']);
-    expect(missing.err).toContain('were sealed by a master key that is not here');
+    expect(missing.err).toContain('are sealed with an unknown master key');
     expect(missing.err).not.toMatch(/\n\s+at /);
   },
   SLOW,

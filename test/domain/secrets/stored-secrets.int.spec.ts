@@ -164,6 +164,6 @@ describe('the key of the fingerprints', () => {
     expect(made.every((key) => key.equals(first!))).toBe(true);
     await rotateMasterKey(open.pool, await ring(NEW, OLD));
     expect((await openFingerprintKey(open.pool, await ring(NEW))).equals(first!)).toBe(true);
-    await expect(openFingerprintKey(open.pool, keys)).rejects.toThrow('sealed by another master key');
+    await expect(openFingerprintKey(open.pool, keys)).rejects.toThrow('sealed with another master key');
   });
 });

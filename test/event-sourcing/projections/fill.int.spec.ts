@@ -125,7 +125,7 @@ describe('a long log', () => {
     broken = true;
     const generation = await process.all.rebuild('tallies');
     await until(async () => (await process.all.status())[0]?.rebuild?.parked === 1, 30_000);
-    expect(process.said).toContain('the log could not be handled at once; it is handled in parts');
+    expect(process.said).toContain('the log could not be handled at once; handling it in parts');
     expect(await indexesOf(generation)).toEqual(await indexesOf(1));
     broken = false;
     expect(await process.runner.retryParked(`tallies@${generation}`, 's-20')).toEqual({ kind: 'recovered' });

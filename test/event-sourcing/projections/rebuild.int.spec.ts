@@ -245,7 +245,7 @@ describe('a new release', () => {
     expect(new Map(shown.map((row) => [row.stream, row]))).toEqual(expected);
 
     const restarted = await open();
-    expect(restarted.said).toContain('a read model belongs to a newer release; it is not fed here');
+    expect(restarted.said).toContain('a read model belongs to a newer release and is not updated here');
     expect(await restarted.all.status()).toMatchObject([
       { codeVersion: 1, version: 2, generation: 2, state: 'still', rebuild: null },
     ]);

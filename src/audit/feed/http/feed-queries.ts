@@ -10,7 +10,7 @@ export class FeedQuery {
   @ApiPropertyOptional({
     type: 'integer',
     minimum: 0,
-    description: 'Only events behind this position of the log: `nextCursor` of the answer before.',
+    description: 'Only events after this log position: `nextCursor` of the previous page.',
   })
   @IsOptional()
   @Type(() => Number)
@@ -19,7 +19,7 @@ export class FeedQuery {
   @Max(Number.MAX_SAFE_INTEGER)
   after?: number;
 
-  @ApiPropertyOptional({ isArray: true, type: 'string', description: 'Types of events; may be repeated.' })
+  @ApiPropertyOptional({ isArray: true, type: 'string', description: 'Event types. Repeatable.' })
   @IsOptional()
   @Transform(({ value }: { value: unknown }) => (Array.isArray(value) ? (value as unknown[]) : [value]))
   @IsString({ each: true })
@@ -52,7 +52,7 @@ export class FeedPageQuery extends FeedQuery {
     minimum: 1,
     maximum: 1000,
     default: 100,
-    description: 'Events in one answer.',
+    description: 'Maximum number of events in the answer.',
   })
   @IsOptional()
   @Type(() => Number)
@@ -67,7 +67,7 @@ export class FeedPageAnswer {
   items!: FeedEvent[];
 
   @ApiProperty({
-    description: 'The position up to which the log was looked at: `after` of the next request. Never null.',
+    description: 'The log position that this page reaches. Send it as `after` of the next request. Never null.',
   })
   nextCursor!: string;
 }

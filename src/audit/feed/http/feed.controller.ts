@@ -41,13 +41,13 @@ export class FeedController {
   @Get()
   @Requires(READS_EVENTS, 'company')
   @ApiOperation({
-    summary: 'The events of a company',
+    summary: 'List a company’s events',
     description:
-      'In the order of the log, from its beginning or behind `after`. The cursor has no gap: an event that is not in this answer, nor in one before, will be in one after.',
+      'In log order, from the beginning or after the position `after`. The cursor skips nothing: an event that is on neither this page nor an earlier one will be on a later one.',
   })
   @ApiAnswer({
     status: 200,
-    description: 'A page; an empty one has a cursor too.',
+    description: 'A page of events. An empty page also has a cursor.',
     type: FeedPageAnswer,
     example: { items: [EVENT_EXAMPLE], nextCursor: String(EVENT_EXAMPLE.position) },
   })
@@ -67,9 +67,9 @@ export class FeedController {
   @Get('stream')
   @Requires(READS_EVENTS, 'company')
   @ApiOperation({
-    summary: 'The events of a company as they come',
+    summary: 'Stream a company’s events',
     description:
-      'Server-sent events: `id` is the position, `event` the type, `data` the event. It begins behind `Last-Event-ID`, else behind `after`, else now. A reader that does not keep up is cut off and goes on from the last event that it has.',
+      'Server-sent events: `id` is the position, `event` the type, `data` the event. The stream starts after `Last-Event-ID`, else after `after`, else now. A reader that is too slow is disconnected. It can reconnect with the last id that it received.',
   })
   @ApiHeader({ name: 'Last-Event-ID', required: false, schema: { type: 'integer', minimum: 0 } })
   @ApiAnswer({ status: 200, description: 'text/event-stream, with a heartbeat every 15 seconds.', example: {} })

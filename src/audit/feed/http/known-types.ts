@@ -10,5 +10,5 @@ export function requireKnownTypes(
   const known = new Set(definitions.map(({ type }) => type));
   const unknown = types.filter((type) => !known.has(type));
   if (unknown.length === 0) return;
-  throw validationFailed(unknown.map((type) => ({ field, message: `${type} is no type of event` })));
+  throw validationFailed(unknown.map((type) => ({ field, message: `${type} is not an event type` })));
 }

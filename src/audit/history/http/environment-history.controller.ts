@@ -36,10 +36,13 @@ export class EnvironmentHistoryController {
 
   @Get('timeline')
   @Requires(null, 'environment')
-  @ApiOperation({ summary: 'What has happened to an environment', description: 'Oldest first; of a deleted one too.' })
+  @ApiOperation({
+    summary: 'Get the history of an environment',
+    description: 'Oldest first. Works for deleted environments too.',
+  })
   @ApiAnswer({
     status: 200,
-    description: 'Its events, each with what led to it, what it says, and the fields that it changed.',
+    description: 'The events, each with its cause, a sentence, and the fields that it changed.',
     example: { items: TIMELINE_EXAMPLE, nextCursor: null },
   })
   @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
@@ -57,8 +60,8 @@ export class EnvironmentHistoryController {
 
   @Get('diff')
   @Requires(null, 'environment')
-  @ApiOperation({ summary: 'What is not the same about an environment at two moments' })
-  @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
+  @ApiOperation({ summary: 'Compare an environment at two points' })
+  @ApiAnswer({ status: 200, description: 'Only the fields that differ.', example: DIFF_EXAMPLE })
   @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log')
   async diff(@UuidParam('id') id: string, @Query() { from, to }: DiffQuery, @From() caller: Caller): Promise<Diff> {
     const last = to === undefined ? null : await positionOf(to, this.asOf);
@@ -70,8 +73,8 @@ export class EnvironmentHistoryController {
   @Get('why')
   @Requires(null, 'environment')
   @ApiOperation({
-    summary: 'Why an environment is in the state that it is in',
-    description: 'What led to it, what the newest probe found, and which leases hold it.',
+    summary: 'Explain the state of an environment',
+    description: 'The events that led to it, the result of the latest probe, and the leases that hold it.',
   })
   @ApiAnswer({ status: 200, description: 'Never empty.', example: { ...WHY_EXAMPLE, status: 'archived' } })
   @ApiProblems('environment_not_found', 'at_in_future', 'at_before_log', 'read_model_behind')

@@ -17,7 +17,7 @@ export const TIMELINE_EXAMPLE: TimelineItem[] = [
       event: { id: INTENT_ID, position: 810, type: 'ProvisioningRequested' },
       job: { effectId: EFFECT_ID, attempt: null },
     },
-    sentence: 'The driver gave sandbox://fake/1, and the lease is active.',
+    sentence: 'Active: the driver provided sandbox://fake/1.',
     changes: [{ field: 'status', from: 'provisioning', to: 'active' }],
   },
 ];
@@ -32,19 +32,19 @@ export const WHY_EXAMPLE: Why = {
   id: '018f4b6e-7a3c-7d21-9b0e-5c1d2e3f4a5e',
   status: 'expired',
   reasonCode: 'ttl_elapsed',
-  sentence: 'It ended at 2026-11-24T10:30:01.000Z as expired, ttl_elapsed; its cleanup is failed.',
+  sentence: 'Expired at 2026-11-24 10:30:01 UTC (ttl_elapsed). Cleanup has failed so far.',
   chain: [
     {
       position: 934,
       recordedAt: '2026-11-24T10:30:01.000Z',
       type: 'LeaseReleaseRequested',
       actor: 'system:expiry',
-      sentence: 'Its deadline 2026-11-24T10:30:00.000Z has passed, ttl_elapsed.',
+      sentence: 'Expired (ttl_elapsed): its deadline was 10:30:00 UTC.',
     },
   ],
   blockedBy: {
     reasonCode: 'host_unreachable',
-    sentence: 'It could not be taken back in 2 attempts, the last time because: the host did not answer',
+    sentence: 'Cleanup failed 2 times. Last failure: the host did not answer.',
   },
   nextTimer: { name: 'cleanup_retry', at: '2026-11-24T10:30:20.000Z' },
   position: 940,

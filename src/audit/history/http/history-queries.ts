@@ -12,7 +12,7 @@ export class TimelineQuery extends AtQuery {
     minimum: 1,
     maximum: 500,
     default: PAGE,
-    description: 'Events in one answer.',
+    description: 'Maximum number of events in the answer.',
   })
   @IsOptional()
   @Type(() => Number)
@@ -21,18 +21,18 @@ export class TimelineQuery extends AtQuery {
   @Max(500)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the answer before.' })
+  @ApiPropertyOptional({ description: '`nextCursor` of the previous page.' })
   @IsOptional()
   @IsString()
-  @Matches(/^[1-9]\d{0,15}$/, { message: '$property must be a cursor that this service gave' })
+  @Matches(/^[1-9]\d{0,15}$/, { message: '$property must be a cursor from this service' })
   cursor?: string;
 }
 
 export class DiffQuery {
-  @IsMoment('The state that is compared.', { required: true })
+  @IsMoment('The first point.', { required: true })
   from!: string;
 
-  @IsMoment('The state that it is compared with; as it is now when absent.')
+  @IsMoment('The second point. Absent: now.')
   to?: string;
 }
 

@@ -40,10 +40,10 @@ export class LeaseHistoryController {
 
   @Get('timeline')
   @Requires(READS_LEASE, 'lease')
-  @ApiOperation({ summary: 'What has happened to a lease', description: 'Oldest first.' })
+  @ApiOperation({ summary: 'Get the history of a lease', description: 'Oldest first.' })
   @ApiAnswer({
     status: 200,
-    description: 'Its events, each with what led to it, what it says, and the fields that it changed.',
+    description: 'The events, each with its cause, a sentence, and the fields that it changed.',
     example: { items: TIMELINE_EXAMPLE, nextCursor: null },
   })
   @ApiProblems('lease_not_found', 'at_in_future', 'at_before_log')
@@ -60,8 +60,8 @@ export class LeaseHistoryController {
 
   @Get('diff')
   @Requires(READS_LEASE, 'lease')
-  @ApiOperation({ summary: 'What is not the same about a lease at two moments' })
-  @ApiAnswer({ status: 200, description: 'The fields that differ, and only those.', example: DIFF_EXAMPLE })
+  @ApiOperation({ summary: 'Compare a lease at two points' })
+  @ApiAnswer({ status: 200, description: 'Only the fields that differ.', example: DIFF_EXAMPLE })
   @ApiProblems('lease_not_found', 'at_in_future', 'at_before_log')
   async diff(@UuidParam('leaseId') leaseId: string, @Query() { from, to }: DiffQuery): Promise<Diff> {
     const last = to === undefined ? null : await positionOf(to, this.asOf);
@@ -73,8 +73,8 @@ export class LeaseHistoryController {
   @Get('why')
   @Requires(READS_LEASE, 'lease')
   @ApiOperation({
-    summary: 'Why a lease is in the state that it is in',
-    description: 'What led to it, what it waits for, and what happens next by itself.',
+    summary: 'Explain the state of a lease',
+    description: 'The events that led to it, what it waits for, and which timer fires next.',
   })
   @ApiAnswer({ status: 200, description: 'Never empty.', example: WHY_EXAMPLE })
   @ApiProblems('lease_not_found', 'at_in_future', 'at_before_log')
@@ -91,8 +91,8 @@ export class LeaseHistoryController {
   @Get('bundle')
   @Requires(READS_EVENTS, 'lease')
   @ApiOperation({
-    summary: 'All that explains a lease, in one file',
-    description: 'Without any secret. `leasehold replay <file>` replays it step by step, without a service.',
+    summary: 'Export everything that explains a lease',
+    description: 'Contains no secrets. `leasehold replay <file>` replays it step by step, without a service.',
   })
   @ApiAnswer({ status: 200, description: 'The bundle.', example: { format: 'leasehold.bundle', formatVersion: 1 } })
   @ApiProblems('lease_not_found', 'at_in_future', 'at_before_log')

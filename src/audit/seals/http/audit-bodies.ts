@@ -6,14 +6,14 @@ import { parseSeal, type Seal } from '../seal.js';
 const POSITION = { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER, nullable: true } as const;
 
 export class VerifyBody {
-  @ApiPropertyOptional({ ...POSITION, description: 'A position of the log; the first one when absent.' })
+  @ApiPropertyOptional({ ...POSITION, description: 'A log position. Absent: the first one.' })
   @IsOptional()
   @IsInt()
   @Min(1)
   @Max(Number.MAX_SAFE_INTEGER)
   from?: number | null;
 
-  @ApiPropertyOptional({ ...POSITION, description: 'A position of the log; the newest one when absent.' })
+  @ApiPropertyOptional({ ...POSITION, description: 'A log position. Absent: the newest one.' })
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -35,7 +35,7 @@ export class ExportQuery {
   @ApiPropertyOptional({
     type: 'integer',
     minimum: 1,
-    description: 'The first event; the seal that it is in is whole.',
+    description: 'The first event. The export starts with the whole seal that contains it.',
   })
   @IsOptional()
   @Type(() => Number)
@@ -44,7 +44,11 @@ export class ExportQuery {
   @Max(Number.MAX_SAFE_INTEGER)
   from?: number | null;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, description: 'The last event, likewise.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    description: 'The last event. The export ends with the whole seal that contains it.',
+  })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -61,7 +65,7 @@ function IsSeal(): PropertyDecorator {
       propertyName: key.toString(),
       validator: {
         validate: isSeal,
-        defaultMessage: () => '$property must be a seal, as /api/audit/head has given it',
+        defaultMessage: () => '$property must be a seal from /api/audit/head',
       },
     });
 }

@@ -38,7 +38,7 @@ export const VERIFICATION_EXAMPLE: Verification = {
       position: 812,
       toPosition: 812,
       seal: null,
-      detail: 'The event 812 is not as it was sealed.',
+      detail: 'Event 812 was changed after it was sealed.',
     },
   ],
   moreFindings: 0,

@@ -16,10 +16,10 @@ export class AuditController {
   @Get('head')
   @Requires('audit:read', 'service')
   @ApiOperation({
-    summary: 'The newest seal of the log',
-    description: 'Kept somewhere else, it is what later shows that history before it was not rewritten.',
+    summary: 'Get the newest seal of the log',
+    description: 'Keep a copy outside of the database: it later shows whether the history before it was rewritten.',
   })
-  @ApiAnswer({ status: 200, description: 'With the keys that seals are signed by.', example: HEAD_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'With the public keys of the seals.', example: HEAD_EXAMPLE })
   head(): Promise<AuditHead> {
     return this.trail.head();
   }
@@ -30,14 +30,14 @@ export class AuditController {
   @ApiOperation({
     summary: 'Check the log against its seals',
     description:
-      'Every event of the seals that the range touches is looked at. What is newer than the last seal cannot be checked yet: `unsealedEvents` says how many those are. Tokens are compared with the events that made and revoked them.',
+      'Checks every event of each seal in the range. Events newer than the last seal cannot be checked yet; `unsealedEvents` counts them. Also compares tokens with the events that created and revoked them.',
   })
   @ApiRequest(VerifyBody, {
     all: { summary: 'All of it', value: {} },
     range: { summary: 'Some events', value: { from: 1, to: 5000 } },
-    kept: { summary: 'Against a seal that was kept', value: { knownHead: SEAL_EXAMPLE } },
+    kept: { summary: 'Against a kept seal', value: { knownHead: SEAL_EXAMPLE } },
   })
-  @ApiAnswer({ status: 200, description: 'What was found, and where.', example: VERIFICATION_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The problems, each with its place.', example: VERIFICATION_EXAMPLE })
   verify(@Body() { from = null, to = null, knownHead = null }: VerifyBody): Promise<Verification> {
     return this.trail.verify({ from, to, knownHead });
   }
@@ -45,11 +45,11 @@ export class AuditController {
   @Get('export')
   @Requires('audit:read', 'service')
   @ApiOperation({
-    summary: 'The log with its seals',
+    summary: 'Export the log with its seals',
     description:
-      'NDJSON. `leasehold audit verify-export <file>` checks it with the public key alone. Without `environments:manage` events that show a config are there by their hash alone.',
+      'NDJSON. `leasehold audit verify-export <file>` checks it with the public key alone. Without `environments:manage`, events that show a config appear only as hashes.',
   })
-  @ApiAnswer({ status: 200, description: 'Whole seals; the events that have none yet come last.', example: {} })
+  @ApiAnswer({ status: 200, description: 'Whole seals, then the events that are not sealed yet.', example: {} })
   export(@Query() { from = null, to = null }: ExportQuery, @From() caller: Caller): StreamableFile {
     const lines = this.trail.export(from, to, may(caller, 'environments:manage'));
     return new StreamableFile(Readable.from(lines, { objectMode: false }), {

@@ -13,9 +13,9 @@ export class LeaseProofController {
   @Get(':leaseId/proof')
   @Requires(['audit:read', 'environments:manage', 'leases:operate'], 'lease')
   @ApiOperation({
-    summary: 'Proof that the events of a lease are in the sealed log',
+    summary: 'Prove that the events of a lease are in the sealed log',
     description:
-      'For each event the hashes that lead from it to the root of its signed seal (RFC 9162, 2.1.3). Without `environments:manage` an event that shows something of the config is null: its `leafHash` is proven.',
+      'For each event, the hashes from it to the root of its signed seal (RFC 9162, 2.1.3). Without `environments:manage`, an event that shows a part of the config is null; the proof covers its `leafHash`.',
   })
   @ApiAnswer({ status: 200, description: 'The events with their seals.', example: LEASE_PROOF_EXAMPLE })
   @ApiProblems('lease_not_found')

@@ -25,7 +25,7 @@ export interface DelivererOptions {
 
 /** Parts that may fail by themselves. */
 const SENDING = 'sending webhooks';
-const RECORDING = 'recording what webhooks were sent';
+const RECORDING = 'recording webhook deliveries';
 
 const POLL_MS = 1_000;
 /** Requests of this process, and of one webhook; with half of all under way, each webhook gets one, so that those with
@@ -113,7 +113,7 @@ export class Deliverer {
       }
     } catch (error) {
       // The next look is not far, and what was claimed comes free.
-      this.options.warn(`What is due could not be looked for: ${failureText(error)}`);
+      this.options.warn(`Due deliveries could not be read: ${failureText(error)}`);
       this.options.background.failed(SENDING, failureText(error));
     }
   }
@@ -199,7 +199,7 @@ export class Deliverer {
       this.options.background.succeeded(RECORDING);
     } catch (error) {
       // What is not settled is sent again, once the claim has expired.
-      this.options.warn(`What was delivered could not be recorded: ${failureText(error)}`);
+      this.options.warn(`Delivery results could not be recorded: ${failureText(error)}`);
       this.options.background.failed(RECORDING, failureText(error));
     }
   }

@@ -46,7 +46,7 @@ export class Messages {
   async of(webhook: Webhook, position: number): Promise<Message> {
     if (!this.bodies.has(position)) await this.prepare([position]);
     const body = this.bodies.get(position);
-    if (!body) throw new Error(`The event at ${position} is too large to be sent.`);
+    if (!body) throw new Error(`The event at ${position} is too large to send.`);
     const { eventId, text } = body;
     const now = this.clock.date();
     const versions = signingVersions(webhook, now.toISOString());

@@ -63,7 +63,7 @@ export class Sender {
     } catch (error) {
       stopping.throwIfAborted();
       const isLate = ending.signal.aborted;
-      const text = isLate ? `There was no answer within ${this.timeoutMs} ms` : failureText(error);
+      const text = isLate ? `No answer within ${this.timeoutMs} ms` : failureText(error);
       return { ok: false, status: null, failure: text, retryAfterMs: null };
     } finally {
       clearTimeout(timer);
@@ -118,7 +118,7 @@ function resultOf({ status, retryAfterMs }: Answer): SendResult {
     ok: false,
     status,
     retryAfterMs,
-    failure: isRedirect ? 'It redirects, and redirects are refused' : `It answered ${status}`,
+    failure: isRedirect ? 'It redirected; redirects are refused' : `It answered ${status}`,
   };
 }
 

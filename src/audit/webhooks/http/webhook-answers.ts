@@ -27,16 +27,19 @@ export class WebhookAnswer implements WebhookJson {
   @ApiProperty(UUID) companyId!: string;
   @ApiProperty() url!: string;
   @ApiProperty(TEXT_OR_NULL) description!: string | null;
-  @ApiProperty({ type: WebhookFilterAnswer, description: 'Null is no condition; of several all must hold.' })
+  @ApiProperty({
+    type: WebhookFilterAnswer,
+    description: 'Null means no condition. An event must meet all conditions.',
+  })
   filter!: WebhookFilterAnswer;
   @ApiProperty({ enum: ['active', 'paused'] }) status!: 'active' | 'paused';
   @ApiProperty({ type: WebhookPauseAnswer, nullable: true }) pause!: WebhookPauseAnswer | null;
-  @ApiProperty({ description: 'The version of its secret; versions count from 1.' }) secretVersion!: number;
-  @ApiProperty({ ...TIME, nullable: true, description: 'Until when an earlier secret signs too.' })
+  @ApiProperty({ description: 'The version of its secret. Versions start at 1.' }) secretVersion!: number;
+  @ApiProperty({ ...TIME, nullable: true, description: 'The previous secret also signs deliveries until then.' })
   previousSecretUntil!: string | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
-  @ApiProperty({ description: 'How many events it has had.' }) version!: number;
+  @ApiProperty({ description: 'The number of its events.' }) version!: number;
   @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
 }
 
@@ -45,16 +48,17 @@ export class WebhookWithSecretAnswer extends WebhookAnswer {
     type: 'string',
     nullable: true,
     description:
-      'What deliveries are signed with. It is answered to this command alone; null where that is repeated after the secret has gone.',
+      'The key that signs deliveries. Only this answer contains it. Null when the command is repeated after the secret was removed.',
   })
   secret!: string | null;
 }
 
 export class DeliveryProgressAnswer {
-  @ApiProperty({ description: 'Events up to here have been delivered, or are among the deliveries.' }) cursor!: number;
-  @ApiProperty({ description: 'Positions of the log behind the cursor.' }) lag!: number;
-  @ApiProperty({ description: 'Events that are to be delivered, as far as the cursor.' }) pending!: number;
-  @ApiProperty({ description: 'How often in a row one event has failed, with no success since.' })
+  @ApiProperty({ description: 'Events up to this position are delivered or are among the deliveries.' })
+  cursor!: number;
+  @ApiProperty({ description: 'How many log positions the cursor is behind.' }) lag!: number;
+  @ApiProperty({ description: 'Undelivered events up to the cursor.' }) pending!: number;
+  @ApiProperty({ description: 'Failed attempts in a row at one event since the last success.' })
   consecutiveFailures!: number;
   @ApiProperty({ ...TIME, nullable: true }) lastSuccessAt!: string | null;
   @ApiProperty({ ...TIME, nullable: true }) lastFailureAt!: string | null;
@@ -67,19 +71,23 @@ export class WebhookViewAnswer extends WebhookAnswer {
 
 export class WebhookPageAnswer {
   @ApiProperty({ type: [WebhookViewAnswer] }) items!: WebhookViewAnswer[];
-  @ApiProperty({ type: 'string', nullable: true, description: 'Give it as `cursor`; null on the last page.' })
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Send it as `cursor` for the next page. Null on the last page.',
+  })
   nextCursor!: string | null;
 }
 
 export class PendingDeliveryAnswer implements PendingDelivery {
-  @ApiProperty({ description: 'Of the event.' }) position!: number;
+  @ApiProperty({ description: 'The log position of the event.' }) position!: number;
   @ApiProperty() stream!: string;
   @ApiProperty({
     enum: ['waiting', 'due', 'retrying', 'under_way'],
-    description: '`waiting`: for an earlier event of its stream.',
+    description: '`waiting`: an earlier event of its stream comes first.',
   })
   state!: PendingDelivery['state'];
-  @ApiProperty({ description: 'Those that have failed.' }) attempts!: number;
+  @ApiProperty({ description: 'Failed attempts.' }) attempts!: number;
   @ApiProperty({ ...TIME, nullable: true }) nextAttemptAt!: string | null;
   @ApiProperty({ type: 'integer', nullable: true }) lastStatus!: number | null;
   @ApiProperty(TEXT_OR_NULL) lastFailure!: string | null;
@@ -87,7 +95,11 @@ export class PendingDeliveryAnswer implements PendingDelivery {
 
 export class DeliveriesAnswer extends DeliveryProgressAnswer {
   @ApiProperty({ type: [PendingDeliveryAnswer] }) items!: PendingDeliveryAnswer[];
-  @ApiProperty({ type: 'string', nullable: true, description: 'Give it as `cursor`; null on the last page.' })
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Send it as `cursor` for the next page. Null on the last page.',
+  })
   nextCursor!: string | null;
 }
 

@@ -26,16 +26,16 @@ const DESCRIPTION = {
   type: 'string',
   nullable: true,
   maxLength: DESCRIPTION_LENGTH,
-  description: 'It may have line breaks.',
+  description: 'May contain line breaks.',
 } as const;
 const URL_DOCS = {
   maxLength: URL_LENGTH,
   example: 'https://hooks.example.com/leasehold',
-  description: 'http or https, without credentials. It is in the company’s events: a secret has no place in it.',
+  description: 'http or https, without credentials. The company’s events show it, so it must not contain a secret.',
 } as const;
 
 export class WebhookFilterBody {
-  @ApiPropertyOptional({ type: 'array', items: { type: 'string' }, nullable: true, description: 'Types of events.' })
+  @ApiPropertyOptional({ type: 'array', items: { type: 'string' }, nullable: true, description: 'Event types.' })
   @IsOptional()
   @IsArray()
   @ArrayMinSize(1)
@@ -79,7 +79,7 @@ export class CreateWebhookBody {
   @IsFreeText(DESCRIPTION_LENGTH)
   description?: string | null;
 
-  @ApiPropertyOptional({ type: WebhookFilterBody, description: 'As in the feed; absent: every event of the company.' })
+  @ApiPropertyOptional({ type: WebhookFilterBody, description: 'As in the feed. Absent: every event of the company.' })
   @ValidateIf((_body, value) => value !== undefined)
   @IsObject()
   @ValidateNested({ message: '$property must be an object' })
@@ -98,7 +98,7 @@ export class PatchWebhookBody {
   @IsFreeText(DESCRIPTION_LENGTH)
   description?: string | null;
 
-  @ApiPropertyOptional({ type: WebhookFilterBody, description: 'All of it, as it is to be from now on.' })
+  @ApiPropertyOptional({ type: WebhookFilterBody, description: 'The whole new filter.' })
   @ValidateIf((_body, value) => value !== undefined)
   @IsObject()
   @ValidateNested({ message: '$property must be an object' })
@@ -112,7 +112,7 @@ export class RotateWebhookSecretBody {
     minimum: 0,
     maximum: MAX_OVERLAP_SECONDS,
     default: DEFAULT_OVERLAP_SECONDS,
-    description: 'How long deliveries are signed by the secret before too; 0 ends whatever signed before.',
+    description: 'How long the previous secret also signs deliveries. 0 ends all previous secrets at once.',
   })
   @ValidateIf((_body, value) => value !== undefined)
   @IsInt()
@@ -122,7 +122,7 @@ export class RotateWebhookSecretBody {
 }
 
 export class RedeliverBody {
-  @ApiProperty({ type: 'integer', minimum: 1, description: 'Events from this position of the log on are sent again.' })
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'The first log position to send again.' })
   @IsInt()
   @Min(1)
   @Max(Number.MAX_SAFE_INTEGER)
@@ -132,7 +132,7 @@ export class RedeliverBody {
 const LIMIT = { type: 'integer', minimum: 1, maximum: 500 } as const;
 
 export class WebhooksQuery {
-  @ApiPropertyOptional({ ...LIMIT, description: 'Webhooks in one answer.' })
+  @ApiPropertyOptional({ ...LIMIT, description: 'Maximum number of webhooks in the answer.' })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -140,14 +140,14 @@ export class WebhooksQuery {
   @Max(500)
   limit?: number;
 
-  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: '`nextCursor` of the answer before.' })
+  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: '`nextCursor` of the previous page.' })
   @IsOptional()
   @IsUuid()
   cursor?: string;
 }
 
 export class DeliveriesQuery {
-  @ApiPropertyOptional({ ...LIMIT, description: 'Deliveries in one answer.' })
+  @ApiPropertyOptional({ ...LIMIT, description: 'Maximum number of deliveries in the answer.' })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -155,7 +155,7 @@ export class DeliveriesQuery {
   @Max(500)
   limit?: number;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, description: '`nextCursor` of the answer before.' })
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, description: '`nextCursor` of the previous page.' })
   @IsOptional()
   @Type(() => Number)
   @IsInt()

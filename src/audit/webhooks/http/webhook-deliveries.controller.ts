@@ -35,10 +35,10 @@ export class WebhookDeliveriesController {
   @Get('deliveries')
   @Requires(['admin', 'audit:read'], 'webhook')
   @ApiOperation({
-    summary: 'What a webhook has not been sent yet',
-    description: 'In the order of the log, with what failed. What was delivered is not kept.',
+    summary: 'List the undelivered events of a webhook',
+    description: 'In log order, with the last failure. Delivered events are not listed.',
   })
-  @ApiAnswer({ status: 200, description: 'A page of them.', type: DeliveriesAnswer, example: DELIVERIES_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'A page of deliveries.', type: DeliveriesAnswer, example: DELIVERIES_EXAMPLE })
   @ApiProblems('webhook_not_found', 'read_model_behind', 'position_ahead_of_log')
   async deliveries(
     @UuidParam('companyId') companyId: string,
@@ -57,14 +57,19 @@ export class WebhookDeliveriesController {
   @HttpCode(200)
   @Requires('admin', 'webhook')
   @ApiOperation({
-    summary: 'Give a webhook another secret',
-    description: 'For a while deliveries carry a signature by the secret before too.',
+    summary: 'Replace a webhook’s secret',
+    description: 'For a while, the previous secret also signs deliveries.',
   })
   @ApiRequest(RotateWebhookSecretBody, {
     overlap: { summary: 'With a day to change over', value: { overlapSeconds: DEFAULT_OVERLAP_SECONDS } },
-    leaked: { summary: 'The old one was leaked', value: { overlapSeconds: 0 } },
+    leaked: { summary: 'The old secret leaked', value: { overlapSeconds: 0 } },
   })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: WebhookWithSecretAnswer, example: ROTATED_EXAMPLE })
+  @ApiAnswer({
+    status: 200,
+    description: 'The current state.',
+    type: WebhookWithSecretAnswer,
+    example: ROTATED_EXAMPLE,
+  })
   @ApiProblems('webhook_not_found', 'idempotency_key_reused', 'version_conflict')
   async rotateSecret(
     @UuidParam('companyId') companyId: string,
@@ -80,8 +85,8 @@ export class WebhookDeliveriesController {
   @Post('pause')
   @HttpCode(200)
   @Requires('admin', 'webhook')
-  @ApiOperation({ summary: 'Pause a webhook', description: 'What comes meanwhile is sent once it is resumed.' })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: WebhookAnswer, example: PAUSED_EXAMPLE })
+  @ApiOperation({ summary: 'Pause a webhook', description: 'Events that come meanwhile are sent after it is resumed.' })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: WebhookAnswer, example: PAUSED_EXAMPLE })
   @ApiProblems('webhook_not_found', 'idempotency_key_reused', 'version_conflict')
   async pause(
     @UuidParam('companyId') companyId: string,
@@ -96,8 +101,11 @@ export class WebhookDeliveriesController {
   @Post('resume')
   @HttpCode(200)
   @Requires('admin', 'webhook')
-  @ApiOperation({ summary: 'Resume a webhook', description: 'It gets what it has missed, in order for each stream.' })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
+  @ApiOperation({
+    summary: 'Resume a webhook',
+    description: 'It receives the events that it missed, in order for each stream.',
+  })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
   @ApiProblems('webhook_not_found', 'idempotency_key_reused', 'version_conflict')
   async resume(
     @UuidParam('companyId') companyId: string,
@@ -113,12 +121,12 @@ export class WebhookDeliveriesController {
   @HttpCode(200)
   @Requires('admin', 'webhook')
   @ApiOperation({
-    summary: 'Deliver events again',
+    summary: 'Redeliver events',
     description:
-      'All that the webhook’s filter lets through from a position of the log on, those before it was made too; under the same `webhook-id`s.',
+      'All events from a log position on that match the filter, also those from before the webhook was created. Each keeps its `webhook-id`.',
   })
   @ApiRequest(RedeliverBody, { all: { summary: 'From the beginning', value: { from: 1 } } })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
   @ApiProblems('webhook_not_found', 'position_ahead_of_log', 'idempotency_key_reused', 'version_conflict')
   async redeliver(
     @UuidParam('companyId') companyId: string,

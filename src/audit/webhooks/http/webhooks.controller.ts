@@ -44,9 +44,9 @@ export class WebhooksController {
   @Post()
   @Requires('admin', 'company')
   @ApiOperation({
-    summary: 'Make a webhook',
+    summary: 'Create a webhook',
     description:
-      'It gets the company’s events that come from now on, as the feed gives them, at least once and in order for each stream, signed by the Standard Webhooks rules. Configs of environments are left out, and no webhook gets events about webhooks.',
+      'It receives the company’s events from now on, in the format of the feed, at least once and in order for each stream, signed as in Standard Webhooks. Configs of environments and events about webhooks are left out.',
   })
   @ApiRequest(CreateWebhookBody, {
     all: { summary: 'Every event', value: { url: WEBHOOK_EXAMPLE.url } },
@@ -69,7 +69,10 @@ export class WebhooksController {
 
   @Get()
   @Requires(['admin', 'audit:read'], 'company')
-  @ApiOperation({ summary: 'List a company’s webhooks', description: 'Newest first, with how their deliveries go.' })
+  @ApiOperation({
+    summary: 'List a company’s webhooks',
+    description: 'Newest first, with the progress of their deliveries.',
+  })
   @ApiAnswer({
     status: 200,
     description: 'A page of webhooks.',
@@ -89,8 +92,8 @@ export class WebhooksController {
 
   @Get(':webhookId')
   @Requires(['admin', 'audit:read'], 'webhook')
-  @ApiOperation({ summary: 'Get a webhook', description: 'With how its deliveries go.' })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: WebhookViewAnswer, example: VIEW_EXAMPLE })
+  @ApiOperation({ summary: 'Get a webhook', description: 'With the progress of its deliveries.' })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: WebhookViewAnswer, example: VIEW_EXAMPLE })
   @ApiProblems('webhook_not_found', 'read_model_behind', 'position_ahead_of_log')
   async get(
     @UuidParam('companyId') companyId: string,
@@ -105,10 +108,10 @@ export class WebhooksController {
   @ApiOperation({
     summary: 'Change a webhook',
     description:
-      'What is not sent stays. It counts for events from now on; those that wait are sent to the new address.',
+      'Absent fields stay unchanged. The change applies to events from now on. Waiting events go to the new address.',
   })
   @ApiRequest(PatchWebhookBody, { url: { summary: 'Another address', value: { url: WEBHOOK_EXAMPLE.url } } })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
   @ApiProblems('webhook_not_found', 'webhook_address_refused', 'idempotency_key_reused', 'version_conflict')
   async patch(
     @UuidParam('companyId') companyId: string,
@@ -129,8 +132,8 @@ export class WebhooksController {
   @Delete(':webhookId')
   @HttpCode(200)
   @Requires('admin', 'webhook')
-  @ApiOperation({ summary: 'Delete a webhook', description: 'With its secret, and what it has not been sent.' })
-  @ApiAnswer({ status: 200, description: 'As it was.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
+  @ApiOperation({ summary: 'Delete a webhook', description: 'Also deletes its secret and its undelivered events.' })
+  @ApiAnswer({ status: 200, description: 'The last state.', type: WebhookAnswer, example: WEBHOOK_EXAMPLE })
   @ApiProblems('webhook_not_found', 'idempotency_key_reused', 'version_conflict')
   async delete(
     @UuidParam('companyId') companyId: string,

@@ -49,7 +49,7 @@ export class AccessGuard implements CanActivate {
       if (Object.keys(request.params as object).length > 0) {
         throw new LeaseholdError('route_not_found', 'There is no such thing for this token.');
       }
-      throw new LeaseholdError('permission_denied', 'This needs a token for every company.');
+      throw new LeaseholdError('permission_denied', 'This requires a token for every company.');
     }
     const { parameter, companyOf, notFound } = this.subjects[subject];
     const params = request.params as Readonly<Record<string, unknown>>;

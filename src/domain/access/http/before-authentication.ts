@@ -31,7 +31,7 @@ export class BeforeAuthentication implements OnModuleInit {
   private async check(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
     if (length === '0' && encoding === undefined) return;
-    if (request.is404) throw new LeaseholdError('route_not_found', 'There is no such route.');
+    if (request.is404) throw new LeaseholdError('route_not_found', 'Route not found.');
     setCaller(request, await this.callers.of(request, reply));
   }
 
@@ -39,7 +39,7 @@ export class BeforeAuthentication implements OnModuleInit {
     if (performance.now() - this.told < TELL_EVERY_MS) return;
     this.told = performance.now();
     this.logger.warn(
-      `${this.config.maxConnections} connections are open: others are refused (LEASEHOLD_MAX_CONNECTIONS).`,
+      `${this.config.maxConnections} connections are open: further ones are refused (LEASEHOLD_MAX_CONNECTIONS).`,
     );
   }
 }

@@ -11,12 +11,12 @@ export class TokenAnswer implements TokenJson {
   @ApiProperty({ type: 'array', items: { type: 'string' } }) permissions!: readonly string[];
   @ApiProperty({ type: 'string', format: 'date-time' }) createdAt!: string;
   @ApiProperty(TIME_OR_NULL) expiresAt!: string | null;
-  @ApiProperty({ ...TIME_OR_NULL, description: 'To the minute.' }) lastUsedAt!: string | null;
+  @ApiProperty({ ...TIME_OR_NULL, description: 'Accurate to one minute.' }) lastUsedAt!: string | null;
   @ApiProperty(TIME_OR_NULL) revokedAt!: string | null;
 }
 
 export class MadeTokenAnswer extends TokenAnswer {
-  @ApiProperty({ description: 'What to send as `Authorization: Bearer …`. It is answered only this once.' })
+  @ApiProperty({ description: 'Send it as `Authorization: Bearer …`. Only this answer contains it.' })
   value!: string;
 }
 

@@ -17,7 +17,7 @@ function lowerCased(): PropertyDecorator {
 }
 
 export class CreateTokenBody {
-  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people; it is not in other events.' })
+  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people.' })
   @IsName(NAME_LENGTH)
   name!: string;
 
@@ -25,7 +25,7 @@ export class CreateTokenBody {
     type: 'array',
     items: { type: 'string', format: 'uuid' },
     nullable: true,
-    description: 'The companies that it is for; null: every company. It has to be said.',
+    description: 'The companies that it may act for. Null: every company. Required.',
   })
   @ValidateIf((_body, value) => value !== null)
   @IsArray()
@@ -45,7 +45,7 @@ export class CreateTokenBody {
     type: 'string',
     format: 'date-time',
     nullable: true,
-    description: 'Null: it does not expire.',
+    description: 'Null: it never expires.',
   })
   @IsOptional()
   @IsTime()

@@ -29,9 +29,9 @@ export class TokensController {
   @Post()
   @Requires('admin', 'service')
   @ApiOperation({
-    summary: 'Make a token',
+    summary: 'Create a token',
     description:
-      'Its value is answered once, so that an `Idempotency-Key` has no meaning here. Once there is a token, every request needs one.',
+      'Only this answer contains the value, so an `Idempotency-Key` has no effect. Once a token exists, every request needs one.',
   })
   @ApiRequest(CreateTokenBody, {
     ci: {
@@ -65,10 +65,10 @@ export class TokensController {
 
   @Get()
   @Requires('admin', 'service')
-  @ApiOperation({ summary: 'List the tokens', description: 'Oldest first, with those that are revoked or expired.' })
+  @ApiOperation({ summary: 'List the tokens', description: 'Oldest first, including revoked and expired ones.' })
   @ApiAnswer({
     status: 200,
-    description: 'All of them, without their values.',
+    description: 'All tokens, without their values.',
     type: TokenListAnswer,
     example: { items: [TOKEN_EXAMPLE], nextCursor: null },
   })
@@ -79,8 +79,8 @@ export class TokensController {
   @Delete(':tokenId')
   @HttpCode(200)
   @Requires('admin', 'service')
-  @ApiOperation({ summary: 'Revoke a token', description: 'One that is revoked already stays as it is.' })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: TokenAnswer, example: TOKEN_EXAMPLE })
+  @ApiOperation({ summary: 'Revoke a token', description: 'Revoking it again changes nothing.' })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: TokenAnswer, example: TOKEN_EXAMPLE })
   @ApiProblems('token_not_found')
   async revoke(
     @UuidParam('tokenId') tokenId: string,

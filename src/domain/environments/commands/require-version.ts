@@ -5,7 +5,7 @@ import type { EnvironmentState } from '../state.js';
 export function requireVersion(expected: number | null, state: EnvironmentState): void {
   const actual = state.kind === 'none' ? 0 : state.environment.version;
   if (expected !== null && expected !== actual) {
-    throw new LeaseholdError('version_conflict', `It has version ${actual}, not ${expected}.`, {
+    throw new LeaseholdError('version_conflict', `The current version is ${actual}, not ${expected}.`, {
       actualVersion: actual,
     });
   }

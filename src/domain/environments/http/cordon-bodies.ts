@@ -11,7 +11,7 @@ export class CordonBody {
     type: 'string',
     nullable: true,
     maxLength: REASON_LENGTH,
-    description: 'Shown to whoever asks for a lease. It may have line breaks.',
+    description: 'Shown to callers who ask for a lease. May contain line breaks.',
   })
   @IsOptional()
   @IsFreeText(REASON_LENGTH)

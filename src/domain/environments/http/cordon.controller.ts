@@ -35,7 +35,7 @@ export class CordonController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Cordon an environment',
-    description: 'It takes no new leases; the leases there go on. Cordoning it again changes nothing.',
+    description: 'It takes no new leases; existing leases continue. Cordoning it again changes nothing.',
   })
   @ApiRequest(CordonBody, { maintenance: { summary: 'With a reason', value: { reason: 'Disk replacement' } } })
   @ApiAnswer({ status: 200, description: 'Current state.', type: EnvironmentAnswer, example: CORDONED_EXAMPLE })

@@ -43,20 +43,23 @@ export class EnvironmentAnswer implements Environment {
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) metadata!: JsonObject | null;
   @ApiProperty({ description: 'Whether a command on one of its leases must send `X-Lease-Fence`.' })
   requireFence!: boolean;
-  @ApiProperty({ type: 'integer', description: 'A lease that is not active so many seconds after its request fails.' })
+  @ApiProperty({
+    type: 'integer',
+    description: 'A lease that is not active this many seconds after its request fails.',
+  })
   provisioningTimeoutSeconds!: number;
   @ApiProperty({
     type: CordonAnswer,
     nullable: true,
-    description: 'Why it takes no new leases; null: it takes them.',
+    description: 'Why it takes no new leases. Null: it takes them.',
   })
   cordoned!: Cordon | null;
   @ApiProperty({ type: DrainAnswer, nullable: true, description: 'Null: it is not drained.' }) drain!: Drain | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
-  @ApiProperty({ description: 'It grows with every change; give it as `If-Match`.' }) version!: number;
+  @ApiProperty({ description: 'Grows with every change. Send it as `If-Match`.' }) version!: number;
   @ApiProperty({ description: 'Log position of its newest change.' }) position!: number;
-  @ApiPropertyOptional({ description: 'There, and true, where the caller may not manage environments.' })
+  @ApiPropertyOptional({ description: 'Present, and true, if the caller may not manage environments.' })
   configRedacted?: boolean;
   @ApiPropertyOptional({ description: 'As `configRedacted`.' }) metadataRedacted?: boolean;
 }

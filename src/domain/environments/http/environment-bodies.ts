@@ -13,19 +13,24 @@ const DESCRIPTION = {
   type: 'string',
   nullable: true,
   maxLength: DESCRIPTION_LENGTH,
-  description: 'It may have line breaks.',
+  description: 'May contain line breaks.',
 } as const;
 
 const CONFIG = {
   type: 'object',
   additionalProperties: true,
   description:
-    'What the driver needs; unknown keys are refused by name. `local`: anything. `sandbox`: `provider` and its settings. ' +
+    'The driver’s settings. Unknown keys are refused. `local`: anything. `sandbox`: `provider` and its settings. ' +
     '`ssh`: `host`, `username`, `remoteWorkspacePath`, `privateKey`, `knownHosts`, and more: see docs/guides/ssh-hosts.md. ' +
-    'A value in a secret field, such as `privateKey`, becomes a secret: the config has null there from then on, and beside it ' +
+    'A value in a secret field, such as `privateKey`, is stored as a secret: the config then has null there, and beside it ' +
     'a reference, such as `privateKeySecretRef`.',
 } as const;
-const METADATA = { type: 'object', additionalProperties: true, nullable: true, description: 'Yours to use.' } as const;
+const METADATA = {
+  type: 'object',
+  additionalProperties: true,
+  nullable: true,
+  description: 'Free-form metadata.',
+} as const;
 
 const MAX_PROVISIONING_SECONDS = 86_400;
 const REQUIRE_FENCE = {
@@ -36,7 +41,7 @@ const PROVISIONING_TIMEOUT = {
   type: 'integer',
   minimum: 1,
   maximum: MAX_PROVISIONING_SECONDS,
-  description: 'A lease that is not active so many seconds after its request fails (`provisioning_timeout`).',
+  description: 'A lease that is not active this many seconds after its request fails (`provisioning_timeout`).',
 } as const;
 
 export const SSH_HOST_EXAMPLE = {
@@ -117,7 +122,7 @@ export class PatchEnvironmentBody {
 
   @ApiPropertyOptional({
     ...CONFIG,
-    description: 'Merged over the present config; where the driver changes, it is the whole new config.',
+    description: 'Merged into the current config. If the driver changes, it is the whole new config.',
   })
   @ValidateIf((_body, value) => value !== undefined)
   @IsJsonObject()
@@ -142,7 +147,12 @@ export class PatchEnvironmentBody {
 }
 
 export class EnvironmentFilterQuery extends AtQuery {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Environments in one answer.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: 500,
+    description: 'Maximum number of environments in the answer.',
+  })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -150,7 +160,7 @@ export class EnvironmentFilterQuery extends AtQuery {
   @Max(500)
   limit?: number;
 
-  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: 'That of the `Link` of the answer before.' })
+  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: 'From the `Link` header of the previous page.' })
   @IsOptional()
   @IsUuid()
   cursor?: string;

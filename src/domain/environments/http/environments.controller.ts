@@ -50,7 +50,7 @@ export class EnvironmentsController {
 
   @Post('companies/:companyId/environments')
   @Requires('environments:manage', 'company')
-  @ApiOperation({ summary: 'Make an environment' })
+  @ApiOperation({ summary: 'Create an environment' })
   @ApiRequest(CreateEnvironmentBody, {
     sandbox: {
       summary: 'A sandbox of the fake provider',
@@ -87,7 +87,7 @@ export class EnvironmentsController {
   @ApiOperation({
     summary: 'List a company’s environments',
     description:
-      'Oldest first, without deleted ones. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on. With `at` a page may have few items and still lead on.',
+      'Oldest first, without deleted ones. At most `limit` (500 by default). If there are more, the header `Link` with `rel="next"` has the next page. With `at`, a page may have few items and still have a next page.',
   })
   @ApiAnswer({
     status: 200,
@@ -131,13 +131,13 @@ export class EnvironmentsController {
   @Requires('environments:manage', 'environment')
   @ApiOperation({
     summary: 'Change, archive or reactivate an environment',
-    description: 'Leases that it has already keep what they were acquired with.',
+    description: 'Existing leases keep the settings that they were acquired with.',
   })
   @ApiRequest(PatchEnvironmentBody, {
     config: { summary: 'Another image', value: { config: { image: 'debian:12' } } },
     archive: { summary: 'No new leases', value: { status: 'archived' } },
   })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
   @ApiProblems(
     'environment_not_found',
     'local_environment_exists',
@@ -162,9 +162,9 @@ export class EnvironmentsController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Delete an environment',
-    description: 'It is refused while leases are not finished. Its history and its leases’ history stay.',
+    description: 'Refused while it has unfinished leases. Its history and that of its leases stay.',
   })
-  @ApiAnswer({ status: 200, description: 'As it was.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The last state.', type: EnvironmentAnswer, example: ENVIRONMENT_EXAMPLE })
   @ApiProblems('environment_not_found', 'environment_in_use', 'version_conflict', 'idempotency_key_reused')
   async delete(
     @UuidParam('id') id: string,

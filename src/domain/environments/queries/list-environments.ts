@@ -105,7 +105,7 @@ function pageOf(environments: readonly Environment[], limit: number): Environmen
 }
 
 function unknownCursor(): LeaseholdError {
-  const message = 'must be a cursor that this service gave';
+  const message = 'must be a cursor from this service';
   return new LeaseholdError('validation_failed', `cursor ${message}.`, { errors: [{ field: 'cursor', message }] });
 }
 

@@ -36,7 +36,7 @@ export class DiscardKeptHandler implements ICommandHandler<DiscardKept> {
       await this.environments.anyOf(first.terms.environmentId, fresh);
       const lease = await this.leases.current(leaseId);
       if (!isKeeping(lease.state)) {
-        throw new LeaseholdError('nothing_kept', 'Nothing of the lease is kept.', { leaseId });
+        throw new LeaseholdError('nothing_kept', 'The lease has no kept sandbox.', { leaseId });
       }
       return { writes: [await this.kept.discard(lease, 'destroyed_by_caller')], guards: [], result: {} };
     });

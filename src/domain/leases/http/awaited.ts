@@ -20,7 +20,7 @@ export async function awaitActive(
   if (lease.status === 'active' || UNDECIDED.includes(lease.status))
     return { ...acquired, ...movedTo(lease, acquired) };
   const { reasonCode, failureReason } = lease.ending ?? { reasonCode: null, failureReason: null };
-  const detail = failureReason ?? 'Its release was asked for before it was active.';
+  const detail = failureReason ?? 'It was released before it was active.';
   throw new LeaseholdError('lease_acquire_failed', detail, { leaseId: lease.id, reasonCode });
 }
 

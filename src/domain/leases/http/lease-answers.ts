@@ -28,7 +28,7 @@ const TIME_OR_NULL = { ...TIME, nullable: true } as const;
 export class RejectionAnswer implements Rejection {
   @ApiProperty(UUID) leaseId!: string;
   @ApiProperty({ enum: REJECTION_REASONS }) reasonCode!: RejectionReason;
-  @ApiProperty({ type: [String], description: 'What was not the same, such as `config.image`.' })
+  @ApiProperty({ type: [String], description: 'The fields that differed, such as `config.image`.' })
   fields!: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export class LeaseAnswer implements LeaseJson {
   @ApiProperty({ enum: LEASE_STATUSES }) status!: LeaseStatus;
   @ApiProperty({ enum: LEASE_POLICIES }) leasePolicy!: LeasePolicy;
   @ApiProperty(TEXT_OR_NULL) provider!: string | null;
-  @ApiProperty({ ...TEXT_OR_NULL, description: 'The provider’s own name for what it gave.' })
+  @ApiProperty({ ...TEXT_OR_NULL, description: 'The provider’s id for what it provided.' })
   providerLeaseId!: string | null;
   @ApiProperty(TIME_OR_NULL) acquiredAt!: string | null;
   @ApiProperty(TIME_OR_NULL) lastUsedAt!: string | null;
@@ -54,18 +54,19 @@ export class LeaseAnswer implements LeaseJson {
   @ApiProperty({
     type: 'object',
     additionalProperties: true,
-    description: 'Always holds `driver` and `executionWorkspaceMode`.',
+    description: 'Always contains `driver` and `executionWorkspaceMode`.',
   })
   metadata!: JsonObject;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
   @ApiProperty(UUID_OR_NULL) agentId!: string | null;
-  @ApiProperty({ description: 'It only grows: a holder with a lower one is refused.' }) fence!: number;
+  @ApiProperty({ description: 'Newer leases have higher fences. A holder with a lower fence is refused.' })
+  fence!: number;
   @ApiProperty({ enum: REASON_CODES, nullable: true }) reasonCode!: ReasonCode | null;
   @ApiProperty({
     type: 'object',
     nullable: true,
-    description: 'Of the last attempt to provision it or to take it back, while that has not succeeded.',
+    description: 'The failure of the last provisioning or cleanup attempt, until an attempt succeeds.',
     properties: {
       failureClass: { type: 'string', enum: [...FAILURE_CLASSES] },
       reasonCode: { type: 'string', enum: [...REASON_CODES] },
@@ -75,13 +76,14 @@ export class LeaseAnswer implements LeaseJson {
   lastFailure!: EffectFailure | null;
   @ApiProperty({
     ...TIME_OR_NULL,
-    description: 'Until when a sandbox that a lost attempt created may still appear at the provider; null: none can.',
+    description: 'Until then, a sandbox that a lost attempt created may still appear at the provider. Null: none can.',
   })
   inDoubtUntil!: string | null;
-  @ApiProperty({ ...TIME_OR_NULL, description: 'Until when what it held is kept after its end.' })
+  @ApiProperty({ ...TIME_OR_NULL, description: 'Its sandbox is kept until then after its end.' })
   keptUntil!: string | null;
-  @ApiProperty({ ...UUID_OR_NULL, description: 'The ended lease whose sandbox it has.' }) reusedLeaseId!: string | null;
-  @ApiProperty({ type: [RejectionAnswer], description: 'Ended leases whose sandboxes were not used, and why.' })
+  @ApiProperty({ ...UUID_OR_NULL, description: 'The ended lease whose sandbox it took over.' }) reusedLeaseId!:
+    string | null;
+  @ApiProperty({ type: [RejectionAnswer], description: 'Ended leases whose sandboxes were not reused, and why.' })
   reuseRejected!: readonly RejectionAnswer[];
   @ApiProperty() version!: number;
   @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
@@ -118,7 +120,7 @@ export class ReleaseRunLeasesAnswer {
 
 export class LeasePageAnswer {
   @ApiProperty({ type: [LeaseAnswer] }) items!: LeaseAnswer[];
-  @ApiProperty({ ...TEXT_OR_NULL, description: 'Give it as `cursor`; null on the last page.' })
+  @ApiProperty({ ...TEXT_OR_NULL, description: 'Send it as `cursor` for the next page. Null on the last page.' })
   nextCursor!: string | null;
 }
 

@@ -29,7 +29,7 @@ const seconds = (description: string): ApiPropertyOptions => ({
 });
 
 export class AcquireLeaseBody {
-  @ApiPropertyOptional({ ...UUID, description: 'Absent: the company’s local environment, made on first use.' })
+  @ApiPropertyOptional({ ...UUID, description: 'Absent: the company’s local environment, created on first use.' })
   @IsOptional()
   @IsUuid()
   environmentId?: string | null;
@@ -95,7 +95,7 @@ export class AcquireLeaseBody {
     minimum: 0,
     maximum: MAX_PRIORITY,
     default: 0,
-    description: 'Higher goes first.',
+    description: 'Higher priorities go first.',
   })
   @IsOptional()
   @IsInt()
@@ -107,7 +107,7 @@ export class AcquireLeaseBody {
     type: 'object',
     additionalProperties: true,
     nullable: true,
-    description: 'Yours to use, but for names that the service or the driver sets, such as `driver`.',
+    description: 'Free-form metadata, except for names that the service or the driver sets, such as `driver`.',
   })
   @IsOptional()
   @IsJsonObject()
@@ -117,7 +117,7 @@ export class AcquireLeaseBody {
     type: 'boolean',
     nullable: true,
     default: false,
-    description: 'Also where the environment is cordoned. It needs `environments:manage`.',
+    description: 'Acquire even if the environment is cordoned. Requires `environments:manage`.',
   })
   @IsOptional()
   @IsBoolean()
@@ -134,7 +134,7 @@ export class ReleaseBody {
     type: 'string',
     nullable: true,
     maxLength: REASON_LENGTH,
-    description: 'It may have line breaks.',
+    description: 'May contain line breaks.',
   })
   @IsOptional()
   @IsFreeText(REASON_LENGTH)
@@ -145,7 +145,12 @@ const asArray = ({ value }: { value: unknown }): unknown =>
   value === undefined || Array.isArray(value) ? value : [value];
 
 class PageQuery extends AtQuery {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Leases in one answer.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: 500,
+    description: 'Maximum number of leases in the answer.',
+  })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -153,13 +158,13 @@ class PageQuery extends AtQuery {
   @Max(500)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the answer before.' })
+  @ApiPropertyOptional({ description: '`nextCursor` of the previous page.' })
   @IsOptional()
   @IsString()
-  @Matches(/^[1-9]\d{0,15}$/, { message: '$property must be a cursor that this service gave' })
+  @Matches(/^[1-9]\d{0,15}$/, { message: '$property must be a cursor from this service' })
   cursor?: string;
 
-  @ApiPropertyOptional({ enum: LEASE_STATUSES, isArray: true, description: 'May be repeated.' })
+  @ApiPropertyOptional({ enum: LEASE_STATUSES, isArray: true, description: 'Repeatable.' })
   @IsOptional()
   @Transform(asArray)
   @IsIn(LEASE_STATUSES, { each: true })

@@ -24,7 +24,7 @@ export class WriteOffBody {
     type: 'string',
     nullable: true,
     maxLength: NOTE_LENGTH,
-    description: 'Why, for those who read the history. It may have line breaks.',
+    description: 'The reason, for the history. May contain line breaks.',
   })
   @IsOptional()
   @IsFreeText(NOTE_LENGTH)
@@ -40,10 +40,10 @@ export class LeaseCleanupController {
   @Post('retry')
   @HttpCode(202)
   @Requires('leases:operate', 'lease')
-  @ApiOperation({ summary: 'Try a failed cleanup again', description: 'Now, and from its first attempt.' })
+  @ApiOperation({ summary: 'Retry a failed cleanup', description: 'Starts at once, with all attempts.' })
   @ApiAnswer({
     status: 202,
-    description: 'It will be tried; the lease tells what comes of it.',
+    description: 'Cleanup queued. The lease shows the result.',
     type: LeaseAnswer,
     example: { ...RELEASED_LEASE_EXAMPLE, cleanupStatus: 'pending' },
   })
@@ -60,13 +60,14 @@ export class LeaseCleanupController {
   @HttpCode(200)
   @Requires('leases:operate', 'lease')
   @ApiOperation({
-    summary: 'Write a failed cleanup off',
-    description: 'Nothing is left to be taken back, or it does not matter: the lease’s capacity is free from now on.',
+    summary: 'Write off a failed cleanup',
+    description:
+      'For a lease that has nothing left to clean up, or where it does not matter. Frees the lease’s capacity.',
   })
   @ApiRequest(WriteOffBody, { scrapped: { summary: 'The host is gone', value: { note: 'The host was scrapped.' } } })
   @ApiAnswer({
     status: 200,
-    description: 'As it is now.',
+    description: 'The current state.',
     type: LeaseAnswer,
     example: { ...RELEASED_LEASE_EXAMPLE, cleanupStatus: 'irrevocable' },
   })

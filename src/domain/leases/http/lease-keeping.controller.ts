@@ -63,9 +63,9 @@ export class LeaseKeepingController {
   @Post('resume')
   @Requires('leases:operate', 'lease')
   @ApiOperation({
-    summary: 'Take over what an ended lease keeps',
+    summary: 'Take over the kept sandbox of an ended lease',
     description:
-      'A new lease of the same terms gets the sandbox as it is, such as one that was retained after a failure, to look into it.',
+      'A new lease with the same terms gets the sandbox as it is, for example to inspect one that was retained after a failure.',
   })
   @ApiRequest(ResumeBody, { debugging: { summary: 'For an hour', value: { ttlSeconds: 3600 } } })
   @ApiAnswer({
@@ -76,7 +76,7 @@ export class LeaseKeepingController {
   })
   @ApiAnswer({
     status: 202,
-    description: 'It is not ready yet when the wait is over; `Location` tells what has become of it.',
+    description: 'It is not ready when the wait ends. Poll `Location`.',
     type: AcquireLeaseAnswer,
     example: { ...RESUMED_EXAMPLE, lease: QUEUED_LEASE_EXAMPLE },
   })
@@ -124,10 +124,10 @@ export class LeaseKeepingController {
   @Post('destroy')
   @HttpCode(200)
   @Requires('leases:operate', 'lease')
-  @ApiOperation({ summary: 'Take down what an ended lease keeps', description: 'Before its time: see `keptUntil`.' })
+  @ApiOperation({ summary: 'Discard the kept sandbox of an ended lease', description: 'Before `keptUntil`.' })
   @ApiAnswer({
     status: 200,
-    description: 'It is being taken down; `cleanupStatus` tells what comes of it.',
+    description: 'Cleanup queued. `cleanupStatus` shows the result.',
     type: AcquireLeaseAnswer,
     example: {
       environment: ENVIRONMENT_EXAMPLE,

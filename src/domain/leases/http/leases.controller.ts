@@ -79,7 +79,7 @@ export class LeasesController {
   @ApiOperation({
     summary: 'Acquire a lease',
     description:
-      'With an `Idempotency-Key` it can be asked for again after a lost answer. Without one, a caller who leaves before the answer gives the lease up (`caller_gone`).',
+      'With an `Idempotency-Key`, the request can be repeated after a lost answer. Without one, a caller that disconnects before the answer gives up the lease (`caller_gone`).',
   })
   @ApiRequest(AcquireLeaseBody, {
     local: {
@@ -99,7 +99,7 @@ export class LeasesController {
   @ApiAnswer({ status: 201, description: 'The lease is active.', type: AcquireLeaseAnswer, example: ACQUIRED_EXAMPLE })
   @ApiAnswer({
     status: 202,
-    description: 'It is still being provisioned when the wait is over; `Location` tells what has become of it.',
+    description: 'It is still being provisioned when the wait ends. Poll `Location`.',
     type: AcquireLeaseAnswer,
     example: { ...ACQUIRED_EXAMPLE, lease: QUEUED_LEASE_EXAMPLE },
   })
@@ -158,7 +158,8 @@ export class LeasesController {
   @Requires(SEES_LEASES, 'company')
   @ApiOperation({
     summary: 'List a company’s leases',
-    description: 'Newest first. With `at` and `status` a page may have few items, or none, and a cursor that leads on.',
+    description:
+      'Newest first. With `at` and `status`, a page may have few items, or none, and still have a next page.',
   })
   @ApiAnswer({
     status: 200,
@@ -190,7 +191,7 @@ export class LeasesController {
   @ApiOperation({
     summary: 'List an environment’s leases',
     description:
-      'Newest first, of a deleted environment too. At most `limit` (500 when absent); where there are more, the header `Link` with `rel="next"` leads on. With `at` and `status` a page may have few items and still lead on.',
+      'Newest first, of a deleted environment too. At most `limit` (500 by default). If there are more, the header `Link` with `rel="next"` has the next page. With `at` and `status`, a page may have few items and still have a next page.',
   })
   @ApiAnswer({ status: 200, description: 'A bare array.', type: LeaseAnswer, isArray: true, example: [LEASE_EXAMPLE] })
   @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
@@ -225,12 +226,12 @@ export class LeasesController {
   @Post('environment-leases/:leaseId/release')
   @Requires(ENDS_LEASES, 'lease')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Release a lease', description: 'A lease that has ended already is answered as it is.' })
+  @ApiOperation({ summary: 'Release a lease', description: 'Releasing an ended lease changes nothing.' })
   @ApiRequest(ReleaseBody, {
     released: { summary: 'The work is done', value: {} },
     failed: { summary: 'The run failed', value: { status: 'failed', failureReason: 'exit code 137' } },
   })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: AcquireLeaseAnswer, example: RELEASED_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: AcquireLeaseAnswer, example: RELEASED_EXAMPLE })
   @ApiProblems('lease_not_found', 'lease_release_failed', 'version_conflict', 'idempotency_key_reused')
   async release(
     @UuidParam('leaseId') leaseId: string,
@@ -251,12 +252,12 @@ export class LeasesController {
   @ApiOperation({
     summary: 'Release all leases of a run',
     description:
-      'A second call releases nothing and succeeds. One lease that cannot be released keeps no other from it.',
+      'A second call releases nothing and succeeds. A lease that cannot be released does not stop the others.',
   })
   @ApiRequest(ReleaseBody, { released: { summary: 'The run is done', value: {} } })
   @ApiAnswer({
     status: 200,
-    description: 'What was released by this call.',
+    description: 'The leases that this call released.',
     type: ReleaseRunLeasesAnswer,
     example: {
       released: [{ environment: ENVIRONMENT_EXAMPLE, lease: RELEASED_LEASE_EXAMPLE }],

@@ -7,7 +7,7 @@ const TIME = { type: 'string', format: 'date-time' } as const;
 
 export class MadeForAnswer implements MadeFor {
   @ApiProperty(UUID) environmentId!: string;
-  @ApiProperty({ description: 'The field of its config that the value was given in.' }) field!: string;
+  @ApiProperty({ description: 'The config field that the value came from.' }) field!: string;
 }
 
 /** The OpenAPI schema of a secret. */
@@ -15,18 +15,22 @@ export class SecretAnswer implements SecretJson {
   @ApiProperty(UUID) id!: string;
   @ApiProperty(UUID) companyId!: string;
   @ApiProperty() name!: string;
-  @ApiProperty({ description: 'What `latest` means in a reference; versions count from 1.' }) latestVersion!: number;
-  @ApiProperty({ type: MadeForAnswer, nullable: true, description: 'Null: a caller made it.' })
+  @ApiProperty({ description: 'The version that `latest` refers to. Versions start at 1.' }) latestVersion!: number;
+  @ApiProperty({ type: MadeForAnswer, nullable: true, description: 'Null: a caller created it.' })
   madeFor!: MadeForAnswer | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty({ ...TIME, description: 'When it got its newest value.' }) updatedAt!: string;
-  @ApiProperty({ description: 'How many events it has had.' }) version!: number;
+  @ApiProperty({ description: 'The number of its events.' }) version!: number;
   @ApiProperty({ description: 'Log position of its newest event.' }) position!: number;
 }
 
 export class SecretPageAnswer {
   @ApiProperty({ type: [SecretAnswer] }) items!: SecretAnswer[];
-  @ApiProperty({ type: 'string', nullable: true, description: 'Give it as `cursor`; null on the last page.' })
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Send it as `cursor` for the next page. Null on the last page.',
+  })
   nextCursor!: string | null;
 }
 

@@ -10,11 +10,11 @@ const VALUE = {
   minLength: 1,
   maxLength: VALUE_LENGTH,
   writeOnly: true,
-  description: 'It is never given back.',
+  description: 'No answer contains it.',
 } as const;
 
 export class CreateSecretBody {
-  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people; it need not be unique.' })
+  @ApiProperty({ minLength: 1, maxLength: NAME_LENGTH, description: 'For people. It need not be unique.' })
   @IsName(NAME_LENGTH)
   name!: string;
 
@@ -32,7 +32,12 @@ export class RotateSecretBody {
 }
 
 export class SecretsQuery {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 500, description: 'Secrets in one answer.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: 500,
+    description: 'Maximum number of secrets in the answer.',
+  })
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -40,7 +45,7 @@ export class SecretsQuery {
   @Max(500)
   limit?: number;
 
-  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: '`nextCursor` of the answer before.' })
+  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: '`nextCursor` of the previous page.' })
   @IsOptional()
   @IsUuid()
   cursor?: string;

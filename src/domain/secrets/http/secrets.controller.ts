@@ -33,7 +33,7 @@ export class SecretsController {
 
   @Post()
   @Requires('environments:manage', 'company')
-  @ApiOperation({ summary: 'Make a secret', description: 'Configs refer to it; nobody is given its value back.' })
+  @ApiOperation({ summary: 'Create a secret', description: 'Configs refer to it. No answer contains its value.' })
   @ApiRequest(CreateSecretBody, {
     key: { summary: 'A value for configs to refer to', value: { name: 'Deploy key', value: 'the value' } },
   })
@@ -71,11 +71,11 @@ export class SecretsController {
   @HttpCode(200)
   @Requires('environments:manage', 'secret')
   @ApiOperation({
-    summary: 'Give a secret a new value',
-    description: 'References to `latest` mean it from now on; those to a version keep theirs.',
+    summary: 'Set a new value for a secret',
+    description: 'References to `latest` use it from now on. References to a version keep their value.',
   })
   @ApiRequest(RotateSecretBody, { value: { summary: 'A new value', value: { value: 'the new value' } } })
-  @ApiAnswer({ status: 200, description: 'As it is now.', type: SecretAnswer, example: SECRET_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The current state.', type: SecretAnswer, example: SECRET_EXAMPLE })
   @ApiProblems('secret_not_found', 'idempotency_key_reused', 'version_conflict')
   async rotate(
     @UuidParam('companyId') companyId: string,
@@ -92,9 +92,9 @@ export class SecretsController {
   @Requires('environments:manage', 'secret')
   @ApiOperation({
     summary: 'Delete a secret and its values',
-    description: 'It is refused while a config, or a lease that is not settled, refers to it.',
+    description: 'Refused while a config or an unfinished lease refers to it.',
   })
-  @ApiAnswer({ status: 200, description: 'As it was.', type: SecretAnswer, example: SECRET_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The last state.', type: SecretAnswer, example: SECRET_EXAMPLE })
   @ApiProblems('secret_not_found', 'secret_in_use', 'idempotency_key_reused', 'version_conflict')
   async delete(
     @UuidParam('companyId') companyId: string,

@@ -13,7 +13,7 @@ const READY: Readiness = {
     subscriptions: { ok: true, detail: 'all events are understood' },
     queue: { ok: true, detail: 'takes effects' },
     background: { ok: true, detail: 'succeeds' },
-    shutdown: { ok: true, detail: 'nobody has asked for it' },
+    shutdown: { ok: true, detail: 'no shutdown was requested' },
   },
 };
 const NOT_READY: Readiness = {
@@ -28,8 +28,8 @@ export class HealthController {
 
   @Get('health')
   @Requires(null, 'service')
-  @ApiOperation({ summary: 'Whether the process lives' })
-  @ApiAnswer({ status: 200, description: 'It does.', example: { status: 'ok' } })
+  @ApiOperation({ summary: 'Check that the process is alive' })
+  @ApiAnswer({ status: 200, description: 'It is alive.', example: { status: 'ok' } })
   health(): { status: 'ok' } {
     return { status: 'ok' };
   }
@@ -37,11 +37,11 @@ export class HealthController {
   @Get('ready')
   @Requires(null, 'service')
   @ApiOperation({
-    summary: 'Whether it can serve',
-    description: 'Database, migrations, projections, subscriptions, queue and work in the background are in order.',
+    summary: 'Check that the service is ready',
+    description: 'Checks the database, migrations, projections, subscriptions, the queue and background work.',
   })
-  @ApiAnswer({ status: 200, description: 'It can.', example: READY })
-  @ApiAnswer({ status: 503, description: 'It cannot; each check says why.', example: NOT_READY })
+  @ApiAnswer({ status: 200, description: 'It is ready.', example: READY })
+  @ApiAnswer({ status: 503, description: 'It is not ready. Each failed check says why.', example: NOT_READY })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
     const readiness = await this.readiness.run();
     if (!readiness.ready) void reply.status(503);

@@ -56,7 +56,7 @@ export class ProjectionsController {
   @HttpCode(202)
   @ApiOperation({
     summary: 'Rebuild a read model',
-    description: 'Beside the live one, from the first event on; it switches by itself once it has caught up.',
+    description: 'Beside the live one, from the first event on. The rebuild becomes live once it has caught up.',
   })
   @ApiParam({ name: 'name', example: STATUS.name })
   @ApiAnswer({ status: 202, description: 'Begun.', example: { name: STATUS.name, generation: 2 } })
@@ -70,10 +70,10 @@ export class ProjectionsController {
   @HttpCode(200)
   @ApiOperation({
     summary: 'Compare a read model with the log',
-    description: 'Row by row, with the fold of the events that it has handled. Nothing is stopped meanwhile.',
+    description: 'Row by row, with the fold of the handled events. Nothing stops meanwhile.',
   })
   @ApiParam({ name: 'name', example: STATUS.name })
-  @ApiAnswer({ status: 200, description: 'The rows that differ, the first hundred of them.', example: VERIFIED })
+  @ApiAnswer({ status: 200, description: 'The first 100 rows that differ.', example: VERIFIED })
   @ApiProblems('projection_not_found', 'read_model_behind')
   verify(@Param('name') name: string): Promise<Verification> {
     return this.projections.verify(name);
@@ -81,9 +81,13 @@ export class ProjectionsController {
 
   @Delete(':name/rebuild')
   @Requires('admin', 'service')
-  @ApiOperation({ summary: 'Give up a rebuild' })
+  @ApiOperation({ summary: 'Cancel a rebuild' })
   @ApiParam({ name: 'name', example: STATUS.name })
-  @ApiAnswer({ status: 200, description: 'Whether there was one.', example: { name: STATUS.name, cancelled: true } })
+  @ApiAnswer({
+    status: 200,
+    description: 'Whether a rebuild was running.',
+    example: { name: STATUS.name, cancelled: true },
+  })
   @ApiProblems('projection_not_found')
   async cancel(@Param('name') name: string): Promise<{ name: string; cancelled: boolean }> {
     return { name, cancelled: await this.projections.cancelRebuild(name) };

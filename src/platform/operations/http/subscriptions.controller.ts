@@ -36,7 +36,7 @@ export class SubscriptionsController {
 
   @Get()
   @Requires('admin', 'service')
-  @ApiOperation({ summary: 'List the durable readers of the log', description: 'Those of other processes too.' })
+  @ApiOperation({ summary: 'List the subscriptions of the log', description: 'Including those of other processes.' })
   @ApiAnswer({ status: 200, description: 'All of them.', example: { items: [SUBSCRIPTION], nextCursor: null } })
   async list(): Promise<{ items: SubscriptionStatus[]; nextCursor: null }> {
     return { items: await this.runner.status(), nextCursor: null };
@@ -59,12 +59,15 @@ export class SubscriptionsController {
   @Post(':name/parked/:stream/retry')
   @Requires('admin', 'service')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Handle a parked stream again', description: 'From the event that failed on, in order.' })
+  @ApiOperation({
+    summary: 'Retry a parked stream',
+    description: 'Handles its events in order, from the failed one on.',
+  })
   @ApiParam({ name: 'name', example: SUBSCRIPTION.name })
   @ApiParam({ name: 'stream', example: PARKED.stream })
   @ApiAnswer({
     status: 200,
-    description: '`recovered`; `failed` with the new error; `pending` while no process has come to it yet.',
+    description: '`recovered`; `failed` with the new error; `pending` until a process retries it.',
     example: { kind: 'recovered' },
   })
   @ApiProblems('subscription_not_found', 'stream_not_parked')

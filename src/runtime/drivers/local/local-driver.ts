@@ -45,7 +45,7 @@ export class LocalDriver implements ImmediateDriver {
     return Promise.resolve({
       ok: true,
       driver: this.driver,
-      summary: 'Local work runs where the caller is; there is nothing to reach.',
+      summary: 'Local work runs on the caller’s machine; there is nothing to connect to.',
       details: null,
     });
   }
@@ -61,7 +61,7 @@ export class LocalDriver implements ImmediateDriver {
   execute(request: ExecuteRequest): Promise<ExecutionResult> {
     if (this.mayExecute) return runLocally(request, this.watch);
     const message =
-      'Local commands are run by the caller: see the execution target. LEASEHOLD_LOCAL_EXECUTE=true lets the service run them.';
+      'The caller runs local commands: see the execution target. LEASEHOLD_LOCAL_EXECUTE=true lets the service run them.';
     return Promise.reject(new DriverError('config', 'unsupported_operation', message, false));
   }
 

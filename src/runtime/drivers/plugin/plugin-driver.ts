@@ -42,7 +42,7 @@ const REMEMBERED_HOLDERS = 10_000;
 const MAX_ERRORS = 50;
 /** Characters of a config, as the plugin would have it. */
 const MAX_CONFIG = 256 * 1024;
-const TOO_LONG = 'The plugin’s answer is too long to be kept.';
+const TOO_LONG = 'The plugin’s answer is too long to store.';
 
 /** Whose environment a call is about. */
 interface Subject {
@@ -140,7 +140,7 @@ export class PluginDriver implements QueuedDriver {
       const answer = await this.ask('environmentProbe', { companyId, environmentId, config }, {}, { signal });
       const { ok, summary, diagnostics = [], metadata = {} } = isJsonObject(answer) ? answer : {};
       const found = ok === true;
-      const said = typeof summary === 'string' ? failureText(summary) : found ? 'It answers.' : 'It is not well.';
+      const said = typeof summary === 'string' ? failureText(summary) : found ? 'It answers.' : 'It reports a failure.';
       const more = { diagnostics, metadata };
       return answered(found, said, found ? null : 'driver_failed', isShort(more) ? more : { diagnostics: [TOO_LONG] });
     } catch (error) {

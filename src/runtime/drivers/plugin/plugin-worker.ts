@@ -120,7 +120,7 @@ export class PluginWorker {
       const { signal } = this.closing;
       const answer = await connection.call({ method: 'initialize', params, budgetMs: this.startMs, signal });
       const { ok, supportedMethods } = isJsonObject(answer) ? answer : {};
-      if (ok !== true) throw new Error('It does not say that it is ready.');
+      if (ok !== true) throw new Error('It did not report that it is ready.');
       const methods = new Set<string>(Array.isArray(supportedMethods) ? supportedMethods : []);
       return { process: child, connection, redaction, ended, methods };
     } catch (error) {

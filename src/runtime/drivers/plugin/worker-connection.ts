@@ -116,7 +116,7 @@ export class WorkerConnection {
     const said = workerMessage(line);
     if (said.kind !== 'message') {
       if (said.kind === 'excess') this.tooLarge(said);
-      else this.ignore(`No message: ${line.slice(0, 200)}`);
+      else this.ignore(`Not a message: ${line.slice(0, 200)}`);
       return;
     }
     const { message } = said;
@@ -128,7 +128,7 @@ export class WorkerConnection {
     }
     const pending = typeof id === 'string' ? this.pending.get(id) : undefined;
     if (!pending) {
-      this.ignore('An answer to no call, or a late or second one.');
+      this.ignore('An answer to an unknown call, or a late or second answer.');
       return;
     }
     const { call, settle } = pending;
@@ -182,7 +182,7 @@ export class WorkerConnection {
 function refusalOf({ method, secrets = [] }: WorkerCall, { code, message }: JsonObject): WorkerRefusal {
   const redaction = new Redaction();
   redaction.add(secrets);
-  const text = failureText(redaction.text(typeof message === 'string' ? message : 'It does not say why.'));
+  const text = failureText(redaction.text(typeof message === 'string' ? message : 'No reason was given.'));
   return new WorkerRefusal(`${method}: ${text}`, code === METHOD_NOT_FOUND || code === METHOD_NOT_IMPLEMENTED);
 }
 

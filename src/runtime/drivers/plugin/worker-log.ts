@@ -24,6 +24,6 @@ export class WorkerLog {
     this.lines += 1;
     const said = (): string => failureText(this.redaction.beginOf(`${kind}: ${text}`, LENGTH));
     if (this.lines < LINES) this.write(`Plugin ${this.pluginKey}: ${said()}`);
-    else if (this.lines === LINES) this.write(`Plugin ${this.pluginKey}: what follows within a minute is not logged.`);
+    else if (this.lines === LINES) this.write(`Plugin ${this.pluginKey}: further lines of this minute are not logged.`);
   }
 }

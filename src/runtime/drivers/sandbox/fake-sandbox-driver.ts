@@ -48,7 +48,7 @@ export class FakeSandboxDriver implements ImmediateDriver {
       errors.push({ field: 'provider', message: 'provider must be "fake"' });
     }
     if (typeof config.image !== 'string' || config.image.trim() === '' || config.image.length > 500) {
-      errors.push({ field: 'image', message: 'image must be a text of 1 to 500 characters' });
+      errors.push({ field: 'image', message: 'image must be a string of 1 to 500 characters' });
     }
     if (typeof config.reuseLease !== 'boolean') {
       errors.push({ field: 'reuseLease', message: 'reuseLease must be true or false' });
@@ -61,7 +61,7 @@ export class FakeSandboxDriver implements ImmediateDriver {
     return Promise.resolve({
       ok: true,
       driver: this.driver,
-      summary: `The fake sandbox provider would give a sandbox of ${image}.`,
+      summary: `The fake sandbox provider would provide a sandbox of ${image}.`,
       details: { provider: this.provider, image, reuseLease },
     });
   }

@@ -35,7 +35,7 @@ export function hostKeyRefusal({ knownHosts, host, port }: KnownHost, key: Buffe
   const offers = `${host}:${port} offers the host key ${fingerprint(key)}`;
   const why = {
     unknown: 'knownHosts has none for it. Compare it with the host’s own, and add its line to knownHosts',
-    other: 'knownHosts has another one. Either the host was set up anew, or somebody is in between',
+    other: 'knownHosts has another one. Either the host was reinstalled, or someone intercepts the connection',
     revoked: 'it is marked as revoked',
     certified:
       'knownHosts has only a certificate authority for it, which is not supported. Add a line with the host’s own key',

@@ -34,7 +34,7 @@ export async function runScript(
     const marked = await Promise.race([output, exited.then(() => output)]);
     const answer = marked.found ? await answerOf(channel, marked.rest) : '';
     const exit = await exited;
-    if (exit.code === null) throw lost('the connection broke off before the host had answered', true);
+    if (exit.code === null) throw lost('the connection was lost before the host answered', true);
     if (!marked.found) throw noShell(exit.code, [marked.said, said()]);
     if (exit.code === 0) return answer.trimEnd();
     throw new DriverError(
@@ -100,7 +100,7 @@ export async function runCommand(
     const flows = [flow(channel, rest, stdout), flow(channel.stderr, begun.rest, stderr)];
     const exit = await exited;
     await Promise.all(flows);
-    if (exit.code === null && exit.signal === null) throw lost('the connection broke off while it ran', true);
+    if (exit.code === null && exit.signal === null) throw lost('the connection was lost while it ran', true);
     return exit;
   } catch (error) {
     channel.destroy();
@@ -114,7 +114,7 @@ function isAnswer(line: string): boolean {
 
 /** Why a host has not said its mark. */
 function notBegun({ code }: RemoteExit, said: readonly Marked[]): DriverError {
-  if (code === null) return lost('the connection broke off before the command had begun', true);
+  if (code === null) return lost('the connection was lost before the command started', true);
   return noShell(
     code,
     said.map((one) => (one.found ? '' : one.said)),

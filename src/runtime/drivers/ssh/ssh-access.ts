@@ -69,7 +69,7 @@ export function completeAccess(
   require('passphrase', passphrase === null || isPassphrase(passphrase), PASSPHRASE_MESSAGE);
   require('passphraseSecretRef', passphraseSecretRef === null || isSecretRef(passphraseSecretRef), REF_MESSAGE);
   const hasKey = privateKey !== null || privateKeySecretRef !== null;
-  if (jumps === 0) require('privateKeySecretRef', hasKey, 'or privateKey is needed: nobody is let in without a key');
+  if (jumps === 0) require('privateKeySecretRef', hasKey, 'or privateKey is needed to log in');
   else
     require('passphrase', hasKey ||
       (passphrase === null && passphraseSecretRef === null), 'needs a privateKey of its own');

@@ -54,8 +54,8 @@ export function requireAllowedBehindJumpHost(host: string, rule: AddressRule): v
 /** The same whatever is there, and whatever a name leads to. */
 export function addressRefused(host: string): DriverError {
   const message =
-    `SSH may not connect to ${host}: it is not, or leads to, a public address. ` +
-    'The operator allows others by LEASEHOLD_SSH_ADDRESSES.';
+    `SSH may not connect to ${host}: it is not a public address, or does not resolve to one. ` +
+    'An operator can allow others in LEASEHOLD_SSH_ADDRESSES.';
   return new DriverError('config', 'address_refused', message, false);
 }
 

@@ -44,7 +44,7 @@ const KEY_EXCHANGES: KexAlgorithm[] = [
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVES_MISSED = 3;
 
-const CLOSED_EARLY = 'it closed the connection before it had let us in';
+const CLOSED_EARLY = 'it closed the connection before the login was complete';
 
 /** The host opens no (further) session on a connection that is otherwise well: nothing was begun. */
 export class SessionRefusedError extends DriverError {}

@@ -6,7 +6,7 @@ import { IsJsonObject } from '../../../platform/http/index.js';
 const NO_NUL = /^[^\0]*$/;
 
 export class ExecuteBody {
-  @ApiProperty({ minLength: 1, maxLength: 4_096, description: 'A program; no shell reads it.' })
+  @ApiProperty({ minLength: 1, maxLength: 4_096, description: 'A program. No shell interprets it.' })
   @IsString()
   @Length(1, 4_096)
   @Matches(NO_NUL)
@@ -38,12 +38,12 @@ export class ExecuteBody {
   @IsJsonObject()
   env?: Record<string, unknown> | null;
 
-  @ApiPropertyOptional({ type: 'string', nullable: true, description: 'The whole of its standard input.' })
+  @ApiPropertyOptional({ type: 'string', nullable: true, description: 'Its whole standard input.' })
   @IsOptional()
   @IsString()
   stdin?: string | null;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, nullable: true, description: 'It is ended after this time.' })
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, nullable: true, description: 'It is stopped after this time.' })
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -57,13 +57,13 @@ export class ExecutionAnswer {
     type: 'string',
     nullable: true,
     description:
-      'Such as SIGKILL. Beside an exit code from 129 on it is a guess: on SSH hosts a shell reports a signal as 128 plus its number.',
+      'Such as SIGKILL. With an exit code of 129 or more it is a guess: on SSH hosts, a shell reports a signal as 128 plus its number.',
   })
   signal!: string | null;
   @ApiProperty() timedOut!: boolean;
   @ApiProperty() stdout!: string;
   @ApiProperty() stderr!: string;
-  @ApiProperty({ description: 'Only the first MiB of each stream is answered.' }) truncated!: boolean;
+  @ApiProperty({ description: 'The answer contains only the first MiB of each stream.' }) truncated!: boolean;
   @ApiProperty({ type: 'integer' }) durationMs!: number;
 }
 

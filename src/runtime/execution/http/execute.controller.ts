@@ -39,7 +39,7 @@ export class ExecuteController {
   @ApiOperation({
     summary: 'Run a command in a lease',
     description:
-      'With `Accept: text/event-stream` its output comes as the events `stdout` and `stderr` while it runs, and ends with `result` or `error`. A caller who goes away ends the command. With an `Idempotency-Key` it is run once; its output is not kept for a repeat.',
+      'With `Accept: text/event-stream`, its output is streamed as the events `stdout` and `stderr`, and ends with `result` or `error`. If the caller disconnects, the command is stopped. With an `Idempotency-Key` it runs only once; a repeat does not return its output.',
   })
   @ApiRequest(ExecuteBody, { version: { summary: 'A program', value: { command: 'node', args: ['--version'] } } })
   @ApiAnswer({ status: 200, description: 'It has ended.', type: ExecutionAnswer, example: EXECUTION_EXAMPLE })

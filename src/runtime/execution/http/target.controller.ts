@@ -40,8 +40,8 @@ export class TargetController {
   @Get('environment-leases/:leaseId/execution-target')
   @Requires('leases:operate', 'lease')
   @ApiOperation({
-    summary: 'How to reach what was leased',
-    description: 'Null where the adapter may not run there. It has no secret in it.',
+    summary: 'Get the execution target of a lease',
+    description: 'How to reach the leased environment. Null if the adapter may not run there. Contains no secrets.',
   })
   @ApiAnswer({ status: 200, description: 'The target.', type: TargetAnswer, example: TARGET_EXAMPLE })
   @ApiProblems('lease_not_found', 'lease_not_active', 'unsupported_environment')

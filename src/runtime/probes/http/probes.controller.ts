@@ -23,7 +23,7 @@ export class ProbeConfigBody {
   @IsIn(ENVIRONMENT_DRIVERS)
   driver!: EnvironmentDriver;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'As of an environment; not stored.' })
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, description: 'As in an environment. Not stored.' })
   @ValidateIf((_body, value) => value !== undefined)
   @IsJsonObject()
   config?: JsonObject;
@@ -32,7 +32,7 @@ export class ProbeConfigBody {
 export class ProbeAnswer implements ProbeResult {
   @ApiProperty() ok!: boolean;
   @ApiProperty({ enum: ENVIRONMENT_DRIVERS }) driver!: EnvironmentDriver;
-  @ApiProperty({ description: 'One sentence for a person.' }) summary!: string;
+  @ApiProperty({ description: 'One sentence for people.' }) summary!: string;
   @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) details!: JsonObject | null;
 }
 
@@ -45,7 +45,7 @@ export class CapabilitiesAnswer implements Capabilities {
 const PROBE_EXAMPLE: ProbeAnswer = {
   ok: true,
   driver: 'local',
-  summary: 'Local work runs where the caller is; there is nothing to reach.',
+  summary: 'Local work runs on the caller’s machine; there is nothing to connect to.',
   details: null,
 };
 
@@ -62,9 +62,9 @@ export class ProbesController {
   @Requires('environments:manage', 'environment')
   @ApiOperation({
     summary: 'Probe an environment',
-    description: 'A failed probe is an answer too. What was found is recorded.',
+    description: 'A failed probe also returns 200. The result is recorded.',
   })
-  @ApiAnswer({ status: 200, description: 'What was found.', type: ProbeAnswer, example: PROBE_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The result.', type: ProbeAnswer, example: PROBE_EXAMPLE })
   @ApiProblems('environment_not_found', 'unsupported_environment', 'version_conflict', 'idempotency_key_reused')
   async probe(
     @UuidParam('id') environmentId: string,
@@ -81,7 +81,7 @@ export class ProbesController {
   @Requires('environments:manage', 'company')
   @ApiOperation({ summary: 'Probe a config that is not stored', description: 'Nothing is recorded.' })
   @ApiRequest(ProbeConfigBody, { local: { summary: 'This machine', value: { driver: 'local', config: {} } } })
-  @ApiAnswer({ status: 200, description: 'What was found.', type: ProbeAnswer, example: PROBE_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The result.', type: ProbeAnswer, example: PROBE_EXAMPLE })
   @ApiProblems('unsupported_environment', 'driver_unavailable')
   probeConfig(
     @UuidParam('companyId') companyId: string,
@@ -92,7 +92,7 @@ export class ProbesController {
 
   @Get('companies/:companyId/environments/capabilities')
   @Requires(null, 'company')
-  @ApiOperation({ summary: 'What may run where' })
+  @ApiOperation({ summary: 'Get the supported adapters and drivers' })
   @ApiAnswer({
     status: 200,
     description: 'By adapter, driver and sandbox provider.',

@@ -37,7 +37,7 @@ export function mustBeOf(body: RealizeWorkspaceBody, { companyId, terms }: Lease
   const errors = Object.entries(ofLease).flatMap(([field, value]): FieldError[] => {
     const given = body[field as keyof typeof ofLease] ?? null;
     // What the lease does not know, the caller may add.
-    return given === null || value === null || given === value ? [] : [{ field, message: 'is not the lease’s' }];
+    return given === null || value === null || given === value ? [] : [{ field, message: 'differs from the lease’s' }];
   });
   if (errors.length > 0) throw new LeaseholdError('validation_failed', 'The request is for another lease.', { errors });
 }

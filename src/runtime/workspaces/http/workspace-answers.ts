@@ -40,7 +40,7 @@ export class SyncInSummaryAnswer {
 
 export class SyncInAnswer implements SyncInResult {
   @ApiProperty({ type: SyncInSummaryAnswer }) summary!: SyncInSummaryAnswer;
-  @ApiProperty({ type: [LeftOutAnswer], description: 'What did not travel.' }) leftOut!: LeftOutAnswer[];
+  @ApiProperty({ type: [LeftOutAnswer], description: 'What was not copied.' }) leftOut!: LeftOutAnswer[];
   @ApiProperty() position!: number;
 }
 
@@ -68,7 +68,7 @@ export class SyncOutSummaryAnswer {
 
 export class SyncOutAnswer implements SyncOutResult {
   @ApiProperty({ type: SyncOutSummaryAnswer }) summary!: SyncOutSummaryAnswer;
-  @ApiProperty({ type: [ConflictAnswer], description: 'Changed on both sides: the local one was left as it is.' })
+  @ApiProperty({ type: [ConflictAnswer], description: 'Changed on both sides. The local version was kept.' })
   conflicts!: ConflictAnswer[];
   @ApiProperty({ type: [LeftOutAnswer] }) leftOut!: LeftOutAnswer[];
   @ApiProperty({ type: ReturnedCommitsAnswer, nullable: true }) commits!: ReturnedCommitsAnswer | null;

@@ -53,7 +53,7 @@ export class WorkspaceSourceBody {
   @IsUuid()
   projectWorkspaceId?: string | null;
 
-  @ApiPropertyOptional({ ...TEXT, description: 'Without credentials: it is recorded.' })
+  @ApiPropertyOptional({ ...TEXT, description: 'Without credentials, because it is recorded.' })
   @IsOptional()
   @IsLine(PATH_LENGTH)
   @Matches(WITHOUT_CREDENTIALS, { message: '$property must not contain credentials' })
@@ -82,7 +82,7 @@ export class WorkspaceSourceBody {
 }
 
 export class RuntimeOverlayBody {
-  @ApiPropertyOptional({ ...COMMAND, description: 'Run by `sh` in the workspace once it is there. It is recorded.' })
+  @ApiPropertyOptional({ ...COMMAND, description: '`sh` runs it in the workspace, once that exists. It is recorded.' })
   @IsOptional()
   @IsString()
   @MaxLength(COMMAND_LENGTH)
@@ -116,7 +116,7 @@ export class RealizeWorkspaceBody {
   @IsIn(ADAPTER_TYPES)
   adapterType?: AdapterType | null;
 
-  @ApiPropertyOptional({ ...UUID, description: 'The lease’s, where it is given; so with the other ids.' })
+  @ApiPropertyOptional({ ...UUID, description: 'If set, it must be the lease’s. So must the other ids.' })
   @IsOptional()
   @IsUuid()
   companyId?: string | null;
@@ -172,7 +172,11 @@ export class SyncInBody {
   @MaxLength(PATH_LENGTH)
   localPath?: string | null;
 
-  @ApiPropertyOptional({ type: 'boolean', default: false, description: 'Of a git workspace: what git ignores, too.' })
+  @ApiPropertyOptional({
+    type: 'boolean',
+    default: false,
+    description: 'For a git workspace: also files that git ignores.',
+  })
   @IsOptional()
   @IsBoolean()
   includeIgnored?: boolean | null;
@@ -180,7 +184,7 @@ export class SyncInBody {
   @ApiPropertyOptional({
     type: 'boolean',
     default: false,
-    description: 'Whether files that this lease has not put there are removed. With an archive: `?replace=true`.',
+    description: 'Whether to remove files that this lease did not put there. With an archive: `?replace=true`.',
   })
   @IsOptional()
   @IsBoolean()
@@ -208,7 +212,7 @@ export class SyncOutBody {
 
   @ApiPropertyOptional({
     type: 'boolean',
-    description: 'Of a git workspace: what git ignores, too. Absent: as it was sent.',
+    description: 'For a git workspace: also files that git ignores. Absent: as in the sync in.',
   })
   @IsOptional()
   @IsBoolean()
@@ -217,8 +221,7 @@ export class SyncOutBody {
   @ApiPropertyOptional({
     type: 'boolean',
     default: false,
-    description:
-      'Of an archive: only what was changed since the sync in, and a list of it in `.leasehold/changes.json`.',
+    description: 'For an archive: only what changed since the sync in, with a list in `.leasehold/changes.json`.',
   })
   @IsOptional()
   @IsBoolean()

@@ -68,9 +68,8 @@ export class WorkspacesController {
   @HttpCode(200)
   @Requires('leases:operate', 'lease')
   @ApiOperation({
-    summary: 'Make the place of a lease’s workspace',
-    description:
-      'Its folder is made, `provisionCommand` is run in it, and the record of it is kept in the lease’s metadata.',
+    summary: 'Create the workspace of a lease',
+    description: 'Creates its folder, runs `provisionCommand` in it, and records it in the lease’s metadata.',
   })
   @ApiRequest(RealizeWorkspaceBody, {
     project: {
@@ -103,9 +102,9 @@ export class WorkspacesController {
   @RouteConfig(TAKES_ARCHIVE)
   @Requires('leases:operate', 'lease')
   @ApiOperation({
-    summary: 'Send a workspace to a lease',
+    summary: 'Sync a workspace into a lease',
     description:
-      'From `localPath`, or from a tar archive as the body (`Content-Type: application/x-tar`): the lease’s workspace becomes what that is. A git workspace goes with its history, branch, deleted and untracked files, and without what git ignores. Of an archive no entry may lead out of it.',
+      'From `localPath`, or from a tar archive as the body (`Content-Type: application/x-tar`). The lease’s workspace then equals the source. A git workspace is sent with its history, branch, deletions and untracked files, without files that git ignores. No entry of an archive may lead out of it.',
   })
   @ApiRequest(SyncInBody, { folder: { summary: 'A folder', value: { localPath: '/srv/work/project' } } })
   @ApiAnswer({ status: 200, description: 'It is there.', type: SyncInAnswer, example: SYNCED_IN_EXAMPLE })
@@ -130,15 +129,15 @@ export class WorkspacesController {
   @HttpCode(200)
   @Requires('leases:operate', 'lease')
   @ApiOperation({
-    summary: 'Bring a workspace back from a lease',
+    summary: 'Sync a workspace out of a lease',
     description:
-      'Into `localPath`, or as a tar archive (`application/x-tar`, with `X-Sync-Summary`) where there is none. Only what was changed since the sync in comes back. What was changed on both sides stays as it is locally and is in `conflicts`; the archive has the lease’s side of it. Commits come back under `ref`, and the branch is moved to them where nothing is lost by it.',
+      'Into `localPath`, or, without one, as a tar archive (`application/x-tar`, with `X-Sync-Summary`). Only changes since the sync in come back. If a file changed on both sides, the local version stays and `conflicts` lists it; the archive has the lease’s version. Commits come back under `ref`. The branch moves to them if that loses nothing.',
   })
   @ApiRequest(SyncOutBody, {
     folder: { summary: 'Into a folder', value: { localPath: '/srv/work/project' } },
-    archive: { summary: 'An archive of what has changed', value: { changesOnly: true } },
+    archive: { summary: 'An archive of the changes', value: { changesOnly: true } },
   })
-  @ApiAnswer({ status: 200, description: 'It is back.', type: SyncOutAnswer, example: SYNCED_OUT_EXAMPLE })
+  @ApiAnswer({ status: 200, description: 'The changes were copied.', type: SyncOutAnswer, example: SYNCED_OUT_EXAMPLE })
   @ApiProblems('invalid_archive', ...OF_ANY_SYNC)
   async syncOut(
     @UuidParam('leaseId') leaseId: string,
@@ -172,7 +171,7 @@ function syncInWish(body: SyncInBody, query: SyncInQuery, archive: IncomingMessa
       includeIgnored: includeIgnored ?? false,
       replace: body.replace ?? false,
     };
-  throw new LeaseholdError('validation_failed', 'There is nothing to be sent.', {
+  throw new LeaseholdError('validation_failed', 'There is nothing to send.', {
     errors: [{ field: 'localPath', message: 'must be a path, or the body an application/x-tar archive' }],
   });
 }

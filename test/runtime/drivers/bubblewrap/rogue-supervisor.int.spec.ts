@@ -51,7 +51,7 @@ function command(change: Partial<SandboxCommand> = {}): SandboxCommand {
 /** Takes the first bytes and is done with them never. */
 const unread = (): Writable => new Writable({ write: () => undefined });
 
-const LOST = { reasonCode: 'connection_lost', message: expect.stringMatching(/not what its supervisor would/) };
+const LOST = { reasonCode: 'connection_lost', message: expect.stringMatching(/supervisor sent something unexpected/) };
 
 /** How much the process has grown, at the most, while something ran. */
 async function growth(work: () => Promise<unknown>): Promise<number> {

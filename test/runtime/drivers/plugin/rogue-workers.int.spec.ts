@@ -128,7 +128,7 @@ describe('a worker that lies', () => {
   test('by a second answer, is believed the first one', async () => {
     const found = await probe({ wrong: { environmentProbe: 'twice' } });
     expect(found).toMatchObject({ ok: true, summary: 'well' });
-    await logged('An answer to no call');
+    await logged('An answer to an unknown call');
   });
 
   test('by answers to calls that are not its own, is not heard', async () => {
@@ -150,7 +150,7 @@ describe('a worker that lies', () => {
 describe('a worker that writes rubbish', () => {
   test('between its answers, is heard all the same', async () => {
     expect(await probe({ wrong: { environmentProbe: 'garbage' } })).toMatchObject({ ok: true, summary: 'well' });
-    expect(plugins.log.join('\n')).toContain('No message: starting up…');
+    expect(plugins.log.join('\n')).toContain('Not a message: starting up…');
   });
 
   test('without end, is ended; little of it is written down', async () => {

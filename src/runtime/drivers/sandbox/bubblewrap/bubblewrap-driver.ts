@@ -29,8 +29,8 @@ import { findTools } from './sandbox-tools.js';
 type Teardown = JsonObject & { readonly name: string; readonly config: BubblewrapConfig; readonly place?: string };
 
 const NETWORK_REFUSED =
-  'network can be true only once a token was made: until then, whatever reaches the service on loopback is its operator. ' +
-  'Make one: npm run leasehold -- tokens create --name … --all-companies --permission admin';
+  'network can be true only once a token exists: until then, any program that reaches the service on loopback has all permissions. ' +
+  'Create one: npm run leasehold -- tokens create --name … --all-companies --permission admin';
 
 /** Sandboxes on the service's own machine: see docs/decisions/0013-bubblewrap.md. */
 export class BubblewrapDriver implements QueuedDriver {
@@ -85,9 +85,9 @@ export class BubblewrapDriver implements QueuedDriver {
     try {
       const { holdsCommands } = await this.ready(config as JsonObject & BubblewrapConfig);
       const way = holdsCommands
-        ? 'a sandbox that is held for its lease'
-        : 'a sandbox for each, as there is no /usr/bin/perl';
-      return answer(true, `Sandboxes can be made here. Commands run in ${way}.`, null);
+        ? 'one sandbox for the whole lease'
+        : 'a new sandbox each, because /usr/bin/perl is missing';
+      return answer(true, `Sandboxes work here. Commands run in ${way}.`, null);
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       return answer(false, error.message, error.reasonCode);

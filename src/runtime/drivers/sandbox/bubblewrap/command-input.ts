@@ -17,7 +17,7 @@ export class CommandInput extends Writable {
   /** @throws Error when more is granted than was sent */
   grant(bytes: number): void {
     this.room += bytes;
-    if (this.room > WINDOW) throw new Error('It grants more than it may.');
+    if (this.room > WINDOW) throw new Error('It grants more than the window allows.');
     const go = this.waiting;
     this.waiting = null;
     go?.();

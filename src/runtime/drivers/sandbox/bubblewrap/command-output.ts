@@ -29,7 +29,7 @@ export class CommandOutput {
     const had = this.left;
     this.left -= data.length;
     if (had >= 0 && this.left < 0) {
-      this.over(limitExceeded(`The command printed more than outputBytes, ${this.outputBytes}, and was ended.`));
+      this.over(limitExceeded(`The command printed more than outputBytes (${this.outputBytes}) and was stopped.`));
     }
     // What is too much does not hold up its end.
     if (this.left < 0) this.taken(stream, data.length);
@@ -53,7 +53,7 @@ class OutputStream {
 
   write(data: Buffer): void {
     this.untaken += data.length;
-    if (this.untaken > WINDOW) throw new Error('It sends more than it may.');
+    if (this.untaken > WINDOW) throw new Error('It sends more than the window allows.');
     if (!this.isBehind) {
       this.pass(data);
       return;

@@ -48,7 +48,7 @@ export class HeldSandbox {
     private readonly unusable: () => void,
     private readonly gone: () => void,
   ) {
-    const late = setTimeout(() => this.break(lost('it did not begin')), START_WITHIN_MS);
+    const late = setTimeout(() => this.break(lost('it did not start')), START_WITHIN_MS);
     this.ready = new Promise<void>((resolve, reject) => {
       this.started = resolve;
       this.failed = reject;
@@ -64,7 +64,7 @@ export class HeldSandbox {
       } catch (error) {
         // Nothing that comes after it counts.
         stdout.off('data', onData).resume();
-        this.break(lost(`what it says is not what its supervisor would (${failureText(error)})`));
+        this.break(lost(`its supervisor sent something unexpected (${failureText(error)})`));
       }
     };
     stdout.on('data', onData);
@@ -90,7 +90,7 @@ export class HeldSandbox {
     const end = (): void => {
       if (unheard) return;
       this.send(frame('K', id));
-      unheard = setTimeout(() => this.break(lost('it did not end a command that was to end')), END_WITHIN_MS);
+      unheard = setTimeout(() => this.break(lost('it did not stop a command that it was told to stop')), END_WITHIN_MS);
     };
     const timer = setTimeout(() => {
       timedOut = true;
@@ -133,7 +133,7 @@ export class HeldSandbox {
 
   /** Ends it and all in it; resolves when nothing is left. */
   async end(): Promise<void> {
-    this.giveUp(lost('it was ended'));
+    this.giveUp(lost('it was stopped'));
     await endSandbox(this.sandbox);
   }
 
@@ -151,7 +151,7 @@ export class HeldSandbox {
       return;
     }
     const command = this.commands.get(id);
-    if (!command) throw new Error('It speaks of no command.');
+    if (!command) throw new Error('It refers to no command.');
     switch (type) {
       case 'O':
       case 'E':
@@ -167,7 +167,7 @@ export class HeldSandbox {
         command.settle(lost(`no command can be started in it (${failureText(data.toString('utf8'))})`));
         return;
       default:
-        throw new Error('This is no supervisor.');
+        throw new Error('It is not a supervisor.');
     }
   }
 

@@ -83,7 +83,9 @@ export class LimitWatch {
   private exceeded(limit: 'memoryMb' | 'diskMb'): void {
     if (!this.begun) return;
     this.stop();
-    this.over(limitExceeded(`The sandbox used more than ${limit}, ${this.limits[limit]}; all in it was ended.`));
+    this.over(
+      limitExceeded(`The sandbox used more than ${limit} (${this.limits[limit]}), so all its processes were stopped.`),
+    );
   }
 
   private async lookAtMemory(): Promise<void> {

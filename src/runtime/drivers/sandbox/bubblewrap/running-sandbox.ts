@@ -132,7 +132,7 @@ export async function endSandbox({ processes }: RunningSandbox): Promise<void> {
 
 /** What bwrap says when it cannot, and what can be done about it. */
 export function unavailable(said: string): DriverError {
-  const why = failureText(said === '' ? 'bwrap ended without a word' : said);
+  const why = failureText(said === '' ? 'bwrap ended without a message' : said);
   if (/unknown option/i.test(said)) {
     const message = `bwrap is too old here (${why}): version 0.8 or a newer one is needed.`;
     return new DriverError('config', 'tool_missing', message, false);

@@ -55,7 +55,7 @@ export class FrameReader {
         at += taken;
         if (this.headerHas < HEADER_BYTES) return;
         const length = this.header.readUInt32BE(5);
-        if (length > MAX_DATA_BYTES) throw new Error('This is no supervisor.');
+        if (length > MAX_DATA_BYTES) throw new Error('It is not a supervisor.');
         this.data = Buffer.alloc(length);
       }
       const taken = chunk.copy(this.data, this.dataHas, at);
