@@ -7,7 +7,7 @@ import { EXITS } from '../../src/runtime/workspaces/remote-scripts.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const PROGRAMS = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => /\.(sh|pl)$/.test(file))
+  .filter((file) => /\.(sh|pl|mjs)$/.test(file))
   .map((file) => join('src', file));
 const SHELL = PROGRAMS.filter((file) => file.endsWith('.sh'));
 const PERL = PROGRAMS.filter((file) => file.endsWith('.pl'));
@@ -33,8 +33,11 @@ test('there are programs of both kinds', () => {
 
 test.each(PROGRAMS)('%s says where it runs and what it may rely on', (file) => {
   const [first, ...rest] = readFileSync(join(ROOT, file), 'utf8').split('\n');
-  expect(first).toBe(file.endsWith('.pl') ? '#!/usr/bin/perl' : '#!/bin/sh');
-  expect(rest[0]).toMatch(/^# (Runs|Put) .+/);
+  if (file.endsWith('.mjs')) expect(first).toMatch(/^\/\/ Runs .+/);
+  else {
+    expect(first).toBe(file.endsWith('.pl') ? '#!/usr/bin/perl' : '#!/bin/sh');
+    expect(rest[0]).toMatch(/^# (Runs|Put) .+/);
+  }
 });
 
 test.each(SHELL.filter((file) => !SOURCED.has(file)))('shellcheck finds nothing in %s', (file) => {

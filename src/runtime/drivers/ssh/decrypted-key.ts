@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { DriverError } from '../../../domain/driver-contract/driver-error.js';
 import { failureText } from '../../../domain/driver-contract/failure-text.js';
+import { readProgram } from '../../../platform/programs/read-program.js';
 import { Places } from './places.js';
 
 /** ssh2 takes 15 ms for a round of `ssh-keygen -a`, whose default is 16 or 24. */
@@ -10,17 +11,8 @@ const MOST_CPU_SECONDS = 10;
 /** Each is a process of 60 MB. */
 const places = new Places(2);
 
-/** Node's own code reads PEM, ssh2 OpenSSH's and PuTTY's forms. What it throws ends it, and nobody reads it. */
-const PROGRAM = `
-const { createPrivateKey } = require('node:crypto');
-let input = '';
-process.stdin.setEncoding('utf8').on('data', (text) => (input += text)).on('end', () => {
-  const { pem, passphrase, ssh2 } = JSON.parse(input);
-  const key = /-----BEGIN OPENSSH PRIVATE KEY-----|^PuTTY-User-Key-File/.test(pem)
-    ? [require(ssh2).utils.parseKey(pem, passphrase)].flat()[0].getPrivatePEM()
-    : createPrivateKey({ key: pem.trim(), passphrase }).export({ type: 'pkcs8', format: 'pem' });
-  process.stdout.write(key);
-});`;
+/** The file says what it reads and prints. */
+const PROGRAM = readProgram(import.meta.dirname, 'decrypt-key.mjs');
 
 /**
  * Decrypts a private key in a process of its own. How long that takes stands in the key, which is the caller's choice, so the
@@ -48,7 +40,15 @@ async function decryptedBy(
   key: { readonly pem: string; readonly passphrase: string },
   cpuSeconds: number,
 ): Promise<string> {
-  const limited = ['-c', `ulimit -t ${cpuSeconds} && exec "$@"`, 'sh', process.execPath, '-e', PROGRAM];
+  const limited = [
+    '-c',
+    `ulimit -t ${cpuSeconds} && exec "$@"`,
+    'sh',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    PROGRAM,
+  ];
   const child = spawn('/bin/sh', limited, {
     env: {},
     stdio: ['pipe', 'pipe', 'ignore'],
