@@ -48,7 +48,7 @@ async function outcome(
   pool = new SshPool(budgetMs, ANY_ADDRESS);
   const work = (connection: SshConnection): Promise<string> => {
     onConnected(connection);
-    return runScript(connection, 'echo answered', [], signal);
+    return runScript(connection, { name: 'answer', text: 'echo answered' }, [], signal);
   };
   const answer = pool.use(endpoint, work, signal);
   return answer.catch((error: unknown) => error);

@@ -7,7 +7,7 @@ import { ended, flow, type RemoteExit } from './channel-end.js';
 import { afterMark, answerOf, endOfSaid, type Marked } from './marked-output.js';
 import { headerOf } from './command-header.js';
 import { EXECUTE } from './remote-scripts.js';
-import { commandLine } from './shell-words.js';
+import { commandLine, type HostProgram } from './shell-words.js';
 import type { SshConnection } from './ssh-connection.js';
 
 /** The host ends a command by itself this long after its time, should nobody tell it to. */
@@ -16,13 +16,13 @@ const HOST_GRACE_SECONDS = 10;
 /** Runs one of our scripts and gives what it prints. @throws DriverError connection_lost; driver_failed */
 export async function runScript(
   connection: SshConnection,
-  script: string,
+  { name, text }: HostProgram,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
   const mark = newMark();
   // What a shell's start files print comes before the mark.
-  const line = commandLine(`printf '%s\\n' '${mark}'\n${script}`, args);
+  const line = commandLine({ name, text: `printf '%s\\n' '${mark}'\n${text}` }, args);
   const { channel, exited, output, said } = await connection.exec(line, signal, (channel) => {
     const exited = ended(channel, signal);
     exited.catch(() => undefined);

@@ -21,11 +21,11 @@ import type { SecretReader, SecretRef } from '../../../domain/driver-contract/se
 import { guessedSignal } from '../signal-name.js';
 import { probeHost } from './probe-host.js';
 import { failureIn, runCommand, runScript } from './remote-command.js';
-import { END_COMMAND } from './remote-scripts.js';
-import { ACQUIRE, FIND, RELEASE } from './remote-scripts.js';
+import { ACQUIRE, END_COMMAND, FIND, RELEASE } from './remote-scripts.js';
 import { SECRET_FIELDS, type SshAccess } from './ssh-access.js';
 import type { SshAddresses } from './ssh-addresses.js';
 import { validateSshConfig, type SshConfig } from './ssh-config.js';
+import type { HostProgram } from './shell-words.js';
 import { SessionAbandonedError, type SshConnection, type SshEndpoint } from './ssh-connection.js';
 import { SshPool, unlessAborted } from './ssh-pool.js';
 import { bareHost, sshUrl } from './ssh-url.js';
@@ -166,11 +166,11 @@ export class SshDriver implements QueuedDriver {
   private async ask(
     { companyId, signal }: { readonly companyId: string; readonly signal: AbortSignal },
     config: SshConfig,
-    script: string,
+    program: HostProgram,
     words: readonly string[],
   ): Promise<string> {
     const endpoint = await this.endpointOf(companyId, config);
-    return this.pool.use(endpoint, (connection) => runScript(connection, script, words, signal), signal);
+    return this.pool.use(endpoint, (connection) => runScript(connection, program, words, signal), signal);
   }
 
   private async endCommand(endpoint: SshEndpoint, words: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -116,6 +116,25 @@ test('a host that has no process to spare is asked again', async () => {
     },
   );
 });
+
+test.each(['dash', 'bash', 'busybox'])(
+  'a list of processes shows a name, not the program, where sh is %s',
+  async (sh) => {
+    const folder = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-names-`));
+    await symlink((await run('which', [sh])).stdout.trim(), join(folder, 'sh'));
+    await on({ starts: `PATH="${folder}:$PATH"; export PATH` }, async (host) => {
+      const lease = await host.acquire();
+      for (const env of [{}, { ONE: '1' }]) {
+        const args = ['-c', `tr '\\0' ' ' < /proc/$PPID/cmdline; cat`];
+        const stdin = Readable.from([Buffer.from('and its input')]);
+        const { stdout } = await host.execute(lease, { command: '/bin/sh', args, env, stdin });
+        expect(stdout.toString()).toBe('sh -c eval "$(printf %b "$LEASEHOLD")" leasehold-execute and its input');
+      }
+      await host.driver.release(lease);
+    });
+    await rm(folder, { recursive: true });
+  },
+);
 
 test('no value of a command’s environment is in a command line on the host', async () => {
   const folder = await mkdtemp(join(tmpdir(), `leasehold-test-run-${String(process.pid)}-lines-`));
