@@ -49,7 +49,7 @@ export class FeedStream implements Follower {
   }
 
   /** Resolves when the reader has gone or was cut off. */
-  async run(): Promise<void> {
+  async send(): Promise<void> {
     const { response, gone } = this.reader;
     const { signal } = this.ended;
     if (gone.aborted) return;

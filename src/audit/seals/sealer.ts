@@ -38,7 +38,7 @@ export class Sealer {
     this.unsubscribe = this.log.signal.subscribe(() => {
       if (this.fillsSeal) this.wake.abort();
     });
-    this.work = this.run();
+    this.work = this.sealUntilStopped();
   }
 
   /** Ends after the seal under way. */
@@ -49,7 +49,7 @@ export class Sealer {
     await this.work;
   }
 
-  private async run(): Promise<void> {
+  private async sealUntilStopped(): Promise<void> {
     let full = false;
     while (!this.ending.signal.aborted) {
       this.wake = new AbortController();

@@ -118,7 +118,7 @@ export class Committer {
 
   private async commit(batch: Waiting[]): Promise<void> {
     try {
-      const verdicts = await this.run(batch.map((waiting) => waiting.append));
+      const verdicts = await this.record(batch.map((waiting) => waiting.append));
       batch.forEach((waiting, index) => waiting.resolve(verdicts[index] as Verdict));
     } catch (error) {
       // Whatever it was, it may concern a single append: each is tried alone and gets its own verdict or error.
@@ -136,7 +136,7 @@ export class Committer {
       // A whole batch waits as long as one of its appends does, also where each attempt takes its time.
       if (performance.now() > deadline) throw isConnectionFailure(failure) ? new LogUnavailableError(failure) : failure;
       try {
-        return (await this.run([append]))[0] as Verdict;
+        return (await this.record([append]))[0] as Verdict;
       } catch (error) {
         if (!isConnectionFailure(error) && !isContention(error)) throw error;
         failure = error;
@@ -145,7 +145,7 @@ export class Committer {
     }
   }
 
-  private async run(appends: Append[]): Promise<Verdict[]> {
+  private async record(appends: Append[]): Promise<Verdict[]> {
     const { rows } = await this.pool.query<AppendRow>(appendStatement(appends)).catch((error: unknown) => {
       if (inabilityOf(error) !== null || isConnectionFailure(error)) this.failure = error;
       throw error;

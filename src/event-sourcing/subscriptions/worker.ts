@@ -52,7 +52,7 @@ export class Worker {
       fence: held.fence,
       at: held.checkpoint,
     });
-    const done = this.run(held, ending.signal).finally(() => {
+    const done = this.handleWhileOwned(held, ending.signal).finally(() => {
       this.current = null;
       this.onEnded(this);
     });
@@ -67,7 +67,7 @@ export class Worker {
     await within(timeoutMs, current.done);
   }
 
-  private async run(held: Held, signal: AbortSignal): Promise<void> {
+  private async handleWhileOwned(held: Held, signal: AbortSignal): Promise<void> {
     const isAlone = (): boolean => performance.now() < this.aloneUntil;
     const run = new OwnedRun(this.log, this.subscription, held, this.options, signal, isAlone, (checkpoint) =>
       this.onCheckpoint(this.name, checkpoint),

@@ -48,7 +48,7 @@ export class ReadinessCheck {
     private readonly stopping: Stopping,
   ) {}
 
-  async run(): Promise<Readiness> {
+  async check(): Promise<Readiness> {
     const [database, migrations, projections, subscriptions, queue] = await Promise.all([
       checked(() => this.databaseCheck()),
       checked(async () => {

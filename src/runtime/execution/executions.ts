@@ -104,7 +104,7 @@ export class Executions {
    * Runs it. The lease's end ends it too, and so does whoever has taken this process for lost.
    * @throws LeaseholdError of what the driver threw; the database's errors where its end could not be recorded
    */
-  async run(
+  async execute(
     lease: ActiveLease,
     executionId: string,
     wish: ExecutionWish,

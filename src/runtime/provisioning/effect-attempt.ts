@@ -79,7 +79,7 @@ export class EffectAttempt {
    * @returns when (ISO 8601) the effect is to be tried again, or null
    * @throws LeaseholdError, or the database's errors: then nothing is known of this attempt but what the log has
    */
-  async run(leaseId: string, effectId: string): Promise<string | null> {
+  async carryOut(leaseId: string, effectId: string): Promise<string | null> {
     const lease = await this.effects.lease(leaseId);
     const pending = pendingEffect(lease, effectId);
     if (pending === null) return null;

@@ -92,7 +92,7 @@ export class EffectWorker implements OnApplicationBootstrap, BeforeApplicationSh
         await job.done();
         return;
       }
-      const turn = await this.places.take(candidate, () => this.attempt.run(job.leaseId, job.effectId));
+      const turn = await this.places.take(candidate, () => this.attempt.carryOut(job.leaseId, job.effectId));
       if (turn === null) await job.giveBack();
       else await (turn.given === null ? job.done() : job.again(turn.given));
     } catch (error) {

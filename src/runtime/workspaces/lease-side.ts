@@ -46,7 +46,7 @@ export class LeaseSide {
   }
 
   /** Runs a script for what it does. */
-  async run(script: string, args: readonly string[], input: string | Buffer = ''): Promise<void> {
+  async runScript(script: string, args: readonly string[], input: string | Buffer = ''): Promise<void> {
     const stdin = input.length === 0 ? null : Readable.from([Buffer.from(input)]);
     await this.receive(script, args, stdin, (output) => textOf(output, 0), { bytes: false });
   }

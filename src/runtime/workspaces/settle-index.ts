@@ -12,10 +12,11 @@ export const FILTERED =
 /** Gives git in the lease what decides here what it sees. */
 export async function sendSettings(side: LeaseSide, leaseId: string, repository: LocalRepository): Promise<void> {
   const settings = [...repository.settings, STAY_UNSEEN];
-  await side.run(ADD_TO_GIT_FILE, [leaseId, 'config'], settingsText(settings));
+  await side.runScript(ADD_TO_GIT_FILE, [leaseId, 'config'], settingsText(settings));
   for (const name of INFO_FILES) {
     const info = await repository.info(name);
-    if (/^[^#\n]/m.test(info.toString('latin1'))) await side.run(ADD_TO_GIT_FILE, [leaseId, `info/${name}`], info);
+    if (/^[^#\n]/m.test(info.toString('latin1')))
+      await side.runScript(ADD_TO_GIT_FILE, [leaseId, `info/${name}`], info);
   }
 }
 
@@ -79,7 +80,7 @@ async function wronglyChanged(
 }
 
 async function unsee(side: LeaseSide, leaseId: string, how: string, paths: readonly GitPath[]): Promise<void> {
-  if (paths.length > 0) await side.run(UNSEE, [leaseId, how], Buffer.from(nulEnded(paths), 'latin1'));
+  if (paths.length > 0) await side.runScript(UNSEE, [leaseId, how], Buffer.from(nulEnded(paths), 'latin1'));
 }
 
 function inBoth(paths: readonly GitPath[], known: ReadonlySet<GitPath> | null): GitPath[] {

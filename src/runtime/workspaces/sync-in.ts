@@ -52,7 +52,7 @@ export async function syncIn(
     leave('.git/objects', 'some of the history before the head is not here: a partial clone');
   const archive = source.kind === 'archive' ? await begun(archiveEntries(source.stream, { maxBytes })) : null;
   try {
-    await side.run(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
+    await side.runScript(PREPARE, [leaseId, String(replace), repository ? 'git' : '']);
   } catch (error) {
     await archive?.stop();
     throw error;
@@ -95,7 +95,7 @@ async function sendHistory(
     leave(`.git/${file}`, `${what} is in progress here, and the lease does not get its state`);
   }
   const { objectFormat, commit, branch, shallow } = repository.head;
-  if (commit === null) return side.run(RECEIVE_NO_HISTORY, [leaseId, objectFormat, branch ?? 'main']);
+  if (commit === null) return side.runScript(RECEIVE_NO_HISTORY, [leaseId, objectFormat, branch ?? 'main']);
   const args = [leaseId, objectFormat, commit, branch ?? '', shallow.join('\n')];
   await side.send(RECEIVE_HISTORY, args, async (input) => {
     const tooMany = await repository.writeHistory(input);

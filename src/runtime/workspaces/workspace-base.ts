@@ -49,5 +49,5 @@ export async function readManifest(side: LeaseSide, leaseId: string, base: Works
 
 /** Removes the manifests that do not count any more. What is left is only in the way of nobody. */
 export async function dropOthers(side: LeaseSide, leaseId: string, { manifest }: WorkspaceBase): Promise<void> {
-  await side.run(DROP_MANIFESTS, [leaseId, manifest]).catch(() => undefined);
+  await side.runScript(DROP_MANIFESTS, [leaseId, manifest]).catch(() => undefined);
 }

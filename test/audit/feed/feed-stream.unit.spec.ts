@@ -22,7 +22,7 @@ function streamTo(response: PassThrough, read = nothing): FeedStream {
 
 test('a heartbeat says how far the reader is, also where its filter lets nothing through', async () => {
   const response = new PassThrough();
-  const running = streamTo(response).run();
+  const running = streamTo(response).send();
   let text = '';
   for await (const chunk of response) {
     text += String(chunk);
@@ -37,6 +37,6 @@ test('R1: a reader that has gone before its stream begins is read nothing for', 
   response.destroy();
   let reads = 0;
   const counted = () => ((reads += 1), nothing());
-  await streamTo(response, counted).run();
+  await streamTo(response, counted).send();
   expect(reads).toBe(0);
 });

@@ -101,7 +101,7 @@ export class FeedController {
       seesConfig: may(caller, 'environments:manage'),
     };
     const read = (behind: number, limit: number) => this.feed.page(selection, behind, limit);
-    await new FeedStream(reader, read, this.live, this.frames, position).run();
+    await new FeedStream(reader, read, this.live, this.frames, position).send();
   }
 
   /** @throws LeaseholdError validation_failed */

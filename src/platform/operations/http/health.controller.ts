@@ -43,7 +43,7 @@ export class HealthController {
   @ApiAnswer({ status: 200, description: 'It is ready.', example: READY })
   @ApiAnswer({ status: 503, description: 'It is not ready. Each failed check says why.', example: NOT_READY })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
-    const readiness = await this.readiness.run();
+    const readiness = await this.readiness.check();
     if (!readiness.ready) void reply.status(503);
     return readiness;
   }

@@ -67,7 +67,7 @@ export class ExecuteController {
     const { lease, executionId } = await this.executions.begin(leaseId, wish, context);
     const stdin = body.stdin ? Readable.from([Buffer.from(body.stdin)]) : null;
     const run = (stdout: BoundedOutput | EventOutput, stderr: BoundedOutput | EventOutput, truncated: () => boolean) =>
-      this.executions.run(lease, executionId, wish, { stdin, stdout, stderr, truncated }, context, gone);
+      this.executions.execute(lease, executionId, wish, { stdin, stdout, stderr, truncated }, context, gone);
     if (accept.includes('text/event-stream')) {
       await this.stream(reply, run);
       return undefined;

@@ -65,7 +65,7 @@ async function growth(work: () => Promise<unknown>): Promise<number> {
 
 test('who sends more than was granted loses the sandbox, and its bytes are not kept', async () => {
   const sandbox = await held('say_frame("O", 1, "x" x 65536) while 1');
-  const grown = await growth(() => expect(sandbox.run(command({ stdout: unread() }))).rejects.toMatchObject(LOST));
+  const grown = await growth(() => expect(sandbox.execute(command({ stdout: unread() }))).rejects.toMatchObject(LOST));
   expect(grown).toBeLessThan(64 * MIB);
 });
 
@@ -74,14 +74,14 @@ test('bytes that come one by one in great chunks cost no more than they are', as
   const program =
     'for (1 .. 4000) { say_frame("O", 1, "x"); say_frame("E", 1, "y" x 65000) } say_frame("X", 1, "\\0\\0")';
   const sandbox = await held(`${program}; sleep 100`);
-  const grown = await growth(() => sandbox.run(command({ stdout: unread() })));
+  const grown = await growth(() => sandbox.execute(command({ stdout: unread() })));
   expect(grown).toBeLessThan(64 * MIB);
 });
 
 test('who does not read what it is told is told of what was taken once, not for each byte', async () => {
   const program = 'say_frame("O", 1, "x") for 1 .. 200_000; say_frame("X", 1, "\\0\\0")';
   const sandbox = await held(`${program}; sleep 100`);
-  expect(await sandbox.run(command())).toMatchObject({ exitCode: 0 });
+  expect(await sandbox.execute(command())).toMatchObject({ exitCode: 0 });
   expect(started.at(-1)?.child.stdin.writableLength).toBeLessThan(MIB);
 });
 
@@ -94,5 +94,5 @@ test.each([
   ['announces a frame that is too large', 'syswrite STDOUT, pack("CNN", 79, 1, 1 << 31)'],
 ])('who %s loses the sandbox', async (_, program) => {
   const sandbox = await held(`${program}; sleep 100`);
-  await expect(sandbox.run(command())).rejects.toMatchObject(LOST);
+  await expect(sandbox.execute(command())).rejects.toMatchObject(LOST);
 });

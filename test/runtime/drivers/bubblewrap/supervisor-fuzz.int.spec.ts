@@ -96,7 +96,7 @@ test('whatever a sandbox says, in whatever pieces, takes time and memory as its 
       say(frame('H', 0));
       const stdout = new PassThrough();
       const command = { argv: ['true'], cwd: '/', env: {}, stdin: null, stdout, stderr: stdout };
-      const running = sandbox.run({ ...command, timeoutMs: 60_000, signal: NEVER }).catch(() => undefined);
+      const running = sandbox.execute({ ...command, timeoutMs: 60_000, signal: NEVER }).catch(() => undefined);
       while (!sandbox.isBusy) await new Promise(setImmediate);
       await new Promise(setImmediate);
       // Of each input: what making the inputs leaves to the collector is none of theirs.

@@ -169,7 +169,7 @@ export class BubblewrapDriver implements QueuedDriver {
       timeoutMs: Math.min(request.timeoutMs, config.timeoutMs),
       ...{ stdin, stdout, stderr, signal },
     };
-    return runner.run(name, config, isHolder, command);
+    return runner.execute(name, config, isHolder, command);
   }
 
   executionTarget(lease: HeldLease & { readonly environmentId: string }): ExecutionTarget {

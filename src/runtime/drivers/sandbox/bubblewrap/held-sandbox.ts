@@ -77,7 +77,7 @@ export class HeldSandbox {
   }
 
   /** Runs a command. @throws DriverError limit_exceeded, driver_failed; what the signal was aborted with */
-  async run(command: SandboxCommand): Promise<ExecutionResult> {
+  async execute(command: SandboxCommand): Promise<ExecutionResult> {
     const { signal, stdin, stdout, stderr } = command;
     await this.ready;
     await this.beWatched(signal);

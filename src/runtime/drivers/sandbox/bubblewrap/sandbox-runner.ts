@@ -65,7 +65,7 @@ export class SandboxRunner {
    * @param isHolder throws when the lease does not hold the sandbox any more
    * @throws DriverError stale_fence, limit_exceeded, connection_lost; what the command's signal was aborted with
    */
-  async run(
+  async execute(
     name: string,
     config: BubblewrapConfig,
     isHolder: () => Promise<void>,
@@ -94,7 +94,7 @@ export class SandboxRunner {
         () => void this.folders.forgetProcesses(name, sandbox.processes),
       );
     };
-    return this.held.use(name, start, (sandbox) => sandbox.run(command));
+    return this.held.use(name, start, (sandbox) => sandbox.execute(command));
   }
 
   async close(): Promise<void> {
