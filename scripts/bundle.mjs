@@ -109,7 +109,7 @@ await build({
   },
   outfile: service,
   format: 'cjs',
-  // As Node wraps what is required: done here, the start does not make 12 MB of text anew.
+  // As Node wraps what is required: done here, the start does not make 12 MB of text again.
   banner: {
     js: `(function (exports, require, module, __filename, __dirname) {
 const importMetaUrl = require('node:url').pathToFileURL(__filename).href;`,

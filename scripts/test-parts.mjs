@@ -37,7 +37,7 @@ export function provideTestParts() {
   if (process.geteuid?.() !== 0 || !find('apt-get')) refuse(absent, packages);
   say(`installing ${packages.join(', ')} for the tests (apt-get)`);
   withoutStartingServices(() => {
-    // May fail where there is no network and the packages are at hand all the same; what counts is what is there then.
+    // May fail where there is no network and the packages are at hand anyway; what counts is what is there then.
     aptGet('update');
     aptGet('install', '-y', '--no-install-recommends', ...packages);
   });

@@ -131,7 +131,7 @@ export class EngineModule implements OnApplicationBootstrap, OnApplicationShutdo
     await this.runner.start();
   }
 
-  /** After the last request: what was appended is in the log, and whoever comes next reads on from the checkpoints. */
+  /** After the last request: appended events are in the log, and the next process continues from the checkpoints. */
   async onApplicationShutdown(): Promise<void> {
     await this.drivers.close();
     await this.projections.stop();

@@ -188,7 +188,7 @@ async function readable<Value>(work: () => Promise<Value>): Promise<Value> {
   }
 }
 
-/** Opened by whoever asks for the first line: lines that come before that are lost, and their end with them. */
+/** Opened when the first line is read: lines that come before that are lost, and their end with them. */
 async function* linesOf(file: string): AsyncGenerator<string> {
   yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
 }

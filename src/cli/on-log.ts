@@ -8,7 +8,7 @@ import { CliError, EXIT } from './exit.js';
 import { tell } from './output.js';
 import type { Parts } from './parts.js';
 
-/** Whoever can reach the database with the service's settings is its operator. */
+/** A user who can reach the database with the service's settings is its operator. */
 export const ACTOR = 'operator:cli';
 
 const NAME_IT = 'Name the service by --url, or its data by LEASEHOLD_DATA_DIR, DATABASE_URL or --database-url.';

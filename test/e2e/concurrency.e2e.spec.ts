@@ -10,7 +10,7 @@ import { ServiceHome, type ServiceProcess } from '../support/service.js';
 import { grown } from '../support/soak.js';
 
 const FIFTY = 50;
-/** What is tried anew each time: an environment that ends while it is wanted, changes of one version, reads elsewhere. */
+/** What is tried again each time: an environment that ends while it is wanted, changes of one version, reads elsewhere. */
 const [ENDINGS, CONFLICTS, READS] = [grown(3, 6), grown(4, 10), grown(6, 20)];
 
 /** What a problem tells beside its HTTP status, a name that environments have too. */

@@ -47,7 +47,7 @@ const ready = (api: Api): Promise<Answer<Readiness>> => api.send('GET', '/api/re
 
 const acquire = (api: Api): Promise<Answer<Problem>> => api.send('POST', `/api/companies/${company}/leases`, {});
 
-/** Every session of the service begins anew, under what the database is set to by then. */
+/** Every session of the service begins again, under what the database is set to by then. */
 async function set(setting: string): Promise<void> {
   await operator.query(`ALTER DATABASE ${database.connection.database} SET ${setting}`);
   await operator.query(

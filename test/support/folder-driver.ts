@@ -25,7 +25,7 @@ export type Meanwhile = (
 
 /**
  * A provider whose sandboxes are folders, named by the effect that made them: slow, real outside of the service, and to be
- * looked at by a test. Each line of `made` is one that was made anew. The file `holder` in a sandbox says whose it is; one
+ * looked at by a test. Each line of `made` is one that was made again. The file `holder` in a sandbox says whose it is; one
  * without is not fit to be used again.
  */
 export class FolderDriver implements QueuedDriver {

@@ -11,7 +11,7 @@ import { EffectQueue } from '../../dist/src/runtime/provisioning/effect-queue.js
 import { makeRunFolder, removeAbandonedRuns } from './run-folder.mjs';
 
 /**
- * A Postgres whose databases are copied instead of being made anew, which costs a second each: the one that the service
+ * A Postgres whose databases are copied instead of being made again, which costs a second each: the one that the service
  * works on is migrated, and a copy of the folder is there for services that get one of their own (see service.ts). Those
  * write to the disk as a user's does.
  */

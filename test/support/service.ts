@@ -28,11 +28,11 @@ export interface Service {
   /** What it logged, at warn and error. */
   readonly logged: readonly string[];
   /**
-   * Ends it, and starts it anew on the same database; `api` is the new one's from then on.
+   * Ends it, and starts it again on the same database; `api` is the new one's from then on.
    * @param changed settings that are other ones from then on
    */
   restart(changed?: Settings): Promise<void>;
-  /** Seals nothing any more, until it is started anew. */
+  /** Seals nothing any more, until it is started again. */
   stopSealing(): Promise<void>;
   close(): Promise<void>;
 }

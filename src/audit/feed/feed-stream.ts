@@ -9,7 +9,7 @@ import type { Follower, LiveEvents } from './live-events.js';
 
 export interface FeedStreamOptions {
   readonly heartbeatMs: number;
-  /** Bytes that wait for the reader at the most. */
+  /** Bytes that wait for the reader at most. */
   readonly bufferBytes: number;
   /** How long a reader that catches up may take for what was written to it. */
   readonly stalledMs: number;

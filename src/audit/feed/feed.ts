@@ -16,7 +16,7 @@ export interface FeedPage {
   readonly isHead: boolean;
 }
 
-/** Events of the company that are looked at for one page at the most, however few of them are wanted. */
+/** Events of the company that are looked at for one page at most, however few of them are wanted. */
 const LOOKED_AT = 10_000;
 const READ_AT_ONCE = 250;
 /** With the event that reaches it, a page ends, however few events it has. */

@@ -7,7 +7,7 @@ export interface Follower {
   readonly companyId: string;
   /** Called in the order of the log, without a gap; it must not throw. @param position up to which these are all */
   follow(events: readonly RecordedEvent[], position: number): void;
-  /** Nothing comes any more; the follower begins anew from where it is. */
+  /** Nothing comes any more; the follower begins again from where it is. */
   lost(): void;
 }
 

@@ -3,7 +3,7 @@ import type { Step } from './timeline.js';
 import { linkOf, type Link, type Why } from './why.js';
 import { counted } from './words.js';
 
-/** Named at the most; there may be thousands. */
+/** Named at most; there may be thousands. */
 const NAMED = 10;
 
 /** What led to an environment's state, and the newest probe. */

@@ -23,7 +23,7 @@ export type Difference =
 /** How far is looked ahead for where the two sequences meet again. */
 export const LOOK_AHEAD = 1_024;
 
-/** Differences kept at the most; past it they are counted only. */
+/** Differences kept at most; past it they are counted only. */
 const MOST_KEPT = 10_000;
 
 /**

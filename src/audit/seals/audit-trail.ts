@@ -86,7 +86,7 @@ function keptInFile(path: string): KeptSeals {
   return new KeptSeals(sealsOfLines(linesOf(path)));
 }
 
-/** Opened by whoever asks for the first line: lines that come before that are lost, and their end with them. */
+/** Opened when the first line is read: lines that come before that are lost, and their end with them. */
 async function* linesOf(path: string): AsyncGenerator<string> {
   // Before the first seal there is no file.
   if (!existsSync(path)) return;

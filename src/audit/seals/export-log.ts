@@ -39,7 +39,7 @@ export async function* exportLog(
   const head = rows[0]?.head ?? 0;
   const upTo = Math.min(to ?? head, head);
   for await (const { seal, leaves } of sealsWithLeaves(pool, first, newest?.number ?? 0, upTo)) {
-    // A gap between two seals is none of an honest log; what is in it is exported all the same.
+    // A gap between two seals is none of an honest log; what is in it is exported anyway.
     yield* eventsUpTo(seal.fromPosition - 1);
     yield `${JSON.stringify({ seal, leaves: leaves.toString('base64') })}\n`;
     seals += 1;

@@ -7,7 +7,7 @@ export const HASH_BYTES = 32;
 const PAIR_BYTES = 1 + 2 * HASH_BYTES;
 
 /*
- * The hash tree of RFC 6962, 2.1: leaves are hashed behind a 0 byte, pairs behind a 1, so that neither is ever taken for
+ * The hash tree of RFC 6962, 2.1: leaves are hashed behind a 0 byte, pairs behind a 1, so that neither is ever mistaken for
  * the other; a node without a neighbour is carried up as it is. Leaves are held in one buffer, one after another.
  */
 

@@ -6,7 +6,7 @@ import type { SealsFile } from './seals-file.js';
 import { CannotSealError, SEAL_EVENTS, sealNext } from './sealing.js';
 
 export interface SealerOptions {
-  /** Events wait this long at the most, in milliseconds, while nothing fails. */
+  /** Events wait this long at most, in milliseconds, while nothing fails. */
   readonly everyMs: number;
   /** What a seal is dated with. */
   readonly now: () => Date;

@@ -5,7 +5,7 @@ import { insertSeal, lastSeal } from './seal-table.js';
 import { NO_SEAL_HASH, sealHash, type Seal } from './seal.js';
 import type { SealKeys } from './seal-keys.js';
 
-/** Events of one seal at the most: each costs a commit, which the appends wait behind. */
+/** Events of one seal at most: each costs a commit, which the appends wait behind. */
 export const SEAL_EVENTS = 4_096;
 
 const SEALERS_LOCK = 5_021_774;
@@ -21,8 +21,8 @@ export class CannotSealError extends Error {
 /**
  * Seals the next events.
  *
- * Who seals is settled by a lock that ends with the transaction, so that a process that was killed keeps nobody waiting;
- * and should two seal all the same, the second finds the number taken.
+ * Who seals is settled by a lock that ends with the transaction, so that a process that was killed blocks nobody;
+ * and should two seal anyway, the second finds the number taken.
  * @param most events of a seal; a test makes a chain of short ones
  * @returns null when nothing is left, or another process is at it
  * @throws CannotSealError

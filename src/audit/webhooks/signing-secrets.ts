@@ -16,7 +16,7 @@ type Owner = Pick<Webhook, 'id' | 'companyId'>;
 
 /**
  * What signs deliveries. The values are sealed rows of `secret_versions` under the webhook's id, so that a new master key
- * seals them anew too; no config can refer to them, as there is no secret with that id.
+ * reseals them too; no config can refer to them, as there is no secret with that id.
  */
 @Injectable()
 export class SigningSecrets {

@@ -8,7 +8,7 @@ export class DriverError extends Error {
   override readonly name = 'DriverError';
 
   /**
-   * @param inDoubt whether something may have been made on the provider's side all the same; false only where that is
+   * @param inDoubt whether something may have been made on the provider's side anyway; false only where that is
    * certain. A lease that fails in doubt is cleaned up.
    */
   constructor(

@@ -10,7 +10,7 @@ export interface DriverFailure {
   readonly inDoubt: boolean;
 }
 
-/** What a driver did not class itself is taken for lasting, and for in doubt. */
+/** A failure that the driver did not classify counts as permanent and in doubt. */
 export function failureOf(error: unknown): DriverFailure {
   const failureReason = failureText(error);
   if (error instanceof DriverError) {

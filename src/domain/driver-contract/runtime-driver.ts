@@ -38,7 +38,7 @@ export interface Acquisition {
   readonly metadata: JsonObject;
   /**
    * All that the driver needs to use it and to take it back, kept with the lease: by then the environment may have
-   * another config, another driver, or be gone. No secrets: a reference to one at the most.
+   * another config, another driver, or be gone. No secrets: a reference to one at most.
    */
   readonly teardown: JsonObject;
   /** When the provider takes it away by itself (ISO 8601); absent or null: never. */
@@ -115,7 +115,7 @@ export interface ProbeResult {
   readonly details: JsonObject | null;
 }
 
-/** What a workspace is to be made for. */
+/** What a workspace is created for. */
 export interface WorkspaceWish {
   /** Where its source is on the caller's or the service's machine. */
   readonly localPath: string | null;
@@ -161,7 +161,7 @@ interface AnyDriver {
    */
   execute(request: ExecuteRequest): Promise<ExecutionResult>;
   /**
-   * Makes the workspace in its own way, and says where it is; null when it is to be made as everywhere, by a command.
+   * Creates the workspace in the driver's own way, and returns its path; null: a command creates it, as with other drivers.
    * @throws DriverError
    */
   realizeWorkspace?(lease: HeldLease, wish: WorkspaceWish): Promise<string | null>;
@@ -178,7 +178,7 @@ export interface ImmediateDriver extends AnyDriver {
   readonly acquiring: 'immediate';
   /** @throws Error whose message says why, without any secret; the lease then fails with it. */
   acquire(request: AcquireRequest): Promise<Acquisition>;
-  /** @throws Error likewise; the cleanup is then tried again later, and the lease is released all the same. */
+  /** @throws Error likewise; the cleanup is then tried again later, and the lease is released anyway. */
   release(lease: HeldLease): Promise<ReleaseOutcome>;
   /** As a queued driver's. There is nothing to be ended before: what a lease held is left as it is. */
   resume?(request: AcquireRequest, from: HeldLease): Promise<Acquisition | null>;

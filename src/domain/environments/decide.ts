@@ -4,7 +4,7 @@ import type { EnvironmentStatus } from './environment-names.js';
 import type { EnvironmentEvent, LocalEnvironmentEvent, ProbeFinding } from './events.js';
 import type { Environment, EnvironmentState, JsonObject, LocalEnvironmentClaim } from './state.js';
 
-/** What a new environment is to be; `config` has been validated and completed by its driver. */
+/** A new environment; its driver has validated and completed `config`. */
 export interface NewEnvironment {
   readonly name: string;
   readonly description: string | null;

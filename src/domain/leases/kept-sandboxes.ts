@@ -19,7 +19,7 @@ import { LeaseStore } from './lease-store.js';
 import { differences, isKeeping, retainedKey, reuseScope, type KeepingLease } from './reuse.js';
 import type { JsonObject, Kept, Lease, LeaseTerms, Rejection, Reuse, TakenOver } from './state.js';
 
-/** An ended lease whose sandbox is to be another's. */
+/** An ended lease whose sandbox another lease takes over. */
 export interface Takeover {
   readonly lease: Versioned<KeepingLease>;
   readonly held: HeldLease;

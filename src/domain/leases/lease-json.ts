@@ -76,7 +76,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     inDoubtUntil: lease.doubt?.until ?? null,
     keptUntil: lease.kept?.until ?? null,
     reusedLeaseId: lease.takenOver?.leaseId ?? null,
-    // Named one by one: jsonb gives them in an order of its own, and a read as of then is to be the same to the byte.
+    // Named one by one: jsonb has an order of its own, and a read of a past point must be the same to the byte.
     reuseRejected: lease.rejections.map(({ leaseId, reasonCode, fields }) => ({ leaseId, reasonCode, fields })),
     version: lease.version,
     position: lease.position,

@@ -26,7 +26,7 @@ export type LeasePolicy = (typeof LEASE_POLICIES)[number];
 export const RELEASE_OUTCOMES = ['released', 'expired', 'failed'] as const;
 export type ReleaseOutcomeName = (typeof RELEASE_OUTCOMES)[number];
 
-/** Why an ended lease's sandbox that was to be reused is not, and why one that was kept is taken down. */
+/** Why the sandbox of an ended lease is not reused, and why a kept one is discarded. */
 export const REJECTION_REASONS = ['fingerprint_changed', 'resume_check_failed'] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 

@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 15;
 /** A signal may be lost. */
 const LOOK_AT_LEAST_EVERY_MS = 1_000;
 
-/** Waits for what becomes of a lease, whichever process makes it happen. */
+/** Waits until a lease has reached a state, whichever process changes it. */
 @Injectable()
 export class LeaseWaiter {
   private nextLook: Promise<void> | null = null;
@@ -21,8 +21,8 @@ export class LeaseWaiter {
   ) {}
 
   /**
-   * The lease as it is first `reached` from here on, however late that is asked for; as it is now when it does not come
-   * to that in time, or the process is to end: who waits is told where to look while there is somebody to tell it.
+   * The first state of the lease from here on that is `reached`; its current state when it does not get there in
+   * time, or when the process stops: then the caller still learns where to look.
    * @param signal ends the waiting early
    */
   async until(lease: Lease, reached: (lease: Lease) => boolean, waitMs: number, signal?: AbortSignal): Promise<Lease> {

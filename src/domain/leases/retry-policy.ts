@@ -9,8 +9,8 @@ const JITTER = 0.2;
 /**
  * When (ISO 8601) an effect whose attempt failed is tried again; null: it is not.
  *
- * Provisioning gives up at once on what no repetition mends (`auth`, `config`, `permanent`): somebody waits for an answer.
- * Cleanup goes on, because a key or a host may be put right meanwhile; only `permanent` is worth no more than one more try.
+ * Provisioning gives up at once on failures that a retry cannot fix (`auth`, `config`, `permanent`): a caller waits.
+ * Cleanup goes on, because a key or a host may be repaired meanwhile; only `permanent` gets just one more attempt.
  *
  * @param attempt the one that failed, from 1
  * @param now ISO 8601

@@ -33,7 +33,7 @@ export interface ConfigWish extends ConfigOwner {
   readonly config: JsonObject;
 }
 
-/** What is to be recorded with the environment's own events. */
+/** Changes that are recorded together with the environment's own events. */
 export interface ConfigSecretPlan extends SecretPlan {
   /** Whether secrets go that leases of this environment may need: it must not have any then. */
   readonly childless: boolean;

@@ -59,7 +59,7 @@ export async function readOrMakeKeyFile(dataDir: string, file = SECRETS): Promis
 
 /**
  * Gives the file a new key, which seals from now on. The older ones stay, for what they have sealed; a service that
- * starts seals that anew (see `rotateMasterKey`), and one that runs reads the file again when it meets the new key.
+ * starts seals that again (see `rotateMasterKey`), and one that runs reads the file again when it meets the new key.
  */
 export async function rotateKeyFile(dataDir: string): Promise<void> {
   await readOrMakeKeyFile(dataDir);

@@ -3,7 +3,7 @@ import { EventLog } from '../../event-sourcing/event-log/index.js';
 import { KeyRing } from './key-ring.js';
 import { rotateMasterKey } from './rotate-master-key.js';
 
-/** Seals anew, once the service has started and beside its work, what an older master key has sealed. */
+/** Reseals what an older master key has sealed, once the service has started and beside its work. */
 @Injectable()
 export class MasterKeyRotation implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Secrets');

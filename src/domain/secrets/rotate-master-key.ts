@@ -9,7 +9,7 @@ const BATCH = 100;
  * Seals what older keys have sealed by the current one. Each batch is a transaction and each row says which key it is
  * under: after a crash the next call goes on where this one was, and several processes share the work.
  * @param signal aborted: it ends after the batch under way
- * @returns how many rows it has sealed anew
+ * @returns how many rows it has resealed
  */
 export async function rotateMasterKey(pool: Pool, keys: KeyRing, signal?: AbortSignal): Promise<number> {
   let done = 0;

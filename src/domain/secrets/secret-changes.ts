@@ -6,7 +6,7 @@ import type { SecretStore } from './secret-store.js';
 import type { SecretVersion } from './secret-versions.js';
 import type { SecretState } from './state.js';
 
-/** What changes about secrets: writes for an append, and what is to be done in its transaction. */
+/** Changes of secrets: writes for an append, and work in the same transaction. */
 export interface SecretPlan {
   readonly writes: readonly StreamWrite[];
   readonly alongside: ((client: PoolClient) => Promise<void>) | null;

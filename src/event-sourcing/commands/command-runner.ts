@@ -14,7 +14,7 @@ export interface CommandPlan {
   readonly guards: readonly StreamGuard[];
   /** What it needs to give the same answer again when it is repeated with its idempotency key. */
   readonly result: object;
-  /** What is to be committed with the events or not at all, besides them. */
+  /** Further writes of the same transaction. */
   readonly alongside?: Alongside | null;
 }
 
@@ -26,7 +26,7 @@ export type CommandOutcome<Plan extends CommandPlan> =
   /** It was done before: answer from `result` and what the streams were at `position`. */
   | { readonly kind: 'repeated'; readonly result: Plan['result']; readonly position: number };
 
-/** Nothing was recorded: to be planned again, for somebody else was faster on `stream`, where that is known. */
+/** Nothing was recorded, because another command was faster (on `stream`, if known). Plan again. */
 interface Overtaken {
   readonly kind: 'overtaken';
   readonly stream: string | null;
@@ -42,7 +42,7 @@ const EAGER_ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 50;
 
 /**
- * The way of every command: plan on the state that is known, append, and plan again on the newest state when somebody
+ * How every command is recorded: plan on the known state, append, and plan again on the newest state when another command
  * was faster.
  */
 @Injectable()
@@ -82,11 +82,11 @@ export class CommandRunner {
         contested === null ? await attempt(attempts > 0) : await this.turns.take(contested, () => attempt(true));
       if (outcome.kind !== 'overtaken') return outcome;
       isConflict ||= outcome.stream !== null;
-      // Who is overtaken once may find that nothing is left to do. Who is overtaken again is one of many who want the same:
+      // A command that is overtaken once may find nothing left to do. One that is overtaken again competes with many others:
       // they take turns, or each of them would plan as often as there are others before it.
       contested = attempts === 0 || isWithinAnother ? null : outcome.stream;
     }
-    // Nobody has changed it, but each time somebody had what it needs.
+    // No stream has changed, but each time another transaction held a lock or row that it needs.
     if (!isConflict) throw new LeaseholdError('overloaded', 'Other commands kept interfering.');
     throw new LeaseholdError('version_conflict', `Other commands kept changing it for ${PATIENCE_MS / 1000} s.`);
   }

@@ -15,7 +15,7 @@ const MOST_BYTES = 2 * 1024 * 1024;
 /** Postgres packs data of more than 2 KB, to a 255th of its size at the best. */
 const BEST_PACKING = 255;
 
-/** The bytes of an event's data at the most, known without reading them. */
+/** The bytes of an event's data at most, known without reading them. */
 const WEIGHT = `CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_size(data)
   ELSE least(pg_column_size(data) * ${BEST_PACKING}, ${MOST_BYTES}) END`;
 
@@ -23,7 +23,7 @@ const WEIGHT = `CASE WHEN pg_column_compression(data) IS NULL THEN pg_column_siz
  * A query of one page.
  * @param from what the events are selected from, with conditions
  * @param order columns, by which it is found without sorting, so that no more is looked at than is given
- * @param limit events at the most, as an expression
+ * @param limit events at most, as an expression
  * @param more columns beside those of events
  */
 export function pageQuery(from: string, order: string, limit: string, more = ''): string {

@@ -18,7 +18,7 @@ const LOOKED_AT = 10_000;
 export type Queryable = Pool | PoolClient;
 
 export interface ReadAfterOptions {
-  /** Events to return at the most. */
+  /** Events to return at most. */
   readonly limit: number;
   /** The last position to look at; the head when absent. */
   readonly upTo?: number;

@@ -2,7 +2,7 @@ import type { RecordedEvent } from '../event-log/index.js';
 
 /**
  * A read model: a table whose every row is the fold of some events. It is pure, so that a table can be thrown away,
- * filled anew and compared with the log.
+ * filled again and compared with the log.
  *
  * Rows are plain objects with the property names of the entity and the values of JSON: times are ISO 8601 strings, bigints
  * are numbers. The entity declares its columns so (see `isoTime` and `safeInteger`), which makes a row what a query gives.
@@ -17,7 +17,7 @@ export interface Projection<Row extends object> {
   readonly types: readonly string[];
   /** The row that an event concerns, or null for none. A row is the fold of one stream. */
   keyOf(event: RecordedEvent): string | null;
-  /** The row after the event; null when there is none any more. It never changes the row that it is given. */
+  /** The row after the event; null when there no longer is one. It never changes the row that it is given. */
   fold(row: Row | null, event: RecordedEvent): Row | null;
 }
 

@@ -16,7 +16,7 @@ export interface ProjectionsOptions {
   readonly log: SubscriptionLog;
   /** False for a process that only queries: it neither makes nor fills tables. */
   readonly project: boolean;
-  /** Events in one transaction at the most. */
+  /** Events in one transaction at most. */
   readonly batchSize: number;
   /** How often the process looks whether another one has rebuilt or switched a read model. */
   readonly refreshEveryMs: number;

@@ -17,7 +17,7 @@ import { pause } from './pause.js';
 import type { OwnerTurn, ParkedStream, Subscription, SubscriptionRunnerOptions } from './subscription.js';
 import { Suspicion } from './suspicion.js';
 
-/** Positions that one query looks through at the most, so that a subscription with rare events shows its progress. */
+/** Positions that one query looks through at most, so that a subscription with rare events shows its progress. */
 const SCAN = 100_000;
 const RETRY_PAGE = 1_000;
 /** Events from which on a log is long. */

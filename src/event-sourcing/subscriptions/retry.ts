@@ -27,7 +27,7 @@ export async function retry(
   while (performance.now() < deadline) {
     await pause(POLL_MS, never);
     const parked = await parkedStream(pool, name, stream);
-    // A higher position: it was handled, and has been parked anew since.
+    // A higher position: it was handled, and has been parked again since.
     if (!parked || parked.position > before.position) return { kind: 'recovered' };
     if (parked.attempts > before.attempts) return { kind: 'failed', parked };
   }

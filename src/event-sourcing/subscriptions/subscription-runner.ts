@@ -133,7 +133,7 @@ export class SubscriptionRunner {
     const { stopTimeoutMs } = this.options;
     if (this.tending) await within(stopTimeoutMs, this.tending);
     await Promise.all([...this.workers.values()].map((worker) => worker.end(stopTimeoutMs)));
-    // What cannot be released now is taken over all the same, once this session has ended.
+    // What cannot be released now is taken over anyway, once this session has ended.
     if (this.session.isConnected) await within(stopTimeoutMs, this.release([...this.workers.keys()]));
     await within(stopTimeoutMs, this.session.close());
   }

@@ -6,9 +6,9 @@ export interface Subscription {
   readonly name: string;
   /** Types of event that it wants; all when absent. */
   readonly types?: readonly string[];
-  /** Events handled in one transaction at the most; 500 when absent. */
+  /** Events handled in one transaction at most; 500 when absent. */
   readonly batchSize?: number;
-  /** True when whoever adds it has made its row in `subscriptions`: then it is never made anew. */
+  /** True when whoever adds it has made its row in `subscriptions`: then it is never made again. */
   readonly hasRow?: boolean;
   /**
    * Handles events in the transaction in which the checkpoint moves: what it writes there happens exactly once.

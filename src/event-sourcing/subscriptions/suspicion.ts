@@ -17,7 +17,7 @@ export class Suspicion {
     this.limit = batchSize;
   }
 
-  /** Events to handle in the next transaction at the most. */
+  /** Events to handle in the next transaction at most. */
   get batchLimit(): number {
     return this.limit;
   }

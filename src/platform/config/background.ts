@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
-/** One failure may be of something that passes, and the next try mends it. */
+/** A single failure may be temporary. */
 const TELLING = 2;
-/** Each part is tried more often: one that is not has nothing left to do. */
+/** Each part runs more often than this; a part that does not has nothing left to do. */
 const FORGOTTEN_MS = 60_000;
 
 interface Part {
@@ -12,7 +12,7 @@ interface Part {
 }
 
 /**
- * What the process does again and again without being asked, such as sealing and expiry: a part that failed the last times is
+ * Recurring background work of the process, such as sealing and expiry: a part whose last attempts failed is
  * a problem until it succeeds.
  */
 @Injectable()

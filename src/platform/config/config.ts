@@ -32,13 +32,13 @@ export interface Config {
   readonly isReader?: true;
   /** Absolute path of the file that seals are written to as they are made, or null. */
   readonly sealsFile: string | null;
-  /** Events wait this long at the most until they are sealed, in milliseconds. */
+  /** Events wait this long at most until they are sealed, in milliseconds. */
   readonly sealEveryMs: number;
   /** Whether commands may be run on the service's own machine. */
   readonly localExecute: boolean;
   /** Absolute folders that a `localPath` may be in. */
   readonly workspaceRoots: readonly AllowedRoot[];
-  /** What a sandbox on the service's own machine may use at the most, whatever its environment asks for. */
+  /** Upper bounds for a sandbox on the service's own machine, for every environment. */
   readonly sandboxMost: { readonly memoryMb: number; readonly diskMb: number; readonly processes: number };
   /** How long a sandbox stays that no lease of the log has, in milliseconds. */
   readonly orphanMs: number;
@@ -54,7 +54,7 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** Names, without a port, that requests may be sent to besides the service's own. */
   readonly allowedHosts: readonly string[];
-  /** Open at the same time at the most; more are refused. */
+  /** Open at the same time at most; more are refused. */
   readonly maxConnections: number;
   readonly budgets: Budgets;
   readonly retryDelays: RetryDelays;
@@ -78,7 +78,7 @@ export interface RetryDelays {
   readonly cleanup: readonly number[];
 }
 
-/** What is kept of sandboxes that nobody holds. */
+/** How long sandboxes without a holder are kept. */
 export interface Keeping {
   /** How long a failed lease's sandbox is retained, in seconds. */
   readonly retainedSeconds: number;
@@ -119,7 +119,7 @@ export const CONFIG = Symbol('Config');
 
 export type Settings = Readonly<Record<string, string | undefined>>;
 
-/** What is wrong with the settings, in sentences for the person who starts the service. */
+/** Problems of the settings, in sentences for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 
-/** How many connections each part of a process opens at the most. */
+/** How many connections each part of a process opens at most. */
 export interface Shares {
   readonly log: number;
   readonly reads: number;

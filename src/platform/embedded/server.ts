@@ -34,7 +34,7 @@ function settings(cluster: Cluster): Record<string, string> {
     checkpoint_timeout: '10min',
     timezone: 'UTC',
     log_timezone: 'UTC',
-    // One file a weekday, begun anew each week.
+    // One file a weekday, begun again each week.
     logging_collector: 'on',
     log_directory: cluster.logDir,
     log_filename: 'postgres-%a.log',

@@ -11,11 +11,11 @@ import { SAFE_HEADERS } from './safe-headers.js';
 
 /** How long requests under way may take to finish once the server closes. */
 const CLOSE_GRACE_MS = 20_000;
-/** For the answers that are given then to whoever waits still. */
+/** For the answers to requests that still wait then. */
 const FAREWELL_MS = 500;
 /** Nest and Fastify listen a dozen times for the end of a streamed answer; Node would warn of a leak from 11 on. */
 const LISTENERS = 20;
-/** Who asks these is to hear that the service is stopping, not that it is away. */
+/** These are answered while the service stops, so that callers see that it is stopping, not gone. */
 const ALWAYS_ANSWERED = ['/api/health', '/api/ready'];
 
 /** Fastify under Nest, with problem details where Node or Fastify would answer in a shape of their own. */
@@ -60,8 +60,8 @@ export class HttpAdapter extends FastifyAdapter {
   }
 
   /**
-   * Lets requests under way finish, for a while: a command that was recorded should be answered. Whoever is not answered by
-   * then is told so. Until the last is, others are told that the service is stopping, rather than that nobody is there.
+   * Lets requests under way finish for a while, because a recorded command should be answered. Requests that are not answered by
+   * then get service_stopping. Until the last one is answered, new requests get shutting_down instead of a refused connection.
    */
   override async close(): Promise<void> {
     this.refusing = true;

@@ -62,7 +62,7 @@ export function executionProblem(error: unknown, leaseId: string): LeaseholdErro
   return driverProblem(error, leaseId);
 }
 
-/** What is told of a command that somebody else has recorded the end of. */
+/** The error for a command whose end another process has recorded. */
 export function problemOfEnd(end: ExecutionEnd | null, leaseId: string): LeaseholdError {
   if (end?.type === 'ExecutionFailed') {
     const { failureReason, reasonCode } = end.data;

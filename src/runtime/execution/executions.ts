@@ -101,7 +101,7 @@ export class Executions {
   }
 
   /**
-   * Runs it. The lease's end ends it too, and so does whoever has taken this process for lost.
+   * Runs it. It ends with the lease, and when another process considers this one lost.
    * @throws LeaseholdError of what the driver threw; the database's errors where its end could not be recorded
    */
   async execute(

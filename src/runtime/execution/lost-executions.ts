@@ -22,7 +22,7 @@ interface Row {
 /**
  * Records the end of commands whose process has gone. A process counts as gone when this one has looked for as long as a
  * worker's lock lasts, by its own clock and without a failure, and has seen no beat of it: so neither a database that was
- * away nor a clock that was set takes a living process for dead. Should one come back all the same, it finds the end in the
+ * away nor a clock that was set takes a living process for dead. Should one come back anyway, it finds the end in the
  * log, records no other, and ends its command.
  */
 @Injectable()

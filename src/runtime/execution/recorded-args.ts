@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Characters of a command's arguments that its event has at the most, of all of them together. */
+/** Characters of a command's arguments that its event has at most, of all of them together. */
 const MAX_RECORDED = 8 * 1024;
 
 export interface RecordedArgs {

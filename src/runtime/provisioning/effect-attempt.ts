@@ -47,8 +47,8 @@ const LOOK_AGAIN_MS = 1_000;
 const NEVER = new AbortController().signal;
 
 /**
- * One attempt at an effect: its start is recorded, the driver is asked, and what came of it is recorded. It may be cut off
- * anywhere; whoever does it again finds in the log how far it came, and asks the driver what exists before making anything.
+ * One attempt at an effect: its start is recorded, the driver is called, and the result is recorded. It may be interrupted
+ * anywhere: the next attempt finds in the log how far it came, and asks the driver what exists before creating anything.
  */
 @Injectable()
 export class EffectAttempt {
@@ -76,7 +76,7 @@ export class EffectAttempt {
   }
 
   /**
-   * @returns when (ISO 8601) the effect is to be tried again, or null
+   * @returns when (ISO 8601) to try the effect again, or null
    * @throws LeaseholdError, or the database's errors: then nothing is known of this attempt but what the log has
    */
   async carryOut(leaseId: string, effectId: string): Promise<string | null> {
@@ -93,10 +93,10 @@ export class EffectAttempt {
 
   /**
    * When to look again, where only a process with another data folder can do it: no attempt of the effect's. After some time it is
-   * attempted all the same, so that people are told.
+   * attempted anyway, so that the failure is visible.
    */
   private async leftToOthers(lease: Lease, { effectId }: LeaseEffect): Promise<string | null> {
-    // What cannot be told is told by the attempt.
+    // If this cannot be determined, the attempt reports why.
     if (!(await this.isElsewhere(lease).catch(() => false))) return null;
     const since = this.elsewhere.get(effectId) ?? performance.now();
     this.elsewhere.set(effectId, since);
@@ -127,7 +127,7 @@ export class EffectAttempt {
     const config = await this.configOf(lease);
     const over = new AbortController();
     const released = new AbortController();
-    // Its release ends the attempt: nobody wants what it would make.
+    // A release ends the attempt: its result is no longer wanted.
     void this.waiter
       .until(lease, ({ status }) => status !== 'provisioning', this.config.budgets.readinessMs, over.signal)
       .then(({ status }) => status === 'releasing' && released.abort(new Error('The release came first.')))

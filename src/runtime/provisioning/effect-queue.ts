@@ -14,7 +14,7 @@ const START_ATTEMPTS = 3;
 /** Asked for more often than this, the last answer is given again. */
 const CHECKED_MS = 1_000;
 const CHECK_READY_MS = 1_500;
-/** Of the jobs that are added only to see that it works. None is to be taken before it is removed again. */
+/** The name of jobs that are added only to check the queue. The delay keeps workers from taking one before it is removed. */
 const PROBE = 'probe';
 const PROBE_DELAY_MS = 60_000;
 

@@ -32,9 +32,9 @@ export class EffectOffer implements IEventHandler<EffectPending> {
 }
 
 /**
- * At start and every five seconds, what is pending by the log is offered to the queue, which takes what it does not have: so
- * the queue may lose everything, and whoever was to fill it may die. Of each company those that come next, as many as a worker
- * keeps waiting: one with more of them takes neither the queue nor the sweep for itself.
+ * At start and every five seconds, effects that are pending in the log are offered to the queue, which takes those it does not have. So
+ * the queue may lose everything, and the process that fills it may die. From each company come its next effects, as many as a worker
+ * keeps waiting, so a company with more of them cannot fill the queue or the sweep.
  */
 @Injectable()
 export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {

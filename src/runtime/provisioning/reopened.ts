@@ -11,7 +11,7 @@ type OnError = (error: Error) => void;
 const CLOSE_MS = 1_000;
 
 /**
- * One of BullMQ's objects, opened anew where its start has failed: BullMQ remembers a failed start for good. Once it is ready it
+ * One of BullMQ's objects, opened again where its start has failed: BullMQ remembers a failed start for good. Once it is ready it
  * finds its server again by itself.
  */
 export class Reopened<T extends Openable> {

@@ -25,9 +25,9 @@ export interface ArchiveLimits {
 export type ArchiveEntry = { readonly path: string; readonly item: ArchiveItem };
 
 /**
- * The entries of a tar archive, one after the other; the content of a file is to be read before the next is asked for.
+ * The entries of a tar archive, one after the other. Read the content of a file before asking for the next entry.
  * Nothing of an archive is trusted: no entry leads out of the workspace, by its name or through a symlink before it.
- * Hard links and devices are none of a workspace's.
+ * Hard links and devices are refused.
  * @throws LeaseholdError invalid_archive, archive_too_large
  */
 export async function* archiveEntries(

@@ -37,7 +37,7 @@ export class ArchiveWriter {
 
   constructor(private readonly target: Writable) {
     target.on('error', (error) => (this.failure ??= error)).once('close', () => this.pack.destroy());
-    // It is told to whoever waits for an entry.
+    // It is told to the code that waits for an entry.
     this.pack.on('error', () => undefined);
     void this.pump();
   }

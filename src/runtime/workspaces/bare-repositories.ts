@@ -7,8 +7,8 @@ const PARTS = ['HEAD', 'objects', 'refs', 'commondir'] as const;
 type Part = (typeof PARTS)[number];
 
 /**
- * The folders that git would take for repositories once a run's files are here, whatever they are called: it would go by their configuration, which
- * may name programs, when somebody works in there. A part may be the run's and another be here already. '' is the workspace itself.
+ * The folders, under any name, that git would consider repositories once a run's files are here: it would read their configuration, which
+ * may name programs. One part may come from the run and another may already be here. '' is the workspace itself.
  */
 export async function bareRepositories(run: ReadonlyMap<string, Entry>, tree: LocalTree): Promise<Set<string>> {
   const parts = new Map<string, Set<Part>>();

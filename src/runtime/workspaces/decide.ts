@@ -17,7 +17,7 @@ export const CONFLICT_KINDS = [
 export type ConflictKind = (typeof CONFLICT_KINDS)[number];
 
 export type MergeStep =
-  /** Nothing is to be done: the run has not touched it, or both sides are the same. */
+  /** Nothing to do: the run has not changed it, or both sides are the same. */
   | { readonly kind: 'keep' }
   | { readonly kind: 'take' }
   | { readonly kind: 'delete' }

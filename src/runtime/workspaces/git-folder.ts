@@ -93,7 +93,7 @@ export class GitFolder {
     return found;
   }
 
-  /** Locks a file that is to be written; null when somebody else is at it. @param top the part of its name that may be a symlink */
+  /** Locks a file before it is written; null when somebody else has the lock. @param top the part of its name that may be a symlink */
   async lock(top: string, name: string): Promise<LockedFile | null> {
     return await this.in(top, (tree) => LockedFile.take(tree, name));
   }

@@ -138,7 +138,7 @@ async function run(
     throw error;
   }
   if ((await ended) === 0) return;
-  // Else a history that there is no room for would be taken for one that is not sound.
+  // Else a history that there is no room for would be mistaken for one that is not sound.
   if (/No space left on device|Disk quota exceeded/.test(said)) throw storageFull();
   // Without where ours is, which is nobody's business.
   const why = said

@@ -121,7 +121,7 @@ export function problemOf(error: unknown, leaseId: string, otherwise: ErrorCode)
   if (error instanceof GitError) return new LeaseholdError('repository_unusable', failureText(error));
   if (error instanceof ChangedError)
     return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });
-  // A file that is missing or may not be read here is not the database, which is what it would be taken for.
+  // A file that is missing or may not be read here is not the database, which is what it would be mistaken for.
   if (isFileError(error)) return new LeaseholdError(otherwise, failureText(error), { leaseId, reasonCode: null });
   if (!(error instanceof DriverError)) return error;
   return driverProblem(error, leaseId, otherwise);

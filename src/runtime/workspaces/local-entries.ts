@@ -6,7 +6,7 @@ import { isGitInternal, isOwn, workspacePath } from './workspace-path.js';
 type Leave = (path: string, why: string) => void;
 
 /**
- * What of a folder travels, in the order of its paths; the content of a file is to be read before the next is asked for.
+ * The entries of a folder that are sent, ordered by path. Read the content of a file before asking for the next entry.
  * @param paths those that git names; null: all
  * @throws LeaseholdError archive_too_large
  */

@@ -162,7 +162,7 @@ export class LocalRepository {
 
   /**
    * Moves the branch and the index from one commit to another; the files are not touched.
-   * @returns false when the index has changes to the same files, the branch has moved, or somebody else is at it
+   * @returns false when the index has changes to the same files, the branch has moved, or somebody else uses it
    */
   async fastForward(branch: string, from: string, to: string): Promise<boolean> {
     const index = await this.gitDir.lock('.', 'index');
@@ -202,7 +202,7 @@ export class LocalRepository {
     return { env: { GIT_DIR: this.own, GIT_WORK_TREE: this.tree.path } };
   }
 
-  /** @param from what it must say until now @returns false when it says something else, or somebody else is at it */
+  /** @param from what it must say until now @returns false when it says something else, or somebody else uses it */
   private async write(ref: string, to: string, from?: string): Promise<boolean> {
     const lock = await this.common.lock('refs', ref.slice('refs/'.length));
     if (lock === null) return false;
@@ -217,7 +217,7 @@ export class LocalRepository {
 
   private async giveObjects(): Promise<void> {
     const folder = join(this.own, 'objects/pack');
-    // An index without its pack would be taken for a broken one.
+    // An index without its pack would be mistaken for a broken one.
     const files = (await readdir(folder)).sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx')));
     for (const file of files) await this.common.add('objects', `pack/${file}`, createReadStream(join(folder, file)));
   }

@@ -100,7 +100,7 @@ export class LocalTree {
     return { ...found, entry: { ...found.entry, sha256: hash.digest('hex') } };
   }
 
-  /** The content of a file. @throws Error ELOOP and the like when it is none any more */
+  /** The content of a file. @throws Error ELOOP and the like when it no longer is one */
   async *content(path: string): AsyncGenerator<Uint8Array> {
     const handle = await this.openFile(path);
     try {
@@ -114,7 +114,7 @@ export class LocalTree {
     }
   }
 
-  /** A file, open; whoever asks closes it. @param flags of open(2) @throws Error ELOOP and the like when it is none */
+  /** A file, open; the caller closes it. @param flags of open(2) @throws Error ELOOP and the like when it is none */
   async openFile(path: string, flags = O_RDONLY): Promise<FileHandle> {
     const place = await this.place(path);
     if (!place) throw new ChangedError(`${path} no longer exists.`);
@@ -125,7 +125,7 @@ export class LocalTree {
     throw new ChangedError(`${path} is no longer a file.`);
   }
 
-  /** The folder that a path is in, open; whoever asks closes it. @param make whether it is made @throws BlockedError */
+  /** The folder that a path is in, open; the caller closes it. @param make whether it is made @throws BlockedError */
   async folderOf(path: string, make = false): Promise<FileHandle> {
     return await open(`${await this.folder(stepsOf(parentOf(path)), make)}/.`, O_RDONLY | O_DIRECTORY);
   }

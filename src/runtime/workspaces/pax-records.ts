@@ -14,8 +14,8 @@ const HARMLESS = [
 ];
 
 /**
- * A record of an entry that is not known to be harmless: whoever skips one that changes what the entry means, as those of sparse files do, takes it
- * for another one. Null where there is none.
+ * A record of an entry that is not known to be harmless: a reader that skips a record that changes the meaning of the entry, such as those of sparse files, would
+ * misread it. Null where there is none.
  * @throws LeaseholdError invalid_archive when there are more than an archive of files has
  */
 export function unknownRecord(header: Header): string | null {

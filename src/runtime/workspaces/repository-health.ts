@@ -3,7 +3,7 @@ import { gitOrNull, type GitCall } from './git.js';
 import type { GitFolder } from './git-folder.js';
 import type { Head } from './git-head.js';
 
-/** @throws LeaseholdError repository_unusable for a head that git cannot tell anything of: it would be taken for one without commits */
+/** @throws LeaseholdError repository_unusable for a head that git cannot tell anything of: it would be mistaken for one without commits */
 export async function mustStandSomewhere(
   { commit, branch }: Omit<Head, 'objectFormat'>,
   common: GitFolder,

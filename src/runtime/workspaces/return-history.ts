@@ -53,7 +53,7 @@ export async function settleHistory(
   return moved ? { outcome: 'fast_forwarded', commit, ref, reason: null } : kept('index_in_the_way');
 }
 
-/** What the run's history was refused for, where it was not sound; the files come back all the same. */
+/** What the run's history was refused for, where it was not sound; the files come back anyway. */
 export function refusedHistory(error: unknown): ReturnedCommits {
   if (error instanceof GitError) return { outcome: 'refused', commit: '', ref: null, reason: null };
   throw error;

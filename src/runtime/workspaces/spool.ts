@@ -43,7 +43,7 @@ export class Spools implements OnModuleInit {
     return await work(spool).finally(() => spool.close());
   }
 
-  /** Whoever asks for it closes it. @throws LeaseholdError storage_full, storage_unavailable */
+  /** The caller closes it. @throws LeaseholdError storage_full, storage_unavailable */
   async make(): Promise<Spool> {
     const own = await ownSpool(this.dataDir);
     try {

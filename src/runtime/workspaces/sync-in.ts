@@ -35,7 +35,7 @@ export interface SyncedIn {
 }
 
 /**
- * Makes the lease's workspace what the source is. It may be cut off anywhere; doing it again begins anew.
+ * Makes the lease's workspace what the source is. It may be interrupted anywhere; a repeat starts from the beginning.
  * @throws DriverError, GitError, LeaseholdError workspace_not_empty, workspace_in_use, invalid_archive, archive_too_large
  */
 export async function syncIn(

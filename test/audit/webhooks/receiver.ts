@@ -25,7 +25,7 @@ export class Receiver {
   /** Headers of the answers. */
   headers: Record<string, string> = {};
   answer = 'thanks';
-  /** Requests that it has not answered yet, now and at the most. */
+  /** Requests that it has not answered yet, now and at most. */
   open = 0;
   mostOpen = 0;
 

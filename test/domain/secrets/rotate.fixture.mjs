@@ -1,4 +1,4 @@
-// A process of its own that seals anew what the older key has sealed, until it is killed.
+// A process of its own that seals again what the older key has sealed, until it is killed.
 import pg from 'pg';
 import { KeyRing } from '../../../dist/src/domain/secrets/key-ring.js';
 import { rotateMasterKey } from '../../../dist/src/domain/secrets/rotate-master-key.js';

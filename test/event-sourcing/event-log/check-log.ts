@@ -60,7 +60,7 @@ export function checkConflicts(events: readonly RecordedEvent[], outcomes: reado
 }
 
 /**
- * One append at the most wins a key. Every other that names the key gets the winner's result, unless it was refused for
+ * One append at most wins a key. Every other that names the key gets the winner's result, unless it was refused for
  * a conflict with something older than the winner.
  */
 export function checkKeys(events: readonly RecordedEvent[], outcomes: readonly Outcome[]): void {

@@ -132,7 +132,7 @@ async function bytesOf({
   return cut === null ? bytes : bytes.slice(0, cut % (bytes.length + 1));
 }
 
-/** How long the event loop was held at the most while something went on, in milliseconds, and by how much memory grew. */
+/** How long the event loop was held at most while something went on, in milliseconds, and by how much memory grew. */
 async function cost(during: () => Promise<unknown>): Promise<{ readonly held: number; readonly grown: number }> {
   const before = keptMemory();
   let grown = 0;

@@ -39,7 +39,7 @@ class OneAtATime {
 let files = 0;
 
 export default class NodeRuntime extends JestRuntime {
-  /** Of jest-circus, which holds the tests of one file: it is loaded anew for each. */
+  /** Of jest-circus, which holds the tests of one file: it is loaded again for each. */
   requireInternalModule(path) {
     delete globalThis[EVENT_HANDLERS];
     delete require.cache[path];

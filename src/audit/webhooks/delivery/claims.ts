@@ -16,9 +16,9 @@ export interface ClaimOptions {
   readonly worker: number;
   /** After this, in milliseconds, it is anybody's again. */
   readonly expiryMs: number;
-  /** Claims at the most. */
+  /** Claims at most. */
   readonly limit: number;
-  /** Claims of one webhook at the most, and for those that have some already, how many more. */
+  /** Claims of one webhook at most, and for those that have some already, how many more. */
   readonly perWebhook: number;
   readonly room: ReadonlyMap<string, number>;
 }

@@ -15,9 +15,9 @@ export interface DelivererOptions {
   /** Waits after failed attempts, in milliseconds. */
   readonly retryMs: readonly number[];
   readonly timeoutMs: number;
-  /** How often in a row an event fails before its webhook is to be paused. */
+  /** Failed attempts in a row at one event after which its webhook is paused. */
   readonly pauseAfter: number;
-  /** Has a webhook paused, unless somebody has changed it since it was claimed. */
+  /** Pauses a webhook, unless it has changed since the claim. */
   readonly pause: (claim: Claim, reason: 'failing' | 'gone', detail: string) => Promise<unknown>;
   readonly warn: (message: string) => void;
   readonly background: Background;

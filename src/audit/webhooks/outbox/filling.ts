@@ -19,7 +19,7 @@ export const WEBHOOKS_SUBSCRIPTION = 'webhooks';
 /** Where workers are told that something was put in the outbox. */
 export const OUTBOX_CHANNEL = 'leasehold_webhooks';
 
-/** A webhook that has this much to be sent is given no more until there is room: the rest waits in the log. */
+/** Undelivered events of one webhook, at most: the rest waits in the log. */
 const MAX_PENDING = 5_000;
 const PAGE = 500;
 const BEHIND_AT_ONCE = 10;
@@ -53,7 +53,7 @@ export class Filling implements Subscription {
     }
   }
 
-  /** Whoever gets it may understand it. What a webhook is to be has to be understood here. */
+  /** The receiver may understand it. Events about webhooks themselves must be understood here. */
   takesNewer(event: RecordedEvent): boolean {
     return !event.stream.startsWith(webhookStream(''));
   }

@@ -77,7 +77,7 @@ export async function lockWebhook(client: PoolClient, webhookId: string): Promis
   return rows[0] ?? null;
 }
 
-/** Those that are to be filled from the log and have room. */
+/** The webhooks that are filled from the log and have room. */
 export async function findBehind(on: Queryable, maxPending: number, limit: number): Promise<string[]> {
   const { rows } = await on.query<{ id: string }>({
     name: 'webhooks_behind',

@@ -10,7 +10,7 @@ const LOCAL_OPERATOR: Caller = { actor: 'operator:local', companies: null, permi
 /** A token that counts in this process alone, for whoever runs it as the database's operator; null: there is none. */
 export const OPERATOR_TOKEN = Symbol('OperatorToken');
 
-/** Whoever can reach the database with the service's settings is its operator. */
+/** A user who can reach the database with the service's settings is its operator. */
 const DATABASE_OPERATOR: Caller = { ...LOCAL_OPERATOR, actor: 'operator:cli' };
 
 /** Finds out who sends a request. */

@@ -24,7 +24,7 @@ export interface LeasePage {
   readonly nextBeforeFence: number | null;
 }
 
-/** Rows that are looked at for one page at the most, however few of them match: the next page goes on behind them. */
+/** Rows that are looked at for one page at most, however few of them match: the next page goes on behind them. */
 const LOOKED_AT = 1_000;
 
 /** Leases that match a filter, newest first. */

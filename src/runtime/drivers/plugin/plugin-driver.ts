@@ -177,7 +177,7 @@ export class PluginDriver implements QueuedDriver {
     return 'cleaned';
   }
 
-  /** A provider leaves what its config says is to be reused; whether it is, is not the config's to say here. */
+  /** Tells the provider to leave the sandbox for reuse, whatever its config says about reuse. */
   async suspend(lease: ReleaseRequest): Promise<void> {
     if (this.isLate(lease)) return;
     const { signal } = lease;

@@ -130,7 +130,7 @@ export class PluginWorker {
     }
   }
 
-  /** One call that is not answered is its own affair; a worker that answers nothing is started anew. */
+  /** One call that is not answered is its own affair; a worker that answers nothing is started again. */
   private async endIfUnwell({ connection, process: child }: Running): Promise<void> {
     try {
       await connection.call({ method: 'health', params: {}, budgetMs: HEALTH_MS });

@@ -11,9 +11,9 @@ import { workerMessage } from './worker-message.js';
 /** Bytes of one message; a command's whole output is in one. */
 const MAX_LINE = 64 * 1024 * 1024;
 const MAX_ERROR_LINE = 64 * 1024;
-/** A worker that has written so many lines which are no messages is not worth reading. */
+/** Lines that are not messages, after which a worker is not read any more. */
 const MAX_RUBBISH = 10_000;
-/** Answers that a worker does not read are kept up to so many bytes, then dropped. */
+/** Answers that a worker does not read are kept up to this many bytes, then dropped. */
 const MAX_UNREAD = 1024 * 1024;
 /** Characters of the id of a worker's own call, which is sent back. */
 const MAX_ID = 1_000;
@@ -106,7 +106,7 @@ export class WorkerConnection {
     });
   }
 
-  /** The process is gone: nobody answers any more. */
+  /** The process is gone: no call will be answered. */
   end(error: DriverError): void {
     this.ended ??= error;
     for (const { settle } of [...this.pending.values()]) settle({ error });

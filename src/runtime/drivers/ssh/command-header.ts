@@ -1,6 +1,6 @@
 import { quote, type Start } from './shell-words.js';
 
-/** What a command is to be, as EXECUTE reads it: see there. */
+/** A command in the form that EXECUTE reads: see there. */
 export interface CommandHeader {
   readonly text: string;
   /** In bytes; 0 where a shell can read it by itself. */
@@ -16,7 +16,7 @@ const OF_SHELLS =
   /^(_|PATH|PWD|OLDPWD|SHLVL|IFS|PPID|OPT(ARG|IND|ERR)|LINENO|S?RANDOM|SECONDS|EPOCH\w+|E?[UG]ID|GROUPS|SHELLOPTS|BASH(OPTS|PID|_(VERSINFO|ALIASES|ARG[CV]|CMDS|COMMAND|ENV|REMATCH|SOURCE|SUBSHELL|LINENO|VERSION))?|POSIXLY_CORRECT|FUNCNAME|DIRSTACK|HIST\w*|TMOUT|COLUMNS|LINES|LANG|LC_\w+|status|argv)$/;
 
 /**
- * Sets the folder, the values that a shell is to export (GIVEN) and the words of the command. Everybody on a host sees command lines:
+ * Sets the folder, the values that a shell is to export (GIVEN) and the words of the command. Every user of a host sees command lines:
  * values go through one only where no shell could pass them on. Without values `env -i` drops all that was not named; with them
  * the shell that exports them has been started without the rest.
  */

@@ -13,7 +13,7 @@ interface Step {
   readonly durationMs: number;
 }
 
-/** Connects anew, looks, and leaves nothing behind. What it finds is the answer, whatever it is. */
+/** Connects again, looks, and leaves nothing behind. What it finds is the answer, whatever it is. */
 export async function probeHost(
   endpoint: Promise<SshEndpoint>,
   config: SshConfig,

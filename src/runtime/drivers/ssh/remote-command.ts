@@ -10,7 +10,7 @@ import { EXECUTE } from './remote-scripts.js';
 import { commandLine, type HostProgram } from './shell-words.js';
 import type { SshConnection } from './ssh-connection.js';
 
-/** The host ends a command by itself this long after its time, should nobody tell it to. */
+/** The host ends a command by itself this long after its time limit, if the service has not ended it. */
 const HOST_GRACE_SECONDS = 10;
 
 /** Runs one of our scripts and gives what it prints. @throws DriverError connection_lost; driver_failed */

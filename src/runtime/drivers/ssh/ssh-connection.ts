@@ -49,7 +49,7 @@ const CLOSED_EARLY = 'it closed the connection before the login was complete';
 /** The host opens no (further) session on a connection that is otherwise well: nothing was begun. */
 export class SessionRefusedError extends DriverError {}
 
-/** Nobody waits any longer for a session that was not open yet: no command that waits for its words has begun. */
+/** The wait for a session ended before it was open: no command has started. */
 export class SessionAbandonedError extends DriverError {
   constructor({ reason }: AbortSignal, inDoubt: boolean) {
     super('transient', 'host_not_answering', failureText(reason), inDoubt);

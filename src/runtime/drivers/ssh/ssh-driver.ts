@@ -176,7 +176,7 @@ export class SshDriver implements QueuedDriver {
   private async endCommand(endpoint: SshEndpoint, words: readonly string[]): Promise<void> {
     const signal = AbortSignal.timeout(Math.min(this.budgets.transportMs, TOLD_WITHIN_MS));
     const end = (connection: SshConnection): Promise<string> => runScript(connection, END_COMMAND, words, signal);
-    // When the host cannot be told, it finds out by itself: its watch looks whether the connection is there.
+    // If the host cannot be told, its own watch notices that the connection is gone.
     await this.pool.use(endpoint, end, signal).catch(() => undefined);
   }
 

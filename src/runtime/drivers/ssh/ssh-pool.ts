@@ -14,10 +14,10 @@ const CLOSED_AFTER_IDLE_MS = 60_000;
 
 interface Pooled {
   readonly connecting: Promise<SshConnection>;
-  /** Places that are given to somebody. */
+  /** Places in use. */
   used: number;
   idle: NodeJS.Timeout | null;
-  /** Nobody gets it any more; it is closed when those who have it are done. */
+  /** It is not handed out any more, and is closed when its users are done. */
   retired: boolean;
 }
 

@@ -6,7 +6,7 @@ import type { ClientChannel } from 'ssh2';
 const MOST_UNREAD = 16 * 1024 * 1024;
 
 /**
- * ssh2 grants a host a window and takes what comes all the same, so a host that sends on would fill the memory.
+ * ssh2 grants a host a window and takes what comes anyway, so a host that sends on would fill the memory.
  * @param exceeded called when more is unread than any host may send
  */
 export function guardWindow(channel: ClientChannel, exceeded: () => void): void {

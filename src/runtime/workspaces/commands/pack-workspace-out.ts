@@ -14,7 +14,7 @@ export interface PackedWorkspace {
   readonly summary: SyncOutCounts;
   readonly leftOut: readonly LeftOut[];
   readonly position: number;
-  /** Whoever asked reads it, then closes the spool. */
+  /** The caller reads it, then closes the spool. */
   readonly archive: { readonly file: string; readonly spool: Spool };
 }
 

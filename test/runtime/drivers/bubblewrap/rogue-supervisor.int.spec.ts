@@ -53,7 +53,7 @@ const unread = (): Writable => new Writable({ write: () => undefined });
 
 const LOST = { reasonCode: 'connection_lost', message: expect.stringMatching(/supervisor sent something unexpected/) };
 
-/** How much the process has grown, at the most, while something ran. */
+/** How much the process has grown, at most, while something ran. */
 async function growth(work: () => Promise<unknown>): Promise<number> {
   const before = process.memoryUsage().rss;
   let most = before;

@@ -112,7 +112,7 @@ describe('a jump host', () => {
     });
     const unchecked = jumpOver(jump, { knownHosts: null, strictHostKeyChecking: false });
     expect(await failure(unchecked)).not.toBeInstanceOf(Error);
-    // The host's own key is checked all the same.
+    // The host's own key is checked anyway.
     expect(await failure(unchecked, { knownHosts: null })).toMatchObject({
       reasonCode: 'host_key_mismatch',
       message: expect.stringContaining(`127.0.0.1:${host.sshd.port} offers`) as unknown as string,

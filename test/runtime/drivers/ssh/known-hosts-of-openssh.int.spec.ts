@@ -62,7 +62,7 @@ function keyOf(index: number): Buffer {
 }
 
 function fileOf(lines: readonly Line[]): string {
-  // Behind a marker OpenSSH 9.2 takes a tab only where the line has no space at all; a revoked key counts here all the same.
+  // Behind a marker OpenSSH 9.2 takes a tab only where the line has no space at all; a revoked key counts here anyway.
   const text = ({ marker, names, space }: Line, index: number): string =>
     `${marker}${marker && ' '}${[names, 'ssh-ed25519', keyOf(index).toString('base64'), 'a comment'].join(space)}`;
   return lines.map((one, index) => `${index % 3 === 0 ? one.space : ''}${text(one, index)}\n`).join('# a comment\n\n');

@@ -36,7 +36,7 @@ const LIMITS: Readonly<Record<keyof SandboxLimits, readonly [unset: number, leas
   diskMb: [2_048, 1, 1_048_576],
 };
 
-/** What the operator allows at the most, whatever an environment asks for. */
+/** Upper bounds of the operator for every environment's limits. */
 export type SandboxMost = Pick<SandboxLimits, 'memoryMb' | 'diskMb' | 'processes'>;
 
 export const MOST: SandboxMost = {

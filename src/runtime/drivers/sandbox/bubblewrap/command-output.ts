@@ -8,7 +8,7 @@ export class CommandOutput {
   private left: number;
 
   /**
-   * @param taken called when there is room for so many bytes again
+   * @param taken called when there is room for this many bytes again
    * @param over called once, when it has printed too much
    */
   constructor(
@@ -71,7 +71,7 @@ class OutputStream {
       if (next) this.pass(next.room.subarray(0, next.used));
       this.taken(data.length);
     };
-    // Whoever does not listen any more does not hold the command up.
+    // A caller that no longer listens does not hold the command up.
     if (this.target.destroyed || this.target.writableEnded) {
       passed();
       return;

@@ -165,7 +165,7 @@ export class SandboxFolders {
     }
   }
 
-  /** Says that it is gone for good, so that nobody makes it again. */
+  /** Marks it as gone for good, so that no late worker creates it again. */
   async markGone(name: string): Promise<void> {
     await mkdir(dirname(this.mark(name)), { recursive: true, mode: 0o700 });
     await (await open(this.mark(name), 'w')).close();
@@ -180,7 +180,7 @@ export class SandboxFolders {
     if (!(await exists(path))) return;
     await run('chmod', ['-R', 'u+rwX', '--', this.files(name)]).catch(() => undefined);
     await run('rm', ['-rf', '--', this.files(name)]);
-    // Whoever starts a sandbox at this moment notes it, finds that the lease is over, and ends it himself.
+    // A process that starts a sandbox at this moment notes it, finds that the lease is over, and ends the sandbox.
     await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 5 });
   }
 

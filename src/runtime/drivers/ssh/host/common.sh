@@ -21,7 +21,7 @@ lock() {
     n=0
     until mkdir "$L/lock.d" 2>/dev/null; do
       n=$((n + 1)); [ "$n" -gt 200 ] && return 1
-      # Whoever was killed while he had it does not keep it for ever.
+      # A process that was killed while it had the lock does not keep it for ever.
       [ $((n % 50)) -eq 0 ] && [ -n "$(find "$L/lock.d" -prune -mmin +2 2>/dev/null)" ] && rmdir "$L/lock.d" 2>/dev/null
       sleep 0.1
     done
