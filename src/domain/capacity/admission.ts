@@ -1,6 +1,6 @@
 import { meanHold } from './evolve-pool.js';
 import { capOf, guaranteeOf } from './policy.js';
-import { eligible, headOf, SLOT, type Company, type Pool, type Request } from './pool.js';
+import { headOf, SLOT, type Company, type Pool, type Request } from './pool.js';
 
 /** Changes with the rule below, so that a recorded decision can be read by the rule that it was made by. */
 const POLICY_VERSION = 1;
@@ -69,7 +69,7 @@ export function nextAdmission(pool: Pool): Admission | null {
   const companies = candidates.slice(0, SHOWN).map(({ companyId, company }) => ({
     companyId,
     held: company.holds.size,
-    waiting: eligible(pool, companyId, company),
+    waiting: company.eligible,
     target: company.target,
     credit: company.credit,
   }));

@@ -1,8 +1,9 @@
 import { capOf, guaranteeOf, weightOf, type PoolPolicy } from './policy.js';
 import {
-  eligible,
   goesBefore,
+  quotaLeftOf,
   SLOT,
+  takesOneMore,
   UNLIMITED,
   type Company,
   type Environment,
@@ -142,7 +143,7 @@ function atTime(pool: Pool, at: number): Pool {
   for (const [id, company] of pool.companies) {
     const owed = company.credit + (company.target - company.holds.size * SLOT) * elapsed;
     const credit = Math.min(2 * SLOT * hold, Math.max(-SLOT * Math.floor(hold / 2), owed));
-    companies.set(id, eligible(pool, id, company) > 0 ? { ...company, credit } : company);
+    companies.set(id, company.eligible > 0 ? { ...company, credit } : company);
   }
   return { ...pool, at, companies };
 }
@@ -153,19 +154,26 @@ function settled(pool: Pool): Pool {
     .filter(([, { holds, lines }]) => holds.size > 0 || lines.size > 0)
     .map(([id, company]) => {
       const held = company.holds.size;
-      const wanted = Math.max(held, Math.min(capOf(pool.policy, id), held + eligible(pool, id, company)));
+      const eligible = eligibleOf(pool, id, company);
+      const wanted = Math.max(held, Math.min(capOf(pool.policy, id), held + eligible));
       const atLeast = Math.min(wanted, guaranteeOf(pool.policy, id));
       const weight = weightOf(pool.policy, id);
-      return { id, company, held, wanted, weight, atLeast: atLeast * SLOT, atMost: wanted * SLOT };
+      return { id, company, held, eligible, wanted, weight, atLeast: atLeast * SLOT, atMost: wanted * SLOT };
     });
   const targets = waterFill(pool.policy.capacity * SLOT, claims);
-  const companies = claims.map(({ id, company, held, wanted }, index): [string, Company] => {
+  const companies = claims.map(({ id, company, held, eligible, wanted }, index): [string, Company] => {
     const target = targets[index] as number;
     // Without a slot it is below, however small its weight: nobody starves.
     const isBelow = wanted > held && (held === 0 || held * SLOT < target);
-    return [id, { ...company, target, belowSince: isBelow ? (company.belowSince ?? pool.at) : null }];
+    return [id, { ...company, eligible, target, belowSince: isBelow ? (company.belowSince ?? pool.at) : null }];
   });
   return { ...pool, companies: new Map(companies) };
+}
+
+function eligibleOf(pool: Pool, companyId: string, { lines }: Company): number {
+  let waiting = 0;
+  for (const [environmentId, line] of lines) if (takesOneMore(pool, environmentId)) waiting += line.length;
+  return Math.min(waiting, quotaLeftOf(pool, companyId));
 }
 
 /** A company of the pool; one that comes anew is the last in turn, and is owed nothing. */
@@ -173,7 +181,7 @@ function known(pool: Pool, companyId: string): { readonly company: Company; read
   const { turns } = pool;
   const company = pool.companies.get(companyId);
   if (company) return { company, turns };
-  const newcomer = { holds: new Map(), lines: new Map(), target: 0, credit: 0, belowSince: null };
+  const newcomer = { holds: new Map(), lines: new Map(), eligible: 0, target: 0, credit: 0, belowSince: null };
   return { company: { ...newcomer, turn: turns }, turns: turns + 1 };
 }
 

@@ -38,6 +38,8 @@ export interface Company {
   readonly holds: ReadonlyMap<string, Hold>;
   /** By environment: its requests, the next one first. */
   readonly lines: ReadonlyMap<string, readonly Request[]>;
+  /** How many of its requests could be given a slot if there was one. */
+  readonly eligible: number;
   /** What it should hold now. */
   readonly target: number;
   /** What it was given too little (or too much, below 0) since it waits: thousandths of a slot, times milliseconds. */
@@ -90,14 +92,8 @@ export function emptyPool(policy: PoolPolicy): Pool {
   };
 }
 
-/** How many of a company's requests could be given a slot if there was one. */
-export function eligible(pool: Pool, companyId: string, company: Company): number {
-  let waiting = 0;
-  for (const [environmentId, line] of company.lines) if (takesOneMore(pool, environmentId)) waiting += line.length;
-  return Math.min(waiting, quotaLeftOf(pool, companyId));
-}
-
-function quotaLeftOf({ quotasLeft }: Pool, companyId: string): number {
+/** Slots that a company's quota leaves it. */
+export function quotaLeftOf({ quotasLeft }: Pool, companyId: string): number {
   return Math.max(0, quotasLeft.get(companyId) ?? Infinity);
 }
 
