@@ -165,7 +165,9 @@ function settled(pool: Pool): Pool {
     const target = targets[index] as number;
     // Without a slot it is below, however small its weight: nobody starves.
     const isBelow = wanted > held && (held === 0 || held * SLOT < target);
-    return [id, { ...company, eligible, target, belowSince: isBelow ? (company.belowSince ?? pool.at) : null }];
+    const belowSince = isBelow ? (company.belowSince ?? pool.at) : null;
+    const isAsBefore = eligible === company.eligible && target === company.target && belowSince === company.belowSince;
+    return [id, isAsBefore ? company : { ...company, eligible, target, belowSince }];
   });
   return { ...pool, companies: new Map(companies) };
 }

@@ -67,6 +67,7 @@ function latestBesideOthers(pool: Pool, companies: number): Admissions {
 /** @param endOf when a lease that has a slot at `at` gives it up */
 function played(start: Pool, endOf: (hold: Hold, at: number) => number): Admissions {
   const admissions = new Map<string, number>();
+  const admittedOf = new Map<string, number>();
   let pool = start;
   const ends = [...pool.companies.values()].flatMap(({ holds }) =>
     [...holds.values()].map((hold) => ({ hold, at: Math.max(pool.at, endOf(hold, pool.at)) })),
@@ -75,6 +76,7 @@ function played(start: Pool, endOf: (hold: Hold, at: number) => number): Admissi
     for (let admission = nextAdmission(pool); admission !== null; admission = nextAdmission(pool)) {
       const { request } = admission;
       admissions.set(request.leaseId, pool.at);
+      admittedOf.set(request.companyId, (admittedOf.get(request.companyId) ?? 0) + 1);
       pool = evolvePool(pool, { kind: 'admitted', at: pool.at, request });
       const hold = pool.companies.get(request.companyId)?.holds.get(request.leaseId);
       if (hold) ends.push({ hold, at: endOf(hold, pool.at) });
@@ -88,9 +90,9 @@ function played(start: Pool, endOf: (hold: Hold, at: number) => number): Admissi
     pool = evolvePool(pool, { kind: 'freed', at: next.at, hold: next.hold });
   }
   const elapsed = pool.at - start.at;
-  return withRest(pool, admissions, (companyId, number, rest) => {
-    const reached = waitingOf(start, companyId).length - rest;
-    return Math.round(pool.at + (elapsed / Math.max(1, reached)) * number);
+  return withRest(pool, admissions, (companyId, number) => {
+    const admitted = admittedOf.get(companyId) ?? 1;
+    return Math.round(pool.at + (elapsed / admitted) * number);
   });
 }
 
@@ -98,20 +100,20 @@ function played(start: Pool, endOf: (hold: Hold, at: number) => number): Admissi
 function withRest(
   pool: Pool,
   reached: ReadonlyMap<string, number>,
-  timeOf: (companyId: string, number: number, rest: number) => number,
+  timeOf: (companyId: string, number: number) => number,
 ): Admissions {
   const admissions = new Map(reached);
   for (const companyId of pool.companies.keys()) {
-    const rest = waitingOf(pool, companyId);
-    rest.forEach(({ leaseId }, index) => admissions.set(leaseId, timeOf(companyId, index + 1, rest.length)));
+    waitingOf(pool, companyId).forEach(({ leaseId }, index) => admissions.set(leaseId, timeOf(companyId, index + 1)));
   }
   return admissions;
 }
 
 /** The next one first. */
 function waitingOf({ companies, policy }: Pool, companyId: string): readonly Request[] {
-  const requests = [...(companies.get(companyId)?.lines.values() ?? [])].flat();
-  return requests.sort((one, other) => (goesBefore(one, other, policy) ? -1 : 1));
+  const [line = [], ...others] = companies.get(companyId)?.lines.values() ?? [];
+  if (others.length === 0) return line;
+  return [line, ...others].flat().sort((one, other) => (goesBefore(one, other, policy) ? -1 : 1));
 }
 
 /** How much longer a lease is likely to be kept that has been kept for so long: the mean of those that were kept longer. */

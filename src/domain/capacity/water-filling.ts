@@ -17,30 +17,32 @@ export interface Claim {
  */
 export function waterFill(amount: number, claims: readonly Claim[]): number[] {
   const least = claims.reduce((sum, { atLeast }) => sum + atLeast, 0);
-  if (least > amount)
-    return waterFill(
-      amount,
-      claims.map(({ weight, atLeast }) => ({ weight, atLeast: 0, atMost: atLeast })),
-    );
+  if (least > amount) {
+    const upToThose = claims.map(({ weight, atLeast }) => ({ weight, atLeast: 0, atMost: atLeast }));
+    return waterFill(amount, upToThose);
+  }
   const given = claims.map(() => 0);
-  let open = claims.map((claim, index) => ({ ...claim, index }));
+  let open = claims.map((claim, index) => ({ claim, index }));
   let left = amount;
   while (open.length > 0) {
-    const weights = open.reduce((sum, { weight }) => sum + weight, 0);
-    const shares = open.map((claim) => {
-      const share = Math.floor((left * claim.weight) / weights);
-      return { ...claim, share, bounded: Math.min(claim.atMost, Math.max(claim.atLeast, share)) };
-    });
-    const excess = shares.reduce((sum, { share, bounded }) => sum + bounded - share, 0);
+    const weights = open.reduce((sum, { claim }) => sum + claim.weight, 0);
+    const shareOf = ({ weight }: Claim): number => Math.floor((left * weight) / weights);
+    const moves = open.map(({ claim }) => within(claim, shareOf(claim)) - shareOf(claim));
+    const excess = moves.reduce((sum, move) => sum + move, 0);
     // Whoever is moved against the excess may still be moved back once the others are settled.
-    const settled = shares.filter(
-      ({ share, bounded }) => excess === 0 || (excess > 0 ? bounded > share : bounded < share),
-    );
-    for (const { index, bounded } of settled) {
-      given[index] = bounded;
-      left -= bounded;
-    }
-    open = shares.filter((claim) => !settled.includes(claim));
+    const isSettled = (move: number): boolean => excess === 0 || (excess > 0 ? move > 0 : move < 0);
+    let settled = 0;
+    open.forEach(({ claim, index }, place) => {
+      if (!isSettled(moves[place] as number)) return;
+      given[index] = within(claim, shareOf(claim));
+      settled += given[index];
+    });
+    open = open.filter((_one, place) => !isSettled(moves[place] as number));
+    left -= settled;
   }
   return given;
+}
+
+function within({ atLeast, atMost }: Claim, share: number): number {
+  return Math.min(atMost, Math.max(atLeast, share));
 }
