@@ -13,7 +13,7 @@ const CONNECTIONS = grown(140, 4_200);
 const AT_ONCE = 200;
 const MIB = 1024 * 1024;
 /** Fewer than those of a kind that stay long enough to be served; connections to Postgres come and go. */
-const OBJECTS = 10;
+const OBJECTS = grown(10, 60);
 const SETTLES_MS = 60_000;
 const LEAVES_AFTER_MS = [0, 1, 3, 200];
 
