@@ -56,7 +56,7 @@ export class Client {
 
   /** @throws CliError with the service's code where it refuses */
   async send<Body>(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     body?: object,
     headers: Headers = {},

@@ -100,6 +100,7 @@ export function addLeases(program: Command, parts: Parts): void {
     .description('Acquire a lease, and wait for it')
     .requiredOption('--company <uuid>', 'whose', uuid)
     .option('--environment <uuid>', 'environment (default: the company’s local one)', uuid)
+    .option('--id <uuid>', 'your own lease id; a repeated call returns the same lease', uuid)
     .option('--run <uuid>', 'heartbeat run that holds the lease', uuid)
     .option('--ttl <seconds>', 'time until it expires', count)
     .addOption(new Option('--policy <policy>', 'what happens to its sandbox after release').choices(LEASE_POLICIES))
@@ -110,6 +111,7 @@ export function addLeases(program: Command, parts: Parts): void {
         options: Json & {
           readonly company: string;
           readonly environment?: string;
+          readonly id?: string;
           readonly run?: string;
           readonly ttl?: number;
           readonly policy?: string;
@@ -119,6 +121,7 @@ export function addLeases(program: Command, parts: Parts): void {
       ) => {
         const {
           company,
+          id,
           environment: environmentId,
           run: heartbeatRunId,
           ttl,
@@ -128,7 +131,9 @@ export function addLeases(program: Command, parts: Parts): void {
         } = options;
         const wish = { environmentId, heartbeatRunId, ttlSeconds: ttl, leasePolicy: policy, allowCordoned };
         const acquired = await change(command, (client) =>
-          client.send<Acquired>('POST', `/api/companies/${company}/leases`, wish),
+          id === undefined
+            ? client.send<Acquired>('POST', `/api/companies/${company}/leases`, wish)
+            : client.send<Acquired>('PUT', `/api/companies/${company}/leases/${id}`, wish),
         );
         show(acquired, json, ({ lease }) => fieldsOf(lease));
       },

@@ -74,6 +74,11 @@ export const ERRORS = {
     title: 'The driver could not provide the environment.',
     remedy: 'See `detail`, and the history of the failed lease in `leaseId`.',
   },
+  lease_id_taken: {
+    status: 409,
+    title: 'Another lease has this id.',
+    remedy: 'Use another id, or ask with the terms that the lease with this id was acquired on.',
+  },
   lease_not_active: {
     status: 409,
     title: 'The lease is not active.',

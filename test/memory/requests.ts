@@ -62,6 +62,10 @@ function ownRequests(api: AdminApi): Readonly<Record<string, (world: World) => O
     'POST /api/companies/{companyId}/leases': ({ environmentId, runId }) => ({
       body: { environmentId, heartbeatRunId: runId },
     }),
+    'PUT /api/companies/{companyId}/leases/{leaseId}': ({ environmentId, runId }) => ({
+      ids: { leaseId: randomUUID() },
+      body: { environmentId, heartbeatRunId: runId },
+    }),
     'POST /api/environment-leases/{leaseId}/release': lease,
     'POST /api/environment-leases/{leaseId}/resume': kept,
     'POST /api/environment-leases/{leaseId}/destroy': kept,

@@ -16,6 +16,7 @@ import { EffectHints } from './effect-hints.js';
 import { ExpiryTimer } from './expiry-timer.js';
 import { LeaseCleanupController } from './http/lease-cleanup.controller.js';
 import { LeaseKeepingController } from './http/lease-keeping.controller.js';
+import { LeaseOfOwnIdController } from './http/lease-of-own-id.controller.js';
 import { LeasesController } from './http/leases.controller.js';
 import { KeptSandboxes } from './kept-sandboxes.js';
 import { LeaseRow } from './lease-row.js';
@@ -29,7 +30,7 @@ import { UnderWay } from './under-way.js';
 
 @Module({
   imports: [EnvironmentsModule, TypeOrmModule.forFeature([LeaseRow, EnvironmentRow])],
-  controllers: [LeasesController, LeaseCleanupController, LeaseKeepingController],
+  controllers: [LeasesController, LeaseOfOwnIdController, LeaseCleanupController, LeaseKeepingController],
   providers: [
     LeaseStore,
     KeptSandboxes,

@@ -56,7 +56,7 @@ class ServiceLogger extends PacedLogger {
 function allowPages(app: NestFastifyApplication, origins: readonly string[]): void {
   const options = {
     origin: [...origins],
-    methods: ['GET', 'POST', 'PATCH', 'DELETE'],
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       'Allow',
       'Location',

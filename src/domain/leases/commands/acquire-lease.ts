@@ -11,9 +11,11 @@ import { EnvironmentStore } from '../../environments/environment-store.js';
 import { environmentStream } from '../../environments/events.js';
 import type { Environment } from '../../environments/state.js';
 import { LeaseholdError } from '../../../errors/catalogue.js';
-import { acquireLease, mayAcquire, type AcquireResult, type LeaseWish } from '../decide.js';
+import { acquireLease, mayAcquire, type AcquireResult } from '../decide.js';
 import { EffectHints } from '../effect-hints.js';
+import { leaseStream } from '../events.js';
 import { KeptSandboxes, type Takeover } from '../kept-sandboxes.js';
+import { leaseOfOwnId, type AnyWish } from '../lease-of-own-id.js';
 import { LeaseStore } from '../lease-store.js';
 import { requireOwnMetadata } from '../own-metadata.js';
 import type { Lease } from '../state.js';
@@ -25,30 +27,40 @@ export interface AcquiredLease {
   readonly position: number;
 }
 
+/** A lease that was asked for; `isRepeat` where it was there before: then it may have ended since. */
+export interface AskedLease extends AcquiredLease {
+  readonly isRepeat: boolean;
+}
+
 /**
  * Leases an environment; a driver that takes its time is asked by a worker, and the lease is not active yet.
  * @throws LeaseholdError as listed at the route
  */
-export class AcquireLease extends Command<AcquiredLease> {
+export class AcquireLease extends Command<AskedLease> {
   /**
    * @param wish its `environmentId` null: the company's local environment, which is made on first use.
    * @param resumed the ended lease whose sandbox it is to have, as it is; absent: what its policy gives.
+   * @param leaseId the caller's own id for it; absent: it gets one. A lease that has it already, on the same terms, is the answer.
    * @param allowCordoned also where the environment takes no new leases
    */
   constructor(
     readonly companyId: string,
-    readonly wish: Omit<LeaseWish, 'environmentId'> & { readonly environmentId: string | null },
+    readonly wish: AnyWish,
     readonly context: CommandContext,
     readonly resumed: string | null = null,
     readonly allowCordoned = false,
+    readonly leaseId: string | null = null,
   ) {
     super();
   }
 }
 
 interface AcquirePlan extends CommandPlan {
-  readonly result: { readonly leaseId: string };
+  /** `isRepeat` is not there in results of older releases. */
+  readonly result: { readonly leaseId: string; readonly isRepeat?: boolean };
   readonly environment: Environment;
+  /** The lease that was there before; null: it is a new one. */
+  readonly earlier: Lease | null;
 }
 
 @CommandHandler(AcquireLease)
@@ -63,23 +75,32 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     private readonly hints: EffectHints,
   ) {}
 
-  async execute(command: AcquireLease): Promise<AcquiredLease> {
+  async execute(command: AcquireLease): Promise<AskedLease> {
     const { companyId, context } = command;
-    const leaseId = newId();
+    const leaseId = command.leaseId ?? newId();
     const outcome = await this.runner.run(companyId, context, (fresh) => this.plan(command, leaseId, fresh));
     const { position } = outcome;
     if (outcome.kind === 'done') {
+      const { earlier, environment } = outcome.plan;
+      if (earlier) return { environment, lease: earlier, position, isRepeat: true };
       const lease = this.leases.advance(leaseId, { state: null, version: 0 }, outcome.events);
       this.hints.about(lease);
       await this.hints.aboutDiscarded(outcome.events);
-      return acquired(outcome.plan.environment, lease, position);
+      return acquired(environment, lease, position);
     }
-    const lease = await this.leases.asOf(outcome.result.leaseId, position);
-    return acquired(await this.environments.environmentAsOf(lease.terms.environmentId, position), lease, position);
+    const { leaseId: first, isRepeat = false } = outcome.result;
+    const lease = await this.leases.asOf(first, position);
+    const environment = await this.environments.environmentAsOf(lease.terms.environmentId, position);
+    return isRepeat ? { environment, lease, position, isRepeat } : acquired(environment, lease, position);
   }
 
   private async plan(command: AcquireLease, leaseId: string, fresh: boolean): Promise<AcquirePlan> {
     const { companyId, wish, context, resumed, allowCordoned } = command;
+    const earlier = command.leaseId === null ? null : await this.earlier(companyId, leaseId, wish);
+    if (earlier) {
+      const { state: environment } = await this.environments.anyOf(earlier.terms.environmentId, fresh);
+      return { writes: [], guards: [], result: { leaseId, isRepeat: true }, environment, earlier };
+    }
     // What is refused must not have made an environment either.
     if (wish.environmentId === null) requireOwnMetadata(wish.metadata, this.drivers.forConfig('local', {}));
     const environmentId = wish.environmentId ?? (await this.defaultEnvironment.idFor(companyId, context, fresh));
@@ -118,7 +139,14 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
       guards: [{ stream, version }],
       result: { leaseId },
       environment,
+      earlier: null,
     };
+  }
+
+  /** @throws LeaseholdError lease_id_taken */
+  private async earlier(companyId: string, leaseId: string, wish: AnyWish): Promise<Lease | null> {
+    const { state } = await this.leases.leases.current(leaseStream(leaseId));
+    return factsOf(leaseOfOwnId(state, companyId, wish));
   }
 }
 
@@ -143,11 +171,11 @@ async function tryToAcquire(
   }
 }
 
-function acquired(environment: Environment, lease: Lease, position: number): AcquiredLease {
+function acquired(environment: Environment, lease: Lease, position: number): AskedLease {
   if (lease.status === 'failed') {
     throw new LeaseholdError('lease_acquire_failed', lease.ending.failureReason ?? lease.ending.reasonCode, {
       leaseId: lease.id,
     });
   }
-  return { environment, lease, position };
+  return { environment, lease, position, isRepeat: false };
 }

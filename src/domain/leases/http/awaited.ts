@@ -5,6 +5,11 @@ import type { Lease } from '../state.js';
 
 const UNDECIDED: readonly Lease['status'][] = ['requested', 'queued', 'provisioning'];
 
+/** Whether it is still to be seen if the lease becomes active. */
+export function isUndecided({ status }: Lease): boolean {
+  return UNDECIDED.includes(status);
+}
+
 /**
  * The lease once it is active, or as it is when the caller's patience ends, or the caller has gone.
  * @throws LeaseholdError lease_acquire_failed when it never will be
@@ -15,10 +20,8 @@ export async function awaitActive(
   waitSeconds: number,
   gone: AbortSignal,
 ): Promise<AcquiredLease> {
-  const isDecided = ({ status }: Lease): boolean => !UNDECIDED.includes(status);
-  const lease = await waiter.until(acquired.lease, isDecided, waitSeconds * 1_000, gone);
-  if (lease.status === 'active' || UNDECIDED.includes(lease.status))
-    return { ...acquired, ...movedTo(lease, acquired) };
+  const lease = await waiter.until(acquired.lease, (now) => !isUndecided(now), waitSeconds * 1_000, gone);
+  if (lease.status === 'active' || isUndecided(lease)) return { ...acquired, ...movedTo(lease, acquired) };
   const { reasonCode, failureReason } = lease.ending ?? { reasonCode: null, failureReason: null };
   const detail = failureReason ?? 'It was released before it was active.';
   throw new LeaseholdError('lease_acquire_failed', detail, { leaseId: lease.id, reasonCode });

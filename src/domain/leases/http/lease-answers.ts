@@ -162,6 +162,13 @@ export const LEASE_EXAMPLE: LeaseAnswer = {
   position: 814,
 };
 
+export const ACQUIRED_EXAMPLE = {
+  environment: ENVIRONMENT_EXAMPLE,
+  lease: LEASE_EXAMPLE,
+  leaseContext: { executionWorkspaceId: null, executionWorkspaceMode: null },
+  position: LEASE_EXAMPLE.position,
+};
+
 export const RELEASED_LEASE_EXAMPLE: LeaseAnswer = {
   ...LEASE_EXAMPLE,
   status: 'released',

@@ -31,6 +31,7 @@ import { leaseJson, type LeaseJson } from '../lease-json.js';
 import { GetLease } from '../queries/get-lease.js';
 import { ListLeases, type LeasePage } from '../queries/list-leases.js';
 import {
+  ACQUIRED_EXAMPLE,
   AcquireLeaseAnswer,
   LEASE_EXAMPLE,
   LeaseAnswer,
@@ -43,6 +44,7 @@ import { allowsCordoned } from './allows-cordoned.js';
 import { answered } from './answered.js';
 import { awaitActive, awaitEnd } from './awaited.js';
 import { AcquireLeaseBody, EnvironmentLeasesQuery, LeaseFilterQuery, ReleaseBody } from './lease-bodies.js';
+import { ACQUIRE_EXAMPLES, leaseWishOf } from './lease-wish.js';
 
 const PAGE_SIZE = 50;
 /** The seed answers with all leases of an environment; this many, then `Link: rel="next"` leads on. */
@@ -52,12 +54,6 @@ const ENVIRONMENT_PAGE_SIZE = 500;
 const SEES_LEASES = ['environments:manage', 'leases:operate', 'audit:read'] as const;
 const ENDS_LEASES = ['leases:acquire', 'leases:operate'] as const;
 
-const ACQUIRED_EXAMPLE = {
-  environment: ENVIRONMENT_EXAMPLE,
-  lease: LEASE_EXAMPLE,
-  leaseContext: { executionWorkspaceId: null, executionWorkspaceMode: null },
-  position: LEASE_EXAMPLE.position,
-};
 const RELEASED_EXAMPLE = {
   ...ACQUIRED_EXAMPLE,
   lease: RELEASED_LEASE_EXAMPLE,
@@ -81,21 +77,7 @@ export class LeasesController {
     description:
       'With an `Idempotency-Key`, the request can be repeated after a lost answer. Without one, a caller that disconnects before the answer gives up the lease (`caller_gone`).',
   })
-  @ApiRequest(AcquireLeaseBody, {
-    local: {
-      summary: 'This machine, for a run',
-      value: { heartbeatRunId: LEASE_EXAMPLE.heartbeatRunId },
-    },
-    sandbox: {
-      summary: 'An environment, for an hour',
-      value: {
-        environmentId: ENVIRONMENT_EXAMPLE.id,
-        heartbeatRunId: LEASE_EXAMPLE.heartbeatRunId,
-        ttlSeconds: 3600,
-        leasePolicy: 'retain_on_failure',
-      },
-    },
-  })
+  @ApiRequest(AcquireLeaseBody, ACQUIRE_EXAMPLES)
   @ApiAnswer({ status: 201, description: 'The lease is active.', type: AcquireLeaseAnswer, example: ACQUIRED_EXAMPLE })
   @ApiAnswer({
     status: 202,
@@ -124,27 +106,7 @@ export class LeasesController {
   ): Promise<AcquireLeaseAnswer> {
     const allowCordoned = allowsCordoned(body, caller);
     const asked = await this.commands.execute(
-      new AcquireLease(
-        companyId,
-        {
-          environmentId: body.environmentId ?? null,
-          heartbeatRunId: body.heartbeatRunId ?? null,
-          issueId: body.issueId ?? null,
-          agentId: body.agentId ?? null,
-          adapterType: body.adapterType ?? null,
-          executionWorkspaceId: body.executionWorkspaceId ?? null,
-          executionWorkspaceMode: body.executionWorkspaceMode ?? null,
-          leasePolicy: body.leasePolicy ?? 'ephemeral',
-          priority: body.priority ?? 0,
-          ttlSeconds: body.ttlSeconds ?? null,
-          idleTtlSeconds: body.idleTtlSeconds ?? null,
-          maxTtlSeconds: body.maxTtlSeconds ?? null,
-          metadata: body.metadata ?? {},
-        },
-        context,
-        null,
-        allowCordoned,
-      ),
+      new AcquireLease(companyId, leaseWishOf(body), context, null, allowCordoned),
     );
     const acquired = await awaitActive(this.waiter, asked, waitSeconds, gone);
     // Nobody has its id, and without a key nobody can ask again: it would be held for good.
