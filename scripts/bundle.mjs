@@ -73,7 +73,7 @@ rmSync(bundled(''), { recursive: true, force: true });
 // Of the command line most commands need little: it is in several files.
 await build({
   ...shared,
-  entryPoints: [at('dist', 'src', 'cli.js')],
+  entryPoints: [at('dist', 'src', 'leasehold.js')],
   outdir: bundled(''),
   entryNames: '[name]',
   outExtension: { '.js': '.mjs' },

@@ -24,7 +24,7 @@ const INSTALL_STAMP = at('node_modules', '.leasehold-install');
 const BUILD_STAMP = at('dist', '.leasehold-build.json');
 const SETUP_LOCK = at('dist', '.leasehold-setup.lock');
 /** What is run: see scripts/bundle.mjs. */
-export const PROGRAMS = { main: at('dist', 'bundle', 'main.mjs'), cli: at('dist', 'bundle', 'cli.mjs') };
+export const PROGRAMS = { main: at('dist', 'bundle', 'main.mjs'), cli: at('dist', 'bundle', 'leasehold.mjs') };
 /** Folders of which every source is compiled. */
 const COMPILED = ['src', 'migrations', 'bench'];
 const SOURCES = [

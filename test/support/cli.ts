@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bareEnvironment } from './bare-environment.js';
 import { useSecret } from './secrets-used.js';
 
-export const CLI = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'cli.mjs');
+export const CLI = join(import.meta.dirname, '..', '..', 'dist', 'bundle', 'leasehold.mjs');
 
 /** Runs the built command line. @param settings environment variables of the service */
 export async function leasehold(
