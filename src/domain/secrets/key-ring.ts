@@ -14,15 +14,22 @@ export class KeyRing {
   /**
    * The key of the settings, else the newest of the key file, seals. The previous one of the settings and all of the key
    * file, if there is one, open too: so moving from the file to a setting, or back, is a rotation like any other.
-   * @throws ConfigError when the key file cannot be used
+   * @param hasSealed whether something in the database is sealed already, so that a new key would open nothing of it
+   * @throws ConfigError when the key file cannot be used, or is gone
    */
-  static async open(settings: KeySettings): Promise<KeyRing> {
+  static async open(
+    settings: KeySettings,
+    hasSealed = (): Promise<boolean> => Promise.resolve(false),
+  ): Promise<KeyRing> {
     const { secretsKey, dataDir, isReader } = settings;
-    const makes = secretsKey === null && isReader !== true;
+    const isMissing = secretsKey === null && (await readKeyFile(dataDir)) === null;
+    const makes = isMissing && isReader !== true && !(await hasSealed());
+    // Read again: another process may have made it, and sealed something, meanwhile.
     const ofFile = makes ? await readOrMakeKeyFile(dataDir) : ((await readKeyFile(dataDir)) ?? []);
     if (secretsKey === null && ofFile.length === 0) {
       throw new ConfigError(
-        `There is no secrets.key in ${dataDir}. Set LEASEHOLD_SECRETS_KEY, or LEASEHOLD_DATA_DIR to the service’s data folder.`,
+        `There is no secrets.key in ${dataDir}. Restore it from a backup, set LEASEHOLD_SECRETS_KEY to its key, or ` +
+          'LEASEHOLD_DATA_DIR to the service’s data folder.',
       );
     }
     return new KeyRing(settings, keysOf(settings, ofFile));

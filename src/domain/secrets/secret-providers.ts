@@ -8,11 +8,16 @@ import { openFingerprintKey } from './fingerprint-key.js';
 import { KeyRing } from './key-ring.js';
 import { MasterKeyRotation } from './master-key-rotation.js';
 import { SecretStore } from './secret-store.js';
+import { hasSealed } from './secret-versions.js';
 import { SecretVault } from './secret-vault.js';
 
 /** What drivers, commands and the configs of environments need of secrets; they stand beside the log. */
 export const SECRET_PROVIDERS: Provider[] = [
-  { provide: KeyRing, useFactory: (config: Config) => KeyRing.open(config), inject: [CONFIG] },
+  {
+    provide: KeyRing,
+    useFactory: (config: Config, log: EventLog) => KeyRing.open(config, () => hasSealed(log.pool)),
+    inject: [CONFIG, EventLog],
+  },
   {
     provide: FINGERPRINT_KEY,
     useFactory: (log: EventLog, keys: KeyRing) => openFingerprintKey(log.pool, keys),

@@ -33,7 +33,7 @@ export class SecretStore {
 
   /** The company that a secret belongs or belonged to. @throws LeaseholdError secret_not_found */
   async companyOf(secretId: string): Promise<string> {
-    const { state } = await this.secrets.known(secretStream(secretId));
+    const { state } = await this.secrets.asFarAsUnderstood(secretStream(secretId), false);
     if (state.kind === 'none') throw new LeaseholdError('secret_not_found', 'There is no secret with this id.');
     return state.secret.companyId;
   }

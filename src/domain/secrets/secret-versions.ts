@@ -43,6 +43,12 @@ export async function deleteVersionsBut(on: Queryable, secretId: string, kept: r
   await on.query('DELETE FROM secret_versions WHERE secret_id = $1 AND version <> ALL ($2::int[])', [secretId, kept]);
 }
 
+/** Whether any key has sealed anything. */
+export async function hasSealed(on: Queryable): Promise<boolean> {
+  const { rows } = await on.query('SELECT 1 FROM secret_versions LIMIT 1');
+  return rows.length > 0;
+}
+
 /** How many rows each key has sealed. */
 export async function countByKey(on: Queryable): Promise<{ readonly keyId: string; readonly rows: number }[]> {
   const { rows } = await on.query<{ keyId: string; rows: number }>(

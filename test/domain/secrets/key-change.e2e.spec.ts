@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -91,6 +91,14 @@ describe('a service whose master key changes', () => {
     const again = await home.start({ LEASEHOLD_SECRETS_KEY: second });
     expect(await create(again)).toEqual(made);
     await again.interrupt();
+
+    // A new key would open nothing of what is sealed, and the next start would take it for the one that was lost.
+    await rm(file);
+    const lost = home.spawn();
+    expect(await lost.exited()).toBe(1);
+    expect(lost.output).toContain(`Leasehold does not start.\nThere is no secrets.key in ${home.dataDir}.`);
+    expect(lost.output).not.toMatch(/\n\s+at /);
+    await expect(stat(file)).rejects.toThrow('ENOENT');
 
     const secret = [VALUE, Buffer.from(VALUE).toString('base64'), Buffer.from(VALUE).toString('hex'), first, second];
     const output = [byFile, refused, bySetting, rotated, withoutIt, again].map((service) => service.output).join('');
