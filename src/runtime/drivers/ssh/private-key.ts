@@ -30,7 +30,9 @@ function requireQuick(key: ssh2.ParsedKey): void {
   }
 }
 
-function isEncrypted(pem: string): boolean {
+/** Whether it needs a passphrase. */
+export function isEncrypted(pem: string): boolean {
+  if (pem.length > MAX_LENGTH) return false;
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem)) return true;
   const parsed = ssh2.utils.parseKey(pem);
   return parsed instanceof Error && parsed.message.includes('no passphrase given');

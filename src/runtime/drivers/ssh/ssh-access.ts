@@ -4,6 +4,7 @@ import type { FieldError } from '../../../errors/catalogue.js';
 import type { JsonObject } from '../../../domain/driver-contract/runtime-driver.js';
 import type { SecretRef } from '../../../domain/driver-contract/secret-reader.js';
 import { MAX_HOST_LENGTH, whyNotKnownHosts } from './known-hosts.js';
+import { isEncrypted } from './private-key.js';
 import { bareHost } from './ssh-url.js';
 
 /** Where a host is, and how it lets us in. */
@@ -68,6 +69,10 @@ export function completeAccess(
   require('privateKeySecretRef', privateKeySecretRef === null || isSecretRef(privateKeySecretRef), REF_MESSAGE);
   require('passphrase', passphrase === null || isPassphrase(passphrase), PASSPHRASE_MESSAGE);
   require('passphraseSecretRef', passphraseSecretRef === null || isSecretRef(passphraseSecretRef), REF_MESSAGE);
+  const needsPassphrase = isKey(privateKey) && isEncrypted(privateKey);
+  const hasPassphrase = passphrase !== null || passphraseSecretRef !== null;
+  require('passphrase', !needsPassphrase ||
+    hasPassphrase, 'or passphraseSecretRef is needed: the private key is encrypted');
   const hasKey = privateKey !== null || privateKeySecretRef !== null;
   if (jumps === 0) require('privateKeySecretRef', hasKey, 'or privateKey is needed to log in');
   else
@@ -104,7 +109,7 @@ function isAccount(value: unknown): boolean {
   return typeof value === 'string' && value.length <= MAX_NAME && /^[^\s@:/]+$/.test(value) && !/\p{Cc}/u.test(value);
 }
 
-function isKey(value: unknown): boolean {
+function isKey(value: unknown): value is string {
   return typeof value === 'string' && value.trim() !== '' && value.length <= MAX_KEY;
 }
 

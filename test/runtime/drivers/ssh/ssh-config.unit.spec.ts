@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { validateSshConfig } from '../../../../src/runtime/drivers/ssh/ssh-config.js';
 import { sshUrl } from '../../../../src/runtime/drivers/ssh/ssh-url.js';
@@ -36,6 +37,30 @@ describe('a host in a config', () => {
     const field = { field: 'host', message: 'host must be a host name or an address' };
     expect(validateSshConfig({ ...config, host })).toEqual({ kind: 'invalid', errors: [field] });
   });
+});
+
+test.each([
+  ['PKCS#8', 'pkcs8'],
+  ['PEM', 'sec1'],
+] as const)('an encrypted private key (%s) needs a passphrase, also that of a jump host', (_form, type) => {
+  const encrypted = { format: 'pem', cipher: 'aes-256-cbc', passphrase: 'word' } as const;
+  const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const privateKey = key.export({ type, ...encrypted }).toString();
+  const message = 'passphrase or passphraseSecretRef is needed: the private key is encrypted';
+  expect(validateSshConfig({ ...config, privateKey })).toEqual({
+    kind: 'invalid',
+    errors: [{ field: 'passphrase', message }],
+  });
+  expect(validateSshConfig({ ...config, jumpHost: { host: 'hop', username: 'u', privateKey } })).toEqual({
+    kind: 'invalid',
+    errors: [{ field: 'jumpHost.passphrase', message: `jumpHost.${message}` }],
+  });
+  const ref = { type: 'secret_ref', secretId: '0198c2f4-0000-7000-8000-000000000000', version: 'latest' };
+  for (const given of [{ passphrase: 'word' }, { passphraseSecretRef: ref }]) {
+    expect(validateSshConfig({ ...config, privateKey, ...given })).toMatchObject({ kind: 'valid' });
+  }
+  const plain = key.export({ type, format: 'pem' }).toString();
+  expect(validateSshConfig({ ...config, privateKey: plain })).toMatchObject({ kind: 'valid' });
 });
 
 test('a passphrase is a text, or a secret', () => {
