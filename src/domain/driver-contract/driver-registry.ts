@@ -32,7 +32,9 @@ export class DriverRegistry {
     if (found) return found;
     const kind = driver === 'plugin' ? 'plugin driver' : 'sandbox provider';
     const name = provider === null ? `driver "${driver}"` : `${kind} "${provider}"`;
-    throw new LeaseholdError('unsupported_environment', `This service has no ${name}.`);
+    const known = this.drivers.flatMap((one) => (one.driver === driver && one.provider !== null ? [one.provider] : []));
+    const others = known.length === 0 ? '' : ` It has ${known.map((one) => `"${one}"`).join(', ')}.`;
+    throw new LeaseholdError('unsupported_environment', `This service has no ${name}.${others}`);
   }
 
   /** Ends what the drivers keep open. */

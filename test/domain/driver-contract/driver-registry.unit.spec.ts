@@ -51,6 +51,15 @@ describe('the driver for a config', () => {
     },
   );
 
+  it('is refused with the names of those that are here', () => {
+    expect(() => registry.forConfig('sandbox', { provider: 'docker' })).toThrow(
+      'This service has no sandbox provider "docker". It has "fake".',
+    );
+    expect(() => registry.forConfig('plugin', { pluginKey: 'a', driverKey: 'b' })).toThrow(
+      /This service has no plugin driver "a:b"\.$/,
+    );
+  });
+
   it.each([
     ['ssh', {}],
     ['plugin', { pluginKey: 'a', driverKey: 'b' }],
