@@ -214,3 +214,31 @@ test('after a restart it is known at once, the webhooks’ own streams wait, and
   expect(lines.length).toBeLessThanOrEqual(2);
   expect(service.logged.filter((line) => line.includes('could not be expired'))).toEqual([]);
 });
+
+test('a token of one company is answered as one of all companies is', async () => {
+  const moved = await service.api.createSandbox(company);
+  const { lease } = await service.api.acquire(company, { environmentId: moved.id });
+  await record(company, `environment-${moved.id}`, moved.version, { type: 'EnvironmentMoved' });
+  position = await record(company, `lease-${lease.id}`, lease.version, { type: 'LeaseMoved' });
+  await service.restart();
+  const { api } = service;
+  let admin: Record<string, string> = {};
+  const token = async (companies: string[] | null): Promise<Record<string, string>> => {
+    const wanted = {
+      name: 'reader',
+      companies,
+      permissions: companies ? ['leases:acquire', 'leases:operate', 'audit:read'] : ['admin'],
+    };
+    const { value } = await api.expect<{ value: string }>(201, 'POST', '/api/tokens', wanted, admin);
+    return { authorization: `Bearer ${value}` };
+  };
+  admin = await token(null);
+  const [own, foreign] = [await token([company]), await token([other])];
+  for (const path of [`/api/environments/${moved.id}`, `/api/environment-leases/${lease.id}`]) {
+    const [full, limited, stranger] = await Promise.all(
+      [admin, own, foreign].map((headers) => api.send<{ id: string }>('GET', path, undefined, headers)),
+    );
+    expect([limited?.status, limited?.body.id]).toEqual([200, full?.body.id]);
+    expect(stranger?.status).toBe(404);
+  }
+});

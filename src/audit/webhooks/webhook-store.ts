@@ -24,7 +24,7 @@ export class WebhookStore {
 
   /** The company that a webhook belongs or belonged to. @throws LeaseholdError webhook_not_found */
   async companyOf(webhookId: string): Promise<string> {
-    const { state } = await this.webhooks.known(webhookStream(webhookId));
+    const { state } = await this.webhooks.asFarAsUnderstood(webhookStream(webhookId), false);
     if (state.kind === 'none') throw new LeaseholdError('webhook_not_found', 'There is no webhook with this id.');
     return state.webhook.companyId;
   }

@@ -51,7 +51,7 @@ export class EnvironmentStore {
 
   /** The company that an environment belongs or belonged to. @throws LeaseholdError environment_not_found */
   async companyOf(environmentId: string): Promise<string> {
-    const { state } = await this.environments.known(environmentStream(environmentId));
+    const { state } = await this.environments.asFarAsUnderstood(environmentStream(environmentId), false);
     if (state.kind === 'none') {
       throw new LeaseholdError('environment_not_found', 'There is no environment with this id.');
     }

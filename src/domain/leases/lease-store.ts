@@ -37,7 +37,9 @@ export class LeaseStore {
 
   /** The company that a lease belongs to. @throws LeaseholdError lease_not_found */
   async companyOf(leaseId: string): Promise<string> {
-    return (await this.known(leaseId)).companyId;
+    const { state } = await this.leases.asFarAsUnderstood(leaseStream(leaseId), false);
+    if (state === null) throw new LeaseholdError('lease_not_found', 'There is no lease with this id.');
+    return state.companyId;
   }
 
   /** The lease as it was at a position of the log. */
