@@ -28,6 +28,7 @@ interface Problem {
   readonly title: string;
   readonly detail?: string;
   readonly remedy?: string;
+  readonly errors?: readonly { readonly field: string; readonly message: string }[];
 }
 
 export interface Page<Item> {
@@ -35,6 +36,7 @@ export interface Page<Item> {
   readonly nextCursor: string | null;
 }
 
+const NEEDS_TOKEN = 'Set LEASEHOLD_TOKEN to a token that is neither revoked nor expired.';
 const DEFAULT_URL = 'http://127.0.0.1:3000';
 
 /** The options of every command that asks a service. */
@@ -103,12 +105,10 @@ export class Client {
       throw unanswered(url, error);
     });
     if (Number(response.statusCode) < 300) return response;
-    const { code, title, detail, remedy } = ((await this.jsonOf(response)) ?? {}) as Partial<Problem>;
-    if (code === undefined) throw this.notLeasehold(response);
-    throw new CliError(
-      EXIT.refused,
-      `${visible(`${code}: ${detail ?? title}`)}${remedy === undefined ? '' : `\n${visible(remedy)}`}`,
-    );
+    const problem = ((await this.jsonOf(response)) ?? {}) as Partial<Problem>;
+    if (problem.code === undefined) throw this.notLeasehold(response);
+    const isUsage = response.statusCode === 400;
+    throw new CliError(isUsage ? EXIT.usage : EXIT.refused, refusalOf(problem).map(visible).join('\n'));
   }
 
   private async jsonOf(response: IncomingMessage): Promise<unknown> {
@@ -130,6 +130,13 @@ export class Client {
       `What answers at ${this.target.url} is not Leasehold: status ${statusCode}${elsewhere}.`,
     );
   }
+}
+
+/** What is said of a problem, in the words of the command line. */
+function refusalOf({ code, title, detail, remedy, errors = [] }: Partial<Problem>): string[] {
+  const fields = errors.map(({ field, message }) => `  ${field}: ${message}`);
+  const advice = code === 'unauthenticated' ? NEEDS_TOKEN : remedy;
+  return [`${code}: ${detail ?? title}`, ...fields, ...(advice === undefined ? [] : [advice])];
 }
 
 /** Not by `fetch`: to load that takes as long as all the rest of a command. */

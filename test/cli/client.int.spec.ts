@@ -44,6 +44,36 @@ test('is told why it is refused', async () => {
   });
 });
 
+test('is told which fields are wrong, and that the usage is', async () => {
+  const errors = [
+    { field: 'at', message: 'must be a position' },
+    { field: 'limit', message: 'must be a number' },
+  ];
+  const client = await clientOf((_request, response) =>
+    response
+      .writeHead(400)
+      .end(JSON.stringify({ code: 'validation_failed', title: 'Wrong', errors, remedy: 'Fix it.' })),
+  );
+  await expect(client.get('/')).rejects.toMatchObject({
+    exitCode: 2,
+    message: 'validation_failed: Wrong\n  at: must be a position\n  limit: must be a number\nFix it.',
+  });
+});
+
+test('is told of its own setting where a token is needed, and of no header', async () => {
+  const client = await clientOf((_request, response) =>
+    response
+      .writeHead(401)
+      .end(
+        JSON.stringify({ code: 'unauthenticated', title: 'No token.', remedy: 'Send `Authorization: Bearer lh_…`.' }),
+      ),
+  );
+  await expect(client.get('/')).rejects.toMatchObject({
+    exitCode: 3,
+    message: 'unauthenticated: No token.\nSet LEASEHOLD_TOKEN to a token that is neither revoked nor expired.',
+  });
+});
+
 test.each([
   [301, ''],
   [502, '<h1>Bad Gateway</h1>'],
