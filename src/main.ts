@@ -69,7 +69,7 @@ async function serve(config: Config, { client, description }: DatabaseConnection
       await app.listen(config.port, config.host).catch((error: unknown) => {
         throw portTaken(error, config) ?? error;
       });
-      say(welcome(await app.getUrl(), description));
+      say(welcome(await app.getUrl(), description, await someTokenIsLive(client)));
     }
     await stopRequested;
   } finally {
@@ -87,14 +87,15 @@ function giveUp({ shutdownMs }: Config): void {
   process.exit(1);
 }
 
-function welcome(url: string, data: string): string {
+function welcome(url: string, data: string, asksForToken: boolean): string {
+  const token = asksForToken ? `    -H "Authorization: Bearer $LEASEHOLD_TOKEN" \\\n` : '';
   return `Leasehold listens on ${url}
 Data: ${data}
 API:  ${url}/api/docs
 
 Acquire a first lease:
   curl -s -X POST ${url}/api/companies/3f0c9a52-8a4e-4d0b-9a57-6f1e2d3c4b5a/leases \\
-    -H 'Content-Type: application/json' -d '{"heartbeatRunId": "7d9e1c52-3b6a-4f0e-8c21-5a4b3c2d1e0f"}'
+${token}    -H 'Content-Type: application/json' -d '{"heartbeatRunId": "7d9e1c52-3b6a-4f0e-8c21-5a4b3c2d1e0f"}'
 
 Ctrl-C stops everything that was started.`;
 }
