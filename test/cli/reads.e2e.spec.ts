@@ -73,7 +73,9 @@ test.each([
 test('without the master key it says so, and makes none', async () => {
   expect(await at(service.connection, ['leases', 'list', '--company', ID])).toMatchObject({
     code: 1,
-    err: expect.stringContaining('Set LEASEHOLD_SECRETS_KEY, or LEASEHOLD_DATA_DIR to the service’s data folder.'),
+    err: expect.stringContaining(
+      'set LEASEHOLD_SECRETS_KEY to its key, or LEASEHOLD_DATA_DIR to the service’s data folder.',
+    ),
   });
   expect(await readdir(folder)).toEqual([]);
 });

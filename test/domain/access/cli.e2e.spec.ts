@@ -22,6 +22,7 @@ test('the first token is made without a service, and only then may it listen to 
   const { id, value } = JSON.parse(made.out) as { id: string; value: string };
 
   const service = await home.start();
+  expect(service.output).toContain('-H "Authorization: Bearer $LEASEHOLD_TOKEN"');
   const headers = { authorization: `Bearer ${value}` };
   await service.api.expect(401, 'GET', '/api/projections');
   await service.api.expect(200, 'GET', '/api/projections', undefined, headers);
