@@ -87,7 +87,7 @@ export function addEnvironments(program: Command, parts: Parts): void {
     .argument('<id>', 'its id', uuid)
     .requiredOption('--deadline <seconds>', 'seconds from now', seconds)
     .option('--release', 'end the leases that are there at the deadline; without it they end by themselves')
-    .option('--reason <text>', 'shown to whoever asks for a lease')
+    .option('--reason <text>', 'shown to callers who ask for a lease')
     .option('--wait', 'until the last lease is gone, its cleanup included')
     .option('--json', 'print JSON')
     .action(async (id: string, options: DrainOptions, command: Command) => {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { EventLog } from '../../event-sourcing/event-log/index.js';
 import { newId } from '../../event-sourcing/ids/new-id.js';
@@ -22,8 +22,7 @@ export class UnderWay implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly entries = new Map<string, Entry>();
   private settled: string[] = [];
   private readonly logger = new Logger(UnderWay.name);
-  private timer: NodeJS.Timeout | null = null;
-  private beating: Promise<void> | null = null;
+  private beating: Recurring | null = null;
 
   constructor(
     private readonly log: EventLog,
@@ -32,24 +31,14 @@ export class UnderWay implements OnApplicationBootstrap, OnApplicationShutdown {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.beating ??= this.beat()
-        .then(
-          () => this.background.succeeded('reporting running commands'),
-          (error: unknown) => {
-            this.logger.warn(`Other processes may consider this process lost: ${String(error)}`);
-            this.background.failed('reporting running commands', error);
-          },
-        )
-        .finally(() => {
-          this.beating = null;
-        });
-    }, this.config.workerLockMs / BEATS);
+    const everyMs = this.config.workerLockMs / BEATS;
+    const warn = (error: unknown): void =>
+      this.logger.warn(`Other processes may consider this process lost: ${String(error)}`);
+    this.beating = this.background.every('reporting running commands', everyMs, () => this.beat(), { warn });
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
-    await this.beating;
+    await this.beating?.stop();
   }
 
   /** To be called before the command is recorded. */

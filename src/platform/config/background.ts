@@ -11,6 +11,12 @@ interface Part {
   readonly at: number;
 }
 
+/** Work that is done again and again. */
+export interface Recurring {
+  /** Resolves when the run under way has ended; no further one starts. */
+  stop(): Promise<void>;
+}
+
 /**
  * Recurring background work of the process, such as sealing and expiry: a part whose last attempts failed is
  * a problem until it succeeds.
@@ -18,6 +24,37 @@ interface Part {
 @Injectable()
 export class Background {
   private readonly parts = new Map<string, Part>();
+
+  /** Does work at an interval, one run at a time. @param warn hears of each run that failed */
+  every(
+    part: string,
+    ms: number,
+    work: () => Promise<void>,
+    { warn = () => undefined, atOnce = false }: { readonly warn?: (error: unknown) => void; readonly atOnce?: boolean },
+  ): Recurring {
+    let underWay: Promise<void> | null = null;
+    const begin = (): void => {
+      underWay ??= work()
+        .then(
+          () => this.succeeded(part),
+          (error: unknown) => {
+            warn(error);
+            this.failed(part, error);
+          },
+        )
+        .finally(() => {
+          underWay = null;
+        });
+    };
+    if (atOnce) begin();
+    const timer = setInterval(begin, ms);
+    return {
+      stop: async () => {
+        clearInterval(timer);
+        await underWay;
+      },
+    };
+  }
 
   succeeded(part: string): void {
     this.parts.delete(part);

@@ -5,7 +5,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { EventLog } from '../../event-sourcing/event-log/index.js';
 import { newId } from '../../event-sourcing/ids/new-id.js';
@@ -30,8 +30,7 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
   private readonly logger = new Logger(LostExecutions.name);
   /** Rows as they were last seen, and since when they have been so. */
   private seen = new Map<string, Row & { readonly since: number }>();
-  private timer: NodeJS.Timeout | null = null;
-  private looking: Promise<void> | null = null;
+  private looking: Recurring | null = null;
 
   constructor(
     private readonly log: EventLog,
@@ -42,40 +41,35 @@ export class LostExecutions implements OnApplicationBootstrap, BeforeApplication
   ) {}
 
   onApplicationBootstrap(): void {
-    const begin = (): void => {
-      this.looking ??= this.look().finally(() => {
-        this.looking = null;
-      });
+    const everyMs = this.config.workerLockMs / 2;
+    const warn = (error: unknown): void => {
+      // What was seen before a failure does not count.
+      this.seen.clear();
+      this.warn(error);
     };
-    begin();
-    this.timer = setInterval(begin, this.config.workerLockMs / 2);
+    this.looking = this.background.every('looking for lost commands', everyMs, () => this.look(), {
+      warn,
+      atOnce: true,
+    });
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
-    await this.looking;
+    await this.looking?.stop();
   }
 
   private async look(): Promise<void> {
-    try {
-      const { rows } = await this.log.pool.query<Row>(
-        'SELECT execution_id AS "executionId", lease_id AS "leaseId", beat FROM executions_under_way',
-      );
-      const now = performance.now();
-      const compared = rows.map((row) => {
-        const before = this.seen.get(row.executionId);
-        return before?.beat === row.beat ? before : { ...row, since: now };
-      });
-      this.seen = new Map(compared.map((row) => [row.executionId, row]));
-      for (const { executionId, leaseId, since } of compared) {
-        const isSilent = now - since >= this.config.workerLockMs && !this.underWay.has(executionId);
-        if (isSilent) await this.endLost(executionId, leaseId).catch((error: unknown) => this.warn(error));
-      }
-      this.background.succeeded('looking for lost commands');
-    } catch (error) {
-      this.seen.clear();
-      this.warn(error);
-      this.background.failed('looking for lost commands', error);
+    const { rows } = await this.log.pool.query<Row>(
+      'SELECT execution_id AS "executionId", lease_id AS "leaseId", beat FROM executions_under_way',
+    );
+    const now = performance.now();
+    const compared = rows.map((row) => {
+      const before = this.seen.get(row.executionId);
+      return before?.beat === row.beat ? before : { ...row, since: now };
+    });
+    this.seen = new Map(compared.map((row) => [row.executionId, row]));
+    for (const { executionId, leaseId, since } of compared) {
+      const isSilent = now - since >= this.config.workerLockMs && !this.underWay.has(executionId);
+      if (isSilent) await this.endLost(executionId, leaseId).catch((error: unknown) => this.warn(error));
     }
   }
 

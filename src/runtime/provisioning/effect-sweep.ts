@@ -8,7 +8,7 @@ import {
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Repository } from 'typeorm';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { EffectPending } from '../../domain/leases/effect-hints.js';
 import { LeaseRow } from '../../domain/leases/lease-row.js';
@@ -38,8 +38,7 @@ export class EffectOffer implements IEventHandler<EffectPending> {
  */
 @Injectable()
 export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private timer: NodeJS.Timeout | null = null;
-  private sweeping: Promise<void> | null = null;
+  private sweeping: Recurring | null = null;
   private readonly logger = new Logger(EffectSweep.name);
 
   constructor(
@@ -51,38 +50,26 @@ export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShu
 
   onApplicationBootstrap(): void {
     if (this.config.role === 'api') return;
-    const begin = (): void => {
-      this.sweeping ??= this.sweep().finally(() => {
-        this.sweeping = null;
-      });
-    };
-    begin();
-    this.timer = setInterval(begin, EVERY_MS);
+    const warn = (error: unknown): void => this.logger.warn(`Pending effects could not be queued: ${String(error)}`);
+    this.sweeping = this.background.every('queueing effects', EVERY_MS, () => this.sweep(), { warn, atOnce: true });
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
-    await this.sweeping;
+    await this.sweeping?.stop();
   }
 
   private async sweep(): Promise<void> {
-    try {
-      const first = this.rows
-        .createQueryBuilder()
-        .select('lease')
-        .addSelect(`row_number() OVER (PARTITION BY company_id ORDER BY ${ORDER})`, 'place')
-        .where('effect_id IS NOT NULL');
-      const rows = await this.rows.query<{ lease: Lease }[]>(
-        `SELECT lease FROM (${first.getQuery()}) AS pending WHERE place <= $1 ORDER BY place`,
-        [WAITING_OF_A_COMPANY],
-      );
-      for (let from = 0; from < rows.length; from += AT_ONCE) {
-        await this.queue.offer(rows.slice(from, from + AT_ONCE).map((row) => row.lease));
-      }
-      this.background.succeeded('queueing effects');
-    } catch (error) {
-      this.background.failed('queueing effects', error);
-      this.logger.warn(`Pending effects could not be queued: ${String(error)}`);
+    const first = this.rows
+      .createQueryBuilder()
+      .select('lease')
+      .addSelect(`row_number() OVER (PARTITION BY company_id ORDER BY ${ORDER})`, 'place')
+      .where('effect_id IS NOT NULL');
+    const rows = await this.rows.query<{ lease: Lease }[]>(
+      `SELECT lease FROM (${first.getQuery()}) AS pending WHERE place <= $1 ORDER BY place`,
+      [WAITING_OF_A_COMPANY],
+    );
+    for (let from = 0; from < rows.length; from += AT_ONCE) {
+      await this.queue.offer(rows.slice(from, from + AT_ONCE).map((row) => row.lease));
     }
   }
 }

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MoreThan, Repository } from 'typeorm';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { DriverRegistry } from '../../domain/driver-contract/driver-registry.js';
 import { failureText } from '../../domain/driver-contract/failure-text.js';
@@ -32,8 +32,7 @@ const LOOKS = 20;
  */
 @Injectable()
 export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private timer: NodeJS.Timeout | null = null;
-  private looking: Promise<void> | null = null;
+  private looking: Recurring | null = null;
   private readonly ending = new AbortController();
   /** By lease, when it is looked at next, by this process's own clock. */
   private next = new Map<string, number>();
@@ -51,25 +50,13 @@ export class LeftoverWatch implements OnApplicationBootstrap, BeforeApplicationS
 
   onApplicationBootstrap(): void {
     if (this.config.role === 'api') return;
-    this.timer = setInterval(() => {
-      this.looking ??= this.look()
-        .then(
-          () => this.background.succeeded('looking for leftovers'),
-          (error: unknown) => {
-            this.warn(error);
-            this.background.failed('looking for leftovers', failureText(error));
-          },
-        )
-        .finally(() => {
-          this.looking = null;
-        });
-    }, EVERY_MS);
+    const warn = (error: unknown): void => this.warn(error);
+    this.looking = this.background.every('looking for leftovers', EVERY_MS, () => this.look(), { warn });
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
     this.ending.abort();
-    await this.looking;
+    await this.looking?.stop();
   }
 
   private async look(): Promise<void> {

@@ -5,7 +5,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { DriverRegistry } from '../../domain/driver-contract/driver-registry.js';
 import type { Holding, Holdings } from '../../domain/driver-contract/runtime-driver.js';
@@ -14,7 +14,6 @@ import { leaseStream } from '../../domain/leases/events.js';
 
 const LONGEST_MS = 60_000;
 const LOOKS = 10;
-const PART = 'looking for orphaned sandboxes';
 
 /**
  * Takes down sandboxes on this machine that no lease of the log holds: what leases made that a restore has undone. Decision
@@ -22,8 +21,7 @@ const PART = 'looking for orphaned sandboxes';
  */
 @Injectable()
 export class OrphanSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private timer: NodeJS.Timeout | null = null;
-  private sweeping: Promise<void> | null = null;
+  private sweeping: Recurring | null = null;
   private readonly ending = new AbortController();
   private readonly logger = new Logger('Sandboxes');
 
@@ -36,24 +34,14 @@ export class OrphanSweep implements OnApplicationBootstrap, BeforeApplicationShu
 
   onApplicationBootstrap(): void {
     if (this.config.role === 'api') return;
-    const begin = (): void => {
-      this.sweeping ??= this.sweep()
-        .then(
-          () => this.background.succeeded(PART),
-          (error: unknown) => this.background.failed(PART, error),
-        )
-        .finally(() => {
-          this.sweeping = null;
-        });
-    };
-    begin();
-    this.timer = setInterval(begin, Math.min(LONGEST_MS, this.config.orphanMs / LOOKS));
+    const everyMs = Math.min(LONGEST_MS, this.config.orphanMs / LOOKS);
+    const sweep = (): Promise<void> => this.sweep();
+    this.sweeping = this.background.every('looking for orphaned sandboxes', everyMs, sweep, { atOnce: true });
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
     this.ending.abort();
-    await this.sweeping;
+    await this.sweeping?.stop();
   }
 
   private async sweep(): Promise<void> {
