@@ -11,5 +11,6 @@ export const ANY_LEASE = {
   ttlSeconds: 3_600,
   idleTtlSeconds: null,
   maxTtlSeconds: null,
+  expiryNoticeSeconds: 0,
   metadata: {},
 } as const;

@@ -72,5 +72,6 @@ const LEASE = {
   ttlSeconds: 3_600,
   idleTtlSeconds: null,
   maxTtlSeconds: null,
+  expiryNoticeSeconds: 0,
   metadata: {},
 } as const;

@@ -12,6 +12,7 @@ import { Webhooks1700000000102 } from './1700000000102-webhooks.js';
 import { CheckpointEvents1700000000260 } from './1700000000260-checkpoint-events.js';
 import { SyncsUnderWay1700000000280 } from './1700000000280-syncs-under-way.js';
 import { WebhooksHeld1700000000340 } from './1700000000340-webhooks-held.js';
+import { LeaseLiveness1700000000400 } from './1700000000400-lease-liveness.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -29,6 +30,7 @@ export const MIGRATIONS = [
   CheckpointEvents1700000000260,
   SyncsUnderWay1700000000280,
   WebhooksHeld1700000000340,
+  LeaseLiveness1700000000400,
 ];
 
 /** Those that the event log alone stands on. */

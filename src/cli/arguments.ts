@@ -27,6 +27,15 @@ export function seconds(text: string): number {
   return Number(text);
 }
 
+const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+
+/** `90`, `90s`, `30m`, `2h`, `1d`, in seconds. */
+export function lifetime(text: string): number {
+  const [, amount, unit = 's'] = /^([1-9]\d{0,9})([smhd])?$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('It must be a time such as 90, 90s, 30m, 2h or 1d.');
+  return Number(amount) * SECONDS[unit as keyof typeof SECONDS];
+}
+
 export function position(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a log position.');
   return Number(text);

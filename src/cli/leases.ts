@@ -6,7 +6,7 @@ import type { Why } from '../audit/history/why.js';
 import { LEASE_POLICIES, LEASE_STATUSES } from '../domain/leases/lease-names.js';
 import type { LeaseJson } from '../domain/leases/lease-json.js';
 import { Option } from 'commander';
-import { count, uuid } from './arguments.js';
+import { count, lifetime, uuid } from './arguments.js';
 import { withClient, type Client, type Page } from './client.js';
 import { fieldsOf, show, tableOf, tellOfMore, textOf } from './output.js';
 import type { Parts } from './parts.js';
@@ -17,12 +17,20 @@ interface Json {
 interface At extends Json {
   readonly at?: string;
 }
+interface Fenced extends Json {
+  readonly fence?: number;
+}
 interface Acquired {
   readonly lease: LeaseJson;
 }
 
 const AT = ['--at <moment>', 'show a past state: a log position, or an ISO 8601 time'] as const;
 const JSON_OPTION = ['--json', 'print JSON'] as const;
+const FENCE_OPTION = ['--fence <fence>', 'only if it has this fence; some environments require it', count] as const;
+
+function withFence(fence: number | undefined): Record<string, string> {
+  return fence === undefined ? {} : { 'x-lease-fence': String(fence) };
+}
 
 export function addLeases(program: Command, parts: Parts): void {
   const leases = program.command('leases').description('Leases, their history, and reasons.');
@@ -102,7 +110,7 @@ export function addLeases(program: Command, parts: Parts): void {
     .option('--environment <uuid>', 'environment (default: the company’s local one)', uuid)
     .option('--id <uuid>', 'your own lease id; a repeated call returns the same lease', uuid)
     .option('--run <uuid>', 'heartbeat run that holds the lease', uuid)
-    .option('--ttl <seconds>', 'time until it expires', count)
+    .option('--ttl <time>', 'time until it expires, such as 90s, 30m or 2h', lifetime)
     .addOption(new Option('--policy <policy>', 'what happens to its sandbox after release').choices(LEASE_POLICIES))
     .option('--allow-cordoned', 'even if the environment is cordoned')
     .option(...JSON_OPTION)
@@ -140,23 +148,36 @@ export function addLeases(program: Command, parts: Parts): void {
     );
 
   leases
+    .command('renew')
+    .description('Renew a lease: put off its end')
+    .argument('<id>', 'its id', uuid)
+    .option('--ttl <time>', 'time until it expires, such as 90s, 30m or 2h (default: the lease’s own)', lifetime)
+    .option(...FENCE_OPTION)
+    .option(...JSON_OPTION)
+    .action(async (id: string, { ttl, fence, json = false }: Fenced & { readonly ttl?: number }, command: Command) => {
+      const renewed = await change(command, (client) =>
+        client.send<Acquired>('POST', `/api/environment-leases/${id}/renew`, { ttlSeconds: ttl }, withFence(fence)),
+      );
+      show(renewed, json, ({ lease }) => fieldsOf(lease));
+    });
+
+  leases
     .command('release')
     .description('Release a lease')
     .argument('<id>', 'its id', uuid)
     .option('--failed [reason]', 'end it as failed')
-    .option('--fence <fence>', 'only if it has this fence; some environments require it', count)
+    .option(...FENCE_OPTION)
     .option(...JSON_OPTION)
     .action(
       async (
         id: string,
-        { failed, fence, json = false }: Json & { readonly failed?: string | true; readonly fence?: number },
+        { failed, fence, json = false }: Fenced & { readonly failed?: string | true },
         command: Command,
       ) => {
-        const headers = fence === undefined ? {} : { 'x-lease-fence': String(fence) };
         const reason = typeof failed === 'string' ? { failureReason: failed } : {};
         const wish = failed === undefined ? {} : { status: 'failed', ...reason };
         const released = await change(command, (client) =>
-          client.send<Acquired>('POST', `/api/environment-leases/${id}/release`, wish, headers),
+          client.send<Acquired>('POST', `/api/environment-leases/${id}/release`, wish, withFence(fence)),
         );
         show(released, json, ({ lease }) => fieldsOf(lease));
       },

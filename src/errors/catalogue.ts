@@ -86,8 +86,8 @@ export const ERRORS = {
   },
   lease_ended: {
     status: 409,
-    title: 'The lease ended while the command ran.',
-    remedy: 'See `reasonCode`. Acquire another lease to run the command again.',
+    title: 'The lease has ended, or is ending.',
+    remedy: 'See `reasonCode`. Acquire another lease.',
   },
   stale_fence: {
     status: 409,
@@ -285,6 +285,9 @@ export interface ErrorFacts {
   readonly environmentId?: string;
   readonly environmentIds?: readonly string[];
   readonly actualVersion?: number;
+  /** How a lease has ended, and when (ISO 8601; null: it is ending). */
+  readonly leaseStatus?: string;
+  readonly endedAt?: string | null;
   /** Why, where the code alone does not say: a lease's reason code. */
   readonly reasonCode?: string | null;
   /** Who or what has an environment take no new leases: ISO 8601 `since`. */

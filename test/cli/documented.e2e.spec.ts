@@ -134,6 +134,7 @@ test('every command prints what docs/reference/cli.md shows', async () => {
   const { lease } = JSON.parse(acquired) as { lease: { id: string; fence: number } };
   await show('leases', 'list', '--company', COMPANY, '--status', 'active');
   await show('leases', 'show', lease.id);
+  await show('leases', 'renew', lease.id, '--ttl', '2h');
   await show('leases', 'release', lease.id, '--failed', 'exit code 137', '--fence', String(lease.fence));
   await show('leases', 'show', lease.id, '--at', '2', '--json');
   await show('leases', 'timeline', lease.id);

@@ -109,6 +109,8 @@ const BAD: readonly Bad[] = [
   acquire('ttlSeconds', 1e21),
   acquire('idleTtlSeconds', true),
   acquire('maxTtlSeconds', [60]),
+  acquire('expiryNoticeSeconds', -1),
+  acquire('expiryNoticeSeconds', 0.5),
   acquire('priority', 101),
   acquire('leasePolicy', 'forever'),
   acquire('adapterType', 'constructor'),

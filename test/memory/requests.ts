@@ -66,6 +66,7 @@ function ownRequests(api: AdminApi): Readonly<Record<string, (world: World) => O
       ids: { leaseId: randomUUID() },
       body: { environmentId, heartbeatRunId: runId },
     }),
+    'POST /api/environment-leases/{leaseId}/renew': lease,
     'POST /api/environment-leases/{leaseId}/release': lease,
     'POST /api/environment-leases/{leaseId}/resume': kept,
     'POST /api/environment-leases/{leaseId}/destroy': kept,

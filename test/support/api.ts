@@ -17,6 +17,11 @@ export interface Acquired {
   readonly position: number;
 }
 
+export interface Renewed {
+  readonly lease: LeaseJson;
+  readonly position: number;
+}
+
 export interface ReleasedRun {
   readonly released: readonly { readonly environment: Environment; readonly lease: LeaseJson }[];
   readonly errors: readonly ReleaseError[];
@@ -85,6 +90,10 @@ export class Api {
 
   acquire(companyId: string, wish: object = {}, headers: Record<string, string> = {}): Promise<Acquired> {
     return this.expect(201, 'POST', `/api/companies/${companyId}/leases`, wish, headers);
+  }
+
+  renew(leaseId: string, wish: object = {}, headers: Record<string, string> = {}): Promise<Renewed> {
+    return this.expect(200, 'POST', `/api/environment-leases/${leaseId}/renew`, wish, headers);
   }
 
   release(leaseId: string, wish: object = {}, headers: Record<string, string> = {}): Promise<Acquired> {

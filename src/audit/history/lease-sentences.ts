@@ -1,6 +1,7 @@
 import type { Recorded } from '../../event-sourcing/event-log/index.js';
 import type { LeaseEvent } from '../../domain/leases/events.js';
-import { atAndIn, because, duration, shortId } from './words.js';
+import type { DeadlineReason } from '../../domain/leases/lease-names.js';
+import { atAndIn, because, duration, shortId, whoIs } from './words.js';
 
 type Sentences = {
   /** @param recordedAt of the event: times are said relative to it */
@@ -14,6 +15,13 @@ const limit = (before: string, seconds: number | null): string[] =>
   seconds === null ? [] : [`${before} ${duration(seconds * 1000)}`];
 const nextAttempt = (retryAt: string | null, recordedAt: string): string | null =>
   retryAt === null ? null : `Next attempt at ${atAndIn(retryAt, recordedAt)}.`;
+
+const LIMITS: Readonly<Record<DeadlineReason, string>> = {
+  ttl_elapsed: 'its time to live ends',
+  idle_ttl_elapsed: 'nobody uses it',
+  max_ttl_elapsed: 'its maximum time ends',
+  provider_ttl_elapsed: 'its provider ends it',
+};
 
 /** What each event says to a person. */
 const SENTENCES: Sentences = {
@@ -43,6 +51,10 @@ const SENTENCES: Sentences = {
     `Takes over the sandbox${providerLeaseId === null ? '' : ` ${providerLeaseId}`} of lease ${shortId(leaseId)}.`,
   LeaseActivated: ({ providerLeaseId }) =>
     providerLeaseId === null ? 'Active.' : `Active: the driver provided ${providerLeaseId}.`,
+  LeaseRenewed: ({ deadline, renewedBy }, recordedAt) =>
+    `Renewed${deadline === null ? '' : ` until ${atAndIn(deadline, recordedAt)}`}, by ${whoIs(renewedBy)}.`,
+  LeaseExpiring: ({ deadline, reasonCode }, recordedAt) =>
+    `Expires at ${atAndIn(deadline, recordedAt)}: ${LIMITS[reasonCode]} (${reasonCode}).`,
   DoubtOpened: ({ until }, recordedAt) =>
     `An earlier attempt may have created a sandbox. Leasehold looks for it until ${atAndIn(until, recordedAt)}.`,
   LeftoverDestroyed: ({ providerLeaseId }) => `Destroyed ${providerLeaseId}, which an earlier attempt had created.`,

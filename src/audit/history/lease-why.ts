@@ -3,7 +3,7 @@ import type { CleanupStatus } from '../../domain/leases/lease-names.js';
 import type { Lease } from '../../domain/leases/state.js';
 import type { Step } from './timeline.js';
 import { firstOf, linkOf, type Blocker, type Link, type Timer, type Why } from './why.js';
-import { at, because, counted, times } from './words.js';
+import { at, because, counted, times, whoIs } from './words.js';
 
 /** They say what was done with the lease, not how it came to its state. */
 const LEFT_OUT: readonly string[] = [
@@ -13,6 +13,8 @@ const LEFT_OUT: readonly string[] = [
   'WorkspaceRealized',
   'WorkspaceSynced',
   'StaleFenceRefused',
+  'LeaseRenewed',
+  'LeaseExpiring',
 ];
 
 const CLEANUP: Readonly<Record<CleanupStatus, string>> = {
@@ -57,7 +59,9 @@ function sentenceOf(lease: Lease): string {
         : `Waiting for the next attempt (${lease.lastFailure.reasonCode}).`;
     case 'active': {
       const deadline = deadlineOf(lease.terms, lease.grant, runsCommands(lease));
-      return `Active since ${at(lease.grant.acquiredAt)}. ${deadline === null ? 'It does not expire' : `It expires at ${at(deadline.at, lease.grant.acquiredAt)}`}.`;
+      const { acquiredAt, renewal } = lease.grant;
+      const renewed = renewal === null ? '' : `, last renewed by ${whoIs(renewal.by)}`;
+      return `Active since ${at(acquiredAt)}${renewed}. ${deadline === null ? 'It does not expire' : `It expires at ${at(deadline.at, acquiredAt)}`}.`;
     }
     case 'releasing':
       return `Releasing ${reasonOf(lease)}. Leasehold first looks for what an attempt may have created.`;

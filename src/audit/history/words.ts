@@ -28,6 +28,11 @@ export function shortId(id: string): string {
   return id.length > 12 ? `${id.slice(0, 4)}…${id.slice(-4)}` : id;
 }
 
+/** `token:01a2…e630`. */
+export function whoIs(actor: string): string {
+  return actor.split(':').map(shortId).join(':');
+}
+
 /** `2026-11-29 16:49:40 UTC`, without the day where it is that of `from`. Both ISO 8601. */
 export function at(time: string, from: string | null = null): string {
   const [day, clock] = [time.slice(0, 10), time.slice(11, 19)];

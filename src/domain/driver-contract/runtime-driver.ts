@@ -24,7 +24,7 @@ export interface AcquireRequest {
 export interface EffectRequest extends AcquireRequest {
   /** Log position of the lease's first event: whoever holds a lower one for the same thing is late. */
   readonly fence: number;
-  /** When the lease ends at the latest, were it active now (ISO 8601); null: it has no such limit. */
+  /** When the lease ends at the latest, were it active now and renewed for ever (ISO 8601); null: it has no such limit. */
   readonly endsAt: string | null;
   /** Aborted when the budget is used up or nobody wants the outcome any more. */
   readonly signal: AbortSignal;

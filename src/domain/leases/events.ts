@@ -4,6 +4,7 @@ import { FAILURE_CLASSES } from '../driver-contract/driver-names.js';
 import { defineEvent, type EventOf } from '../../event-sourcing/event-log/define-event.js';
 import {
   ADAPTER_TYPES,
+  DEADLINE_REASONS,
   DISCARD_REASONS,
   LEASE_POLICIES,
   REASON_CODES,
@@ -50,8 +51,11 @@ export const LeaseRequested = defineEvent(
     ttlSeconds: Seconds,
     idleTtlSeconds: Seconds,
     maxTtlSeconds: Seconds,
+    /** Seconds before its end by itself at which an event says so; 0: none does. Since version 2. */
+    expiryNoticeSeconds: Type.Integer({ minimum: 0 }),
     metadata: JsonObject,
   }),
+  { schemaVersion: 2, upcasters: { 1: (data) => ({ ...(data as object), expiryNoticeSeconds: 0 }) } },
 );
 
 /** The intent: something is to be made. Recorded with the lease, before anything happens outside. */
@@ -129,6 +133,21 @@ export const LeaseActivated = defineEvent(
     expiresAt: Nullable(Time),
   }),
   { schemaVersion: 2, upcasters: { 1: (data) => ({ ...(data as object), expiresAt: null }) } },
+);
+
+/**
+ * Its holder has renewed it. `deadline`: until when its time to live lets it live now; null where it has none. Not every
+ * renewal is an event (decision 0036).
+ */
+export const LeaseRenewed = defineEvent(
+  'LeaseRenewed',
+  Type.Object({ deadline: Nullable(Time), lastUsedAt: Time, renewedBy: Type.String() }),
+);
+
+/** The lease ends at `deadline` unless it is renewed or used. At most once for each deadline. */
+export const LeaseExpiring = defineEvent(
+  'LeaseExpiring',
+  Type.Object({ deadline: Time, reasonCode: Type.Enum([...DEADLINE_REASONS]) }),
 );
 
 /**
@@ -256,6 +275,8 @@ export const LEASE_EVENTS = [
   ReuseRejected,
   SandboxTakenOver,
   LeaseActivated,
+  LeaseRenewed,
+  LeaseExpiring,
   DoubtOpened,
   LeftoverDestroyed,
   DoubtSettled,

@@ -88,6 +88,17 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
       const grant = grantOf({ providerLeaseId, metadata, teardown }, event.recordedAt, expiresAt);
       return { ...notActiveYet(lease, event), status: 'active', effect: null, lastFailure: null, grant };
     }
+    case 'LeaseRenewed': {
+      const active = activeNow(lease, event);
+      const { deadline: until, lastUsedAt, renewedBy: by } = event.data;
+      return { ...active, grant: { ...active.grant, renewal: { until, by }, lastUsedAt } };
+    }
+    case 'LeaseExpiring': {
+      const active = activeNow(lease, event);
+      const { deadline, reasonCode } = event.data;
+      const notices = { ...active.grant.notices, [reasonCode]: deadline };
+      return { ...active, grant: { ...active.grant, notices } };
+    }
     case 'DoubtOpened':
       return {
         ...lease,
@@ -197,11 +208,11 @@ function failureOf({ failureClass, reasonCode, failureReason }: EffectFailure): 
 }
 
 function grantOf(
-  given: Omit<LeaseGrant, 'expiresAt' | 'acquiredAt' | 'lastUsedAt'>,
+  given: Pick<LeaseGrant, 'providerLeaseId' | 'metadata' | 'teardown'>,
   at: string,
   expiresAt: string | null = null,
 ): LeaseGrant {
-  return { ...given, expiresAt, acquiredAt: at, lastUsedAt: at };
+  return { ...given, expiresAt, acquiredAt: at, lastUsedAt: at, renewal: null, notices: {} };
 }
 
 /** A use puts off the end by idling; one that is told of after the end changes nothing. */
@@ -213,6 +224,11 @@ function notActiveYet(lease: Lease, event: Recorded<LeaseEvent>): Extract<Lease,
   if (lease.status !== 'requested' && lease.status !== 'queued' && lease.status !== 'provisioning') {
     throw brokenHistory(event);
   }
+  return lease;
+}
+
+function activeNow(lease: Lease, event: Recorded<LeaseEvent>): Extract<Lease, { status: 'active' }> {
+  if (lease.status !== 'active') throw brokenHistory(event);
   return lease;
 }
 

@@ -6,19 +6,22 @@ import { Background } from '../../platform/config/background.js';
 import { Clock, UnknownEventError } from '../../event-sourcing/event-log/index.js';
 import { newId } from '../../event-sourcing/ids/new-id.js';
 import { ExpireLease } from './commands/expire-lease.js';
+import { LeaseLiveness } from './lease-liveness.js';
 import { LeaseRow } from './lease-row.js';
 
 const EVERY_MS = 1_000;
 const AT_ONCE = 100;
+/** Rows of ended leases are in nobody's way: to remove them is no hurry. */
+const LOOKS_PER_CLEARING = 60;
 
 interface DueLease {
   readonly id: string;
-  readonly expiresAt: string;
+  readonly dueAt: string;
 }
 
 /**
- * Looks every second for active leases whose deadline has passed, and for what ended ones keep no longer: for all of them,
- * however many there are. What it reads is only a hint: the command decides on the log, so several processes may look at
+ * Looks every second for active leases of which an end, or the notice of one, is due, and for what ended ones keep no longer:
+ * for all of them, however many there are. What it reads is only a hint: the command decides on the log, so several processes may look at
  * the same leases, and a lagging read model merely makes it late.
  */
 @Injectable()
@@ -26,11 +29,13 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
   private timer: NodeJS.Timeout | null = null;
   private looking: Promise<void> | null = null;
   private isEnding = false;
+  private looks = 0;
   private readonly logger = new Logger(ExpiryTimer.name);
 
   constructor(
     @InjectRepository(LeaseRow) private readonly rows: Repository<LeaseRow>,
     private readonly commands: CommandBus,
+    private readonly liveness: LeaseLiveness,
     private readonly clock: Clock,
     private readonly background: Background,
   ) {}
@@ -61,6 +66,8 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
         if (due.length < AT_ONCE) break;
         last = due.at(-1);
       }
+      if (this.looks % LOOKS_PER_CLEARING === 0) await this.liveness.removeEnded();
+      this.looks += 1;
       this.background.succeeded('expiry');
     } catch (error) {
       this.logger.warn(`Expired leases could not be looked for: ${String(error)}`);
@@ -70,18 +77,15 @@ export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async due(now: string, last: DueLease | undefined): Promise<DueLease[]> {
     const where: FindOptionsWhere<LeaseRow>[] = last
-      ? [
-          { expiresAt: And(MoreThan(last.expiresAt), LessThanOrEqual(now)) },
-          { expiresAt: last.expiresAt, id: MoreThan(last.id) },
-        ]
-      : [{ expiresAt: LessThanOrEqual(now) }];
+      ? [{ dueAt: And(MoreThan(last.dueAt), LessThanOrEqual(now)) }, { dueAt: last.dueAt, id: MoreThan(last.id) }]
+      : [{ dueAt: LessThanOrEqual(now) }];
     const rows = await this.rows.find({
-      select: { id: true, expiresAt: true },
+      select: { id: true, dueAt: true },
       where,
-      order: { expiresAt: 'ASC', id: 'ASC' },
+      order: { dueAt: 'ASC', id: 'ASC' },
       take: AT_ONCE,
     });
-    return rows.flatMap(({ id, expiresAt }) => (expiresAt === null ? [] : [{ id, expiresAt }]));
+    return rows.flatMap(({ id, dueAt }) => (dueAt === null ? [] : [{ id, dueAt }]));
   }
 
   private async expire(due: readonly DueLease[], now: string): Promise<void> {

@@ -33,6 +33,8 @@ export interface LeaseJson {
   readonly inDoubtUntil: string | null;
   /** Until when (ISO 8601) what it held is kept after its end, for another lease or to be looked into. */
   readonly keptUntil: string | null;
+  /** Seconds before `expiresAt` at which `LeaseExpiring` is recorded; 0: never. */
+  readonly expiryNoticeSeconds: number;
   /** The ended lease whose sandbox it has, and those whose sandboxes were not used, with what was not the same. */
   readonly reusedLeaseId: string | null;
   readonly reuseRejected: readonly Rejection[];
@@ -75,6 +77,7 @@ export function leaseJson(lease: Lease): LeaseJson {
     lastFailure: lease.lastFailure,
     inDoubtUntil: lease.doubt?.until ?? null,
     keptUntil: lease.kept?.until ?? null,
+    expiryNoticeSeconds: terms.expiryNoticeSeconds,
     reusedLeaseId: lease.takenOver?.leaseId ?? null,
     // Named one by one: jsonb has an order of its own, and a read of a past point must be the same to the byte.
     reuseRejected: lease.rejections.map(({ leaseId, reasonCode, fields }) => ({ leaseId, reasonCode, fields })),

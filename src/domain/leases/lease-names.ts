@@ -69,6 +69,10 @@ export type AdapterType = (typeof ADAPTER_TYPES)[number];
 /** Adapters that only run on the caller's own machine; the others may also run on `ssh` and `sandbox`. */
 export const LOCAL_ONLY_ADAPTERS: readonly AdapterType[] = ['process', 'http', 'openclaw_gateway'];
 
+/** The limits by which a lease ends by itself. */
+export const DEADLINE_REASONS = ['ttl_elapsed', 'idle_ttl_elapsed', 'max_ttl_elapsed', 'provider_ttl_elapsed'] as const;
+export type DeadlineReason = (typeof DEADLINE_REASONS)[number];
+
 /** Why a lease or a command has ended, or is about to. Every ending has one. */
 export const REASON_CODES = [
   'released_by_caller',
@@ -76,10 +80,7 @@ export const REASON_CODES = [
   'expired_by_caller',
   'adapter_or_run_failure',
   'acquire_failed',
-  'ttl_elapsed',
-  'idle_ttl_elapsed',
-  'max_ttl_elapsed',
-  'provider_ttl_elapsed',
+  ...DEADLINE_REASONS,
   'drained',
   'process_lost',
   'attempts_lost',

@@ -12,7 +12,7 @@ import type { Lease } from './state.js';
 @Index(['environmentId', 'status', 'fence'])
 @Index(['issueId', 'fence'], { where: 'issue_id IS NOT NULL' })
 @Index(['executionWorkspaceId', 'fence'], { where: 'execution_workspace_id IS NOT NULL' })
-@Index(['expiresAt'], { where: 'expires_at IS NOT NULL' })
+@Index(['dueAt'], { where: 'due_at IS NOT NULL' })
 @Index(['fence'], { where: 'effect_id IS NOT NULL' })
 @Index(['fence'], { where: 'in_doubt' })
 export class LeaseRow {
@@ -37,9 +37,12 @@ export class LeaseRow {
   @Column('text')
   status!: LeaseStatus;
 
-  /** When an active lease ends, or what an ended one keeps is taken down: it is what the expiry timer looks for. */
-  @Column('timestamptz', { name: 'expires_at', nullable: true, transformer: isoTime })
-  expiresAt!: string | null;
+  /**
+   * When an active lease is told of its end or ends, or what an ended one keeps is taken down: it is what the expiry timer
+   * looks for.
+   */
+  @Column('timestamptz', { name: 'due_at', nullable: true, transformer: isoTime })
+  dueAt!: string | null;
 
   /** Of the effect that is asked for and not settled: it is what a queue that has lost it is filled from. */
   @Column('uuid', { name: 'effect_id', nullable: true })

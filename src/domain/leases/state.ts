@@ -3,6 +3,7 @@ import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
 import type {
   AdapterType,
   CleanupStatus,
+  DeadlineReason,
   LeasePolicy,
   ReasonCode,
   RejectionReason,
@@ -28,7 +29,16 @@ export interface LeaseTerms {
   readonly ttlSeconds: number | null;
   readonly idleTtlSeconds: number | null;
   readonly maxTtlSeconds: number | null;
+  /** Seconds before its end by itself at which an event says so; 0: none does. */
+  readonly expiryNoticeSeconds: number;
   readonly metadata: JsonObject;
+}
+
+/** The last renewal that the log knows. */
+export interface LastRenewal {
+  /** Until when its time to live lets the lease live (ISO 8601); null where it has none. */
+  readonly until: string | null;
+  readonly by: string;
 }
 
 /** What the driver gave. */
@@ -40,6 +50,9 @@ export interface LeaseGrant {
   readonly expiresAt: string | null;
   readonly acquiredAt: string;
   readonly lastUsedAt: string;
+  readonly renewal: LastRenewal | null;
+  /** The last deadline by each limit that an event has told of before it came. */
+  readonly notices: Readonly<Partial<Record<DeadlineReason, string>>>;
 }
 
 export interface LeaseEnding {

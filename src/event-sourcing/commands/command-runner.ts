@@ -5,7 +5,7 @@ import { LeaseholdError } from '../../errors/catalogue.js';
 import { EventLog, type NewEvent, type RecordedEvent, type StreamGuard, type StreamWrite } from '../event-log/index.js';
 import type { CommandContext } from './command-context.js';
 import { FINGERPRINT_KEY } from './fingerprint-key.js';
-import { recordAlongside, type Alongside } from './record-alongside.js';
+import { changeRows, recordAlongside, type Alongside } from './record-alongside.js';
 import { Turns } from './turns.js';
 
 /** What a command wants to record. */
@@ -14,7 +14,7 @@ export interface CommandPlan {
   readonly guards: readonly StreamGuard[];
   /** What it needs to give the same answer again when it is repeated with its idempotency key. */
   readonly result: object;
-  /** Further writes of the same transaction. */
+  /** Further writes of the same transaction; there may be no events. */
   readonly alongside?: Alongside | null;
 }
 
@@ -102,6 +102,7 @@ export class CommandRunner {
     if (planned === null) return { kind: 'overtaken', stream: null };
     const { writes, guards, result, alongside = null } = planned;
     if (writes.length === 0 && !idempotency) {
+      if (alongside && !(await changeRows(this.log, alongside))) return { kind: 'overtaken', stream: null };
       return { kind: 'done', plan: planned, events: [], position: await this.log.read.head() };
     }
     const append = {

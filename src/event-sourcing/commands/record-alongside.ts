@@ -4,6 +4,11 @@ import { isContention, type Append, type EventLog, type Verdict } from '../event
 /** Changes rows in the transaction of an append. It is called again when the append has to be tried again. */
 export type Alongside = (client: PoolClient) => Promise<void>;
 
+/** Thrown by an `Alongside` that finds rows other than those it was planned on: the command is planned again. */
+export class Outdated extends Error {
+  override readonly name = 'Outdated';
+}
+
 /** Undoes the transaction of an append that was refused. */
 class Refused extends Error {
   override readonly name = 'Refused';
@@ -31,7 +36,25 @@ export async function recordAlongside(
     });
   } catch (error) {
     if (error instanceof Refused) return error.verdict;
-    if (isContention(error)) return 'in the way';
+    if (isInTheWay(error)) return 'in the way';
     throw error;
   }
+}
+
+/**
+ * Changes rows for a command that has nothing to append, and so without the log's lock.
+ * @returns whether it was done; else another transaction was in the way
+ */
+export async function changeRows(log: EventLog, change: Alongside): Promise<boolean> {
+  try {
+    await log.transaction(({ client }) => change(client));
+    return true;
+  } catch (error) {
+    if (isInTheWay(error)) return false;
+    throw error;
+  }
+}
+
+function isInTheWay(error: unknown): boolean {
+  return error instanceof Outdated || isContention(error);
 }

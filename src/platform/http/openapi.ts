@@ -135,6 +135,8 @@ function problemSchemas(): Schemas {
         instance: { ...text, format: 'uri-reference', description: 'The path of the request.' },
         errors: { type: 'array', items: { $ref: '#/components/schemas/FieldError' } },
         reasonCode: { ...text, nullable: true },
+        leaseStatus: { ...text, description: 'How a lease that has ended did.' },
+        endedAt: { ...text, format: 'date-time', nullable: true, description: 'When; null while it is ending.' },
         leaseIds: { type: 'array', items: { ...text, format: 'uuid' } },
         leaseId: { ...text, format: 'uuid' },
         environmentId: { ...text, format: 'uuid' },

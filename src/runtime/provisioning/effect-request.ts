@@ -11,8 +11,7 @@ export function effectRequest(
   signal: AbortSignal,
 ): EffectRequest {
   const { id: leaseId, companyId, fence } = lease;
-  const { environmentId, heartbeatRunId, ttlSeconds, maxTtlSeconds } = lease.terms;
-  const limits = [ttlSeconds, maxTtlSeconds].filter((seconds) => seconds !== null);
-  const endsAt = limits.length > 0 ? secondsAfter(now, Math.min(...limits)) : null;
+  const { environmentId, heartbeatRunId, maxTtlSeconds } = lease.terms;
+  const endsAt = maxTtlSeconds === null ? null : secondsAfter(now, maxTtlSeconds);
   return { companyId, leaseId, effectId, environmentId, heartbeatRunId, config, fence, endsAt, signal };
 }

@@ -9,6 +9,8 @@ const grant = (change: Partial<LeaseGrant>): LeaseGrant => ({
   expiresAt: null,
   acquiredAt: at(0),
   lastUsedAt: at(0),
+  renewal: null,
+  notices: {},
   ...change,
 });
 

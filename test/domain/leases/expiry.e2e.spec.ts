@@ -77,7 +77,7 @@ describe('a lease with an idle limit', () => {
     const client = new pg.Client(service.connection);
     await client.connect();
     await client.query(
-      `INSERT INTO leases (id, company_id, environment_id, status, in_doubt, expires_at, fence, lease)
+      `INSERT INTO leases (id, company_id, environment_id, status, in_doubt, due_at, fence, lease)
        SELECT gen_random_uuid(), company_id, environment_id, 'active', false, '2020-01-01T00:00:00Z', fence + 1000000 + n, lease
        FROM (SELECT * FROM leases LIMIT 1) AS model, generate_series(1, 250) AS n`,
     );

@@ -21,6 +21,7 @@ export type LeaseCommand = { readonly lease: number } & (
       readonly now: string;
     }
   | { readonly kind: 'release'; readonly wish: ReleaseWish; readonly cleanup: CleanupResult }
+  | { readonly kind: 'renew'; readonly ttlSeconds: number | null; readonly now: string }
   | { readonly kind: 'expire'; readonly now: string; readonly cleanup: CleanupResult }
 );
 
@@ -52,6 +53,7 @@ const terms: fc.Arbitrary<LeaseTerms> = fc.record({
   ttlSeconds: seconds,
   idleTtlSeconds: seconds,
   maxTtlSeconds: seconds,
+  expiryNoticeSeconds: seconds.map((notice) => notice ?? 0),
   metadata: jsonObject,
 });
 
@@ -97,6 +99,13 @@ const release: fc.Arbitrary<LeaseCommand> = fc.record({
 
 const expire: fc.Arbitrary<LeaseCommand> = fc.record({ lease, kind: fc.constant('expire' as const), now, cleanup });
 
-export const leaseCommands: fc.Arbitrary<LeaseCommand[]> = fc.array(fc.oneof(acquire, release, expire), {
+const renew: fc.Arbitrary<LeaseCommand> = fc.record({
+  lease,
+  kind: fc.constant('renew' as const),
+  ttlSeconds: seconds,
+  now,
+});
+
+export const leaseCommands: fc.Arbitrary<LeaseCommand[]> = fc.array(fc.oneof(acquire, release, renew, expire), {
   maxLength: 20,
 });

@@ -37,6 +37,7 @@ export function terms(change: Partial<LeaseTerms> = {}): LeaseTerms {
     ttlSeconds: null,
     idleTtlSeconds: null,
     maxTtlSeconds: null,
+    expiryNoticeSeconds: 0,
     metadata: {},
     ...change,
   };

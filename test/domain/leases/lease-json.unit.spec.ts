@@ -61,6 +61,7 @@ describe('a lease in JSON', () => {
       lastFailure: null,
       inDoubtUntil: null,
       keptUntil: null,
+      expiryNoticeSeconds: 0,
       reusedLeaseId: null,
       reuseRejected: [],
       version: 2,

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Decision } from '../../../src/event-sourcing/commands/decision.js';
+import { accepted, type Decision } from '../../../src/event-sourcing/commands/decision.js';
 import type { Recorded } from '../../../src/event-sourcing/event-log/events.js';
 import { acquireLease, expireLease, releaseLease } from '../../../src/domain/leases/decide.js';
+import { renewLease } from '../../../src/domain/leases/decide-renewal.js';
 import { leaseStream, type LeaseEvent } from '../../../src/domain/leases/events.js';
 import { leaseJson } from '../../../src/domain/leases/lease-json.js';
 import { CLEANUP_STATUSES, LEASE_STATUSES, REASON_CODES } from '../../../src/domain/leases/lease-names.js';
@@ -17,7 +18,7 @@ import { leaseSubject } from './lease-examples.js';
 const FIELDS =
   `id companyId environmentId executionWorkspaceId issueId heartbeatRunId status leasePolicy provider providerLeaseId
   acquiredAt lastUsedAt expiresAt releasedAt failureReason cleanupStatus metadata createdAt updatedAt
-  agentId fence reasonCode lastFailure inDoubtUntil keptUntil reusedLeaseId reuseRejected version position`.split(
+  agentId fence reasonCode lastFailure inDoubtUntil keptUntil expiryNoticeSeconds reusedLeaseId reuseRejected version position`.split(
     /\s+/,
   );
 
@@ -38,6 +39,11 @@ function decide(command: LeaseCommand, state: LeaseState): Decision<readonly Lea
       return acquireLease(command.terms, command.environmentVersion, NOTHING_SHARED, command.result);
     case 'release':
       return releaseLease(state, command.wish, command.cleanup);
+    case 'renew': {
+      const decision = renewLease(state, command.ttlSeconds, 'token:one', command.now);
+      if (decision.kind === 'refused') return decision;
+      return accepted(decision.facts.kind === 'recorded' ? [decision.facts.event] : []);
+    }
     case 'expire':
       return expireLease(state, command.now, false, command.cleanup);
   }

@@ -13,7 +13,7 @@ test('null is the same wish as nothing under one Idempotency-Key, in whichever f
   const companyId = randomUUID();
   const headers = { 'idempotency-key': 'one' };
   const optional = `environmentId heartbeatRunId issueId agentId adapterType executionWorkspaceId executionWorkspaceMode
-    leasePolicy ttlSeconds idleTtlSeconds maxTtlSeconds priority metadata`.split(/\s+/);
+    leasePolicy ttlSeconds idleTtlSeconds maxTtlSeconds expiryNoticeSeconds priority metadata`.split(/\s+/);
   const { lease } = await service.api.acquire(companyId, {}, headers);
   for (const field of optional) {
     const again = await service.api.acquire(companyId, { [field]: null }, headers);

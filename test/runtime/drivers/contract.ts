@@ -30,7 +30,7 @@ export const LEASE_FIELDS = [
   ...['provider', 'providerLeaseId', 'acquiredAt', 'lastUsedAt', 'expiresAt', 'releasedAt', 'failureReason'],
   ...['cleanupStatus', 'metadata', 'createdAt', 'updatedAt'],
   ...['agentId', 'fence', 'reasonCode', 'lastFailure', 'inDoubtUntil', 'keptUntil', 'reusedLeaseId', 'reuseRejected'],
-  ...['version', 'position'],
+  ...['expiryNoticeSeconds', 'version', 'position'],
 ].sort();
 
 export const ENVIRONMENT_FIELDS = [

@@ -3,14 +3,19 @@ import type { CommandContext } from '../../../event-sourcing/commands/command-co
 import { CommandRunner, type CommandPlan } from '../../../event-sourcing/commands/command-runner.js';
 import type { Versioned } from '../../../event-sourcing/commands/state-store.js';
 import { factsOf } from '../../../event-sourcing/commands/decision.js';
-import { expireLease, passedDeadline } from '../decide.js';
+import { expireLease } from '../decide.js';
+import { dueOf, isIdleNext } from '../decide-renewal.js';
 import type { Lease } from '../state.js';
 import { EffectHints } from '../effect-hints.js';
 import { KeptSandboxes } from '../kept-sandboxes.js';
+import { LeaseLiveness } from '../lease-liveness.js';
 import { LeaseStore } from '../lease-store.js';
 import { UnderWay } from '../under-way.js';
 
-/** Ends a lease whose deadline has passed, and what an ended one has kept for long enough; does nothing to any other. */
+/**
+ * Does what is due of a lease by itself: tells of its end, or ends it, or what an ended one has kept for long enough. Does
+ * nothing to any other.
+ */
 export class ExpireLease extends Command<void> {
   constructor(
     readonly leaseId: string,
@@ -34,6 +39,7 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
     private readonly runner: CommandRunner,
     private readonly leases: LeaseStore,
     private readonly kept: KeptSandboxes,
+    private readonly liveness: LeaseLiveness,
     private readonly underWay: UnderWay,
     private readonly hints: EffectHints,
   ) {}
@@ -47,12 +53,21 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
       if (state.kept !== null && state.kept.until <= now) {
         return { ...NOTHING, writes: [await this.kept.discard(before, 'keeping_time_elapsed')], before };
       }
-      const isIdle = passedDeadline(state, now, false)?.reasonCode === 'idle_ttl_elapsed';
-      const isSyncing = isIdle && (await this.underWay.isSyncing(leaseId));
-      if (passedDeadline(state, now, isSyncing) === null) return NOTHING;
+      if (dueOf(state, now, false, null).kind === 'nothing') return NOTHING;
+      const isSyncing = isIdleNext(state) && (await this.underWay.isSyncing(leaseId));
+      // A row puts off the end only of a lease of which the log knows a renewal.
+      const renewed = state.grant !== null && state.grant.renewal !== null;
+      const liveness = renewed ? await this.liveness.of(leaseId) : null;
+      const due = dueOf(state, now, isSyncing, liveness);
+      if (due.kind === 'nothing') return NOTHING;
+      if (due.kind === 'told') {
+        return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, before, [due.event])], before };
+      }
       const { cleanup } = await this.kept.atEnd(state, 'expired');
       const events = factsOf(expireLease(state, now, isSyncing, cleanup));
-      return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, before, events)], before };
+      const writes = [this.leases.write(this.runner, leaseId, before, events)];
+      const alongside = renewed ? this.liveness.removal(leaseId, liveness) : null;
+      return { ...NOTHING, writes, alongside, before };
     });
     if (outcome.kind === 'done' && outcome.plan.before) {
       this.hints.about(this.leases.advance(leaseId, outcome.plan.before, outcome.events));

@@ -47,7 +47,11 @@ export class LeaseAnswer implements LeaseJson {
   providerLeaseId!: string | null;
   @ApiProperty(TIME_OR_NULL) acquiredAt!: string | null;
   @ApiProperty(TIME_OR_NULL) lastUsedAt!: string | null;
-  @ApiProperty({ ...TIME_OR_NULL, description: 'The earliest of its limits.' }) expiresAt!: string | null;
+  @ApiProperty({
+    ...TIME_OR_NULL,
+    description: 'The earliest of its limits. The lease does not end before, unless it is released.',
+  })
+  expiresAt!: string | null;
   @ApiProperty({ ...TIME_OR_NULL, description: 'Null for a retained lease.' }) releasedAt!: string | null;
   @ApiProperty(TEXT_OR_NULL) failureReason!: string | null;
   @ApiProperty({ enum: CLEANUP_STATUSES, nullable: true }) cleanupStatus!: CleanupStatus | null;
@@ -81,6 +85,8 @@ export class LeaseAnswer implements LeaseJson {
   inDoubtUntil!: string | null;
   @ApiProperty({ ...TIME_OR_NULL, description: 'Its sandbox is kept until then after its end.' })
   keptUntil!: string | null;
+  @ApiProperty({ description: '`LeaseExpiring` is recorded so many seconds before `expiresAt`. 0: never.' })
+  expiryNoticeSeconds!: number;
   @ApiProperty({ ...UUID_OR_NULL, description: 'The ended lease whose sandbox it took over.' }) reusedLeaseId!:
     string | null;
   @ApiProperty({ type: [RejectionAnswer], description: 'Ended leases whose sandboxes were not reused, and why.' })
@@ -99,6 +105,11 @@ export class AcquireLeaseAnswer {
   @ApiProperty({ type: LeaseAnswer }) lease!: LeaseAnswer;
   @ApiProperty({ type: LeaseContextAnswer }) leaseContext!: LeaseContextAnswer;
   @ApiProperty({ description: 'Log position of the command’s last event.' }) position!: number;
+}
+
+export class RenewedLeaseAnswer {
+  @ApiProperty({ type: LeaseAnswer }) lease!: LeaseAnswer;
+  @ApiProperty({ description: 'Log position that the lease is as of.' }) position!: number;
 }
 
 export class ReleasedLeaseAnswer {
@@ -156,6 +167,7 @@ export const LEASE_EXAMPLE: LeaseAnswer = {
   lastFailure: null,
   inDoubtUntil: null,
   keptUntil: null,
+  expiryNoticeSeconds: 60,
   reusedLeaseId: null,
   reuseRejected: [],
   version: 2,

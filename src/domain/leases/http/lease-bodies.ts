@@ -2,6 +2,7 @@ import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { AtQuery, IsFreeText, IsJsonObject, IsUuid } from '../../../platform/http/index.js';
+import { usualNoticeSeconds } from '../deadline.js';
 import {
   ADAPTER_TYPES,
   LEASE_POLICIES,
@@ -14,15 +15,15 @@ import {
   type ReleaseOutcomeName,
   type WorkspaceMode,
 } from '../lease-names.js';
-import type { JsonObject } from '../state.js';
+import type { JsonObject, LeaseTerms } from '../state.js';
 
 const MAX_TTL_SECONDS = 31_536_000;
 const MAX_PRIORITY = 100;
 const REASON_LENGTH = 2_000;
 const UUID = { type: 'string', format: 'uuid', nullable: true } as const;
-const seconds = (description: string): ApiPropertyOptions => ({
+const seconds = (description: string, minimum = 1): ApiPropertyOptions => ({
   type: 'integer',
-  minimum: 1,
+  minimum,
   maximum: MAX_TTL_SECONDS,
   nullable: true,
   description,
@@ -90,6 +91,18 @@ export class AcquireLeaseBody {
   @Max(MAX_TTL_SECONDS)
   maxTtlSeconds?: number | null;
 
+  @ApiPropertyOptional(
+    seconds(
+      'Seconds before `expiresAt` at which the event `LeaseExpiring` is recorded; 0: never. Absent: 60, or half of the shortest limit where that is less.',
+      0,
+    ),
+  )
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MAX_TTL_SECONDS)
+  expiryNoticeSeconds?: number | null;
+
   @ApiPropertyOptional({
     type: 'integer',
     minimum: 0,
@@ -124,6 +137,19 @@ export class AcquireLeaseBody {
   allowCordoned?: boolean | null;
 }
 
+export class RenewBody {
+  @ApiPropertyOptional(
+    seconds(
+      'Seconds from now until it expires. Absent: the lease’s own `ttlSeconds`. Its end never comes earlier by it.',
+    ),
+  )
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_TTL_SECONDS)
+  ttlSeconds?: number | null;
+}
+
 export class ReleaseBody {
   @ApiPropertyOptional({ enum: RELEASE_OUTCOMES, default: 'released' })
   @IsOptional()
@@ -139,6 +165,15 @@ export class ReleaseBody {
   @IsOptional()
   @IsFreeText(REASON_LENGTH)
   failureReason?: string | null;
+}
+
+type Limits = Pick<LeaseTerms, 'ttlSeconds' | 'idleTtlSeconds' | 'maxTtlSeconds' | 'expiryNoticeSeconds'>;
+
+/** By what a lease ends by itself, and when its holder is told of that. */
+export function limitsOf(body: { readonly [Name in keyof Limits]?: Limits[Name] | null }): Limits {
+  const { ttlSeconds = null, idleTtlSeconds = null, maxTtlSeconds = null, expiryNoticeSeconds } = body;
+  const usual = usualNoticeSeconds([ttlSeconds, idleTtlSeconds, maxTtlSeconds]);
+  return { ttlSeconds, idleTtlSeconds, maxTtlSeconds, expiryNoticeSeconds: expiryNoticeSeconds ?? usual };
 }
 
 const asArray = ({ value }: { value: unknown }): unknown =>

@@ -24,7 +24,7 @@ import { allowsCordoned } from './allows-cordoned.js';
 import { answered } from './answered.js';
 import { awaitActive } from './awaited.js';
 import { AcquireLeaseAnswer, LEASE_EXAMPLE, QUEUED_LEASE_EXAMPLE, RELEASED_LEASE_EXAMPLE } from './lease-answers.js';
-import { AcquireLeaseBody } from './lease-bodies.js';
+import { AcquireLeaseBody, limitsOf } from './lease-bodies.js';
 
 export class ResumeBody extends PickType(AcquireLeaseBody, [
   'heartbeatRunId',
@@ -34,6 +34,7 @@ export class ResumeBody extends PickType(AcquireLeaseBody, [
   'ttlSeconds',
   'idleTtlSeconds',
   'maxTtlSeconds',
+  'expiryNoticeSeconds',
   'metadata',
   'allowCordoned',
 ] as const) {}
@@ -108,9 +109,7 @@ export class LeaseKeepingController {
       issueId: body.issueId ?? ended.terms.issueId,
       agentId: body.agentId ?? ended.terms.agentId,
       priority: body.priority ?? ended.terms.priority,
-      ttlSeconds: body.ttlSeconds ?? null,
-      idleTtlSeconds: body.idleTtlSeconds ?? null,
-      maxTtlSeconds: body.maxTtlSeconds ?? null,
+      ...limitsOf(body),
       metadata: body.metadata ?? {},
     };
     const command = new AcquireLease(ended.companyId, wish, context, leaseId, allowsCordoned(body, caller));

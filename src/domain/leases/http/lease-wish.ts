@@ -1,7 +1,7 @@
 import { ENVIRONMENT_EXAMPLE } from '../../environments/http/environment-answers.js';
 import type { AnyWish } from '../lease-of-own-id.js';
 import { LEASE_EXAMPLE } from './lease-answers.js';
-import type { AcquireLeaseBody } from './lease-bodies.js';
+import { limitsOf, type AcquireLeaseBody } from './lease-bodies.js';
 
 /** What a body asks for: what it does not say has a default. */
 export function leaseWishOf(body: AcquireLeaseBody): AnyWish {
@@ -15,9 +15,7 @@ export function leaseWishOf(body: AcquireLeaseBody): AnyWish {
     executionWorkspaceMode: body.executionWorkspaceMode ?? null,
     leasePolicy: body.leasePolicy ?? 'ephemeral',
     priority: body.priority ?? 0,
-    ttlSeconds: body.ttlSeconds ?? null,
-    idleTtlSeconds: body.idleTtlSeconds ?? null,
-    maxTtlSeconds: body.maxTtlSeconds ?? null,
+    ...limitsOf(body),
     metadata: body.metadata ?? {},
   };
 }
