@@ -84,7 +84,7 @@ const sourcesAndOutputs = (patterns) => patterns.map((pattern) => pattern.replac
 
 /** The core: no clock, no randomness, no input or output. */
 const PURE = [
-  'src/**/{events,state,evolve,fold-facts,decide,decide-cordon,decide-effects,decision,deadline,retry-policy}.ts',
+  'src/**/{events,state,evolve,fold-facts,decide,decide-cordon,decide-quarantine,decide-effects,decision,deadline,retry-policy}.ts',
   'src/**/*-{json,names}.ts',
   'src/errors/{catalogue,operational-errors,request-errors}.ts',
   'src/event-sourcing/event-log/define-event.ts',

@@ -13,6 +13,7 @@ import { CheckpointEvents1700000000260 } from './1700000000260-checkpoint-events
 import { SyncsUnderWay1700000000280 } from './1700000000280-syncs-under-way.js';
 import { WebhooksHeld1700000000340 } from './1700000000340-webhooks-held.js';
 import { LeaseLiveness1700000000400 } from './1700000000400-lease-liveness.js';
+import { EnvironmentFailures1700000000420 } from './1700000000420-environment-failures.js';
 
 /** All migrations, in their order. */
 export const MIGRATIONS = [
@@ -31,6 +32,7 @@ export const MIGRATIONS = [
   SyncsUnderWay1700000000280,
   WebhooksHeld1700000000340,
   LeaseLiveness1700000000400,
+  EnvironmentFailures1700000000420,
 ];
 
 /** Those that the event log alone stands on. */

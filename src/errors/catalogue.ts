@@ -33,6 +33,12 @@ export const ERRORS = {
     remedy:
       'Use another environment, or wait. `since` and `reason` say more. Callers with `environments:manage` can uncordon it or send `allowCordoned: true`.',
   },
+  environment_quarantined: {
+    status: 409,
+    title: 'Too many leases of the environment have failed: it takes no new ones.',
+    remedy:
+      'Use another environment, or put right what `reason` names. It is probed by itself, and takes leases again once a probe finds it usable. Who may manage environments can probe or uncordon it, or send `allowCordoned: true`.',
+  },
   environment_in_use: {
     status: 409,
     title: 'The environment has unfinished leases.',

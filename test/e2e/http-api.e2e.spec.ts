@@ -539,6 +539,7 @@ describe('operating it', () => {
     ]);
     const subscriptions = await api.expect<{ items: object[] }>(200, 'GET', '/api/subscriptions');
     expect(subscriptions.items).toMatchObject([
+      { name: 'environment-failures', ownedHere: true, parked: 0, failure: null },
       { name: 'environments@1', ownedHere: true, parked: 0, failure: null },
       { name: 'leases@1', ownedHere: true, parked: 0, failure: null },
       { name: 'secrets@1', ownedHere: true, parked: 0, failure: null },

@@ -28,6 +28,8 @@ const SEALS: Record<string, string> = {
   'EnvironmentDrainRequested.v1.json': '45648e18e8c8f78d3674d49fc4ab56f5c4e11812057d32bdc6a4dbee1d7fa600',
   'EnvironmentDrained.v1.json': 'b704797c4c699abf4b7a3c149675a5c695a371e6633f4c60f4f3f96b10af7be0',
   'EnvironmentProbed.v1.json': 'f15dd98017770d75a905636cf6b75d974113f31672852f988ac7a751033c22ee',
+  'EnvironmentQuarantined.v1.json': '73205413c35e100a5d1a90e6dc480794aadc6cea5b32bf6d09b87853c5528cb2',
+  'EnvironmentRecovered.v1.json': 'b74b8dce2dec399696dc1d271839bd03c0c123d8b45e43cfe40fe17ad4d5c389',
   'EnvironmentUncordoned.v1.json': 'df69d712fd9f8ddfec7658ce607ac328a6667c42e993f1da7a3c0b7322d2e23a',
   'ExecutionFailed.v1.json': '6545b626ac3531f10bf7d7078e42194fa256c427dd7c9c703cb13432bf2ef2fe',
   'ExecutionFinished.v1.json': '2a794e9863d84aa754975da79f02d22a816cf0afa9fe9bf9f86f8415bb839f5d',

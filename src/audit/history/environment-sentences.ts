@@ -1,6 +1,6 @@
 import type { EnvironmentEvent } from '../../domain/environments/events.js';
 import type { Recorded } from '../../event-sourcing/event-log/index.js';
-import { atAndIn, because } from './words.js';
+import { atAndIn, because, counted, duration } from './words.js';
 
 export function environmentSentence({ type, data, recordedAt }: Recorded<EnvironmentEvent>): string {
   switch (type) {
@@ -22,6 +22,13 @@ export function environmentSentence({ type, data, recordedAt }: Recorded<Environ
     }
     case 'EnvironmentDrained':
       return 'Drained: no lease is left.';
+    case 'EnvironmentQuarantined': {
+      const { failures, reasonCode, waitSeconds } = data;
+      const wait = duration(waitSeconds * 1_000);
+      return `Quarantined after ${counted(failures, 'provisioning failure')} in a row (${reasonCode}). It takes no new leases. First probe in ${wait}.`;
+    }
+    case 'EnvironmentRecovered':
+      return 'Recovered: it takes new leases.';
     case 'EnvironmentUncordoned':
       return 'Uncordoned: it takes new leases.';
     case 'EnvironmentDeleted':

@@ -1,6 +1,6 @@
 import type { Drain, EnvironmentState } from '../../domain/environments/state.js';
 import type { Step } from './timeline.js';
-import { linkOf, type Link, type Why } from './why.js';
+import { firstOf, linkOf, type Link, type Why } from './why.js';
 import { counted } from './words.js';
 
 /** Named at most; there may be thousands. */
@@ -39,7 +39,7 @@ export function whyEnvironment(
   chain: EnvironmentChain,
   holders: readonly string[],
 ): Why {
-  const { id, position, drain } = state.environment;
+  const { id, position, drain, quarantine } = state.environment;
   const status = state.kind === 'deleted' ? 'deleted' : state.environment.status;
   return {
     id,
@@ -54,7 +54,10 @@ export function whyEnvironment(
             sentence: `${heldBy(holders)} It can be deleted once its leases have ended.`,
           }
         : null,
-    nextTimer: drain && endsLeases(drain) ? { name: 'drained', at: drain.deadline } : null,
+    nextTimer: firstOf([
+      drain && endsLeases(drain) ? { name: 'drained', at: drain.deadline } : null,
+      quarantine && { name: 'probe', at: quarantine.nextProbeAt },
+    ]),
     position,
   };
 }

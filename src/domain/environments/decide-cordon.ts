@@ -25,12 +25,17 @@ export function changeCordon(wish: CordonWish, state: EnvironmentState, isEmpty:
   const { environment } = state;
   switch (wish.kind) {
     case 'cordon':
-      return facts(environment.cordoned ? [] : [{ type: 'EnvironmentCordoned', data: { reason: wish.reason } }]);
+      return facts(isCordoned(environment) ? [] : [{ type: 'EnvironmentCordoned', data: { reason: wish.reason } }]);
     case 'uncordon':
       return facts(environment.cordoned ? [{ type: 'EnvironmentUncordoned', data: {} }] : []);
     case 'drain':
       return facts(drained(wish, environment, isEmpty));
   }
+}
+
+/** A quarantine ends by itself: an operator may want another end. */
+function isCordoned({ cordoned }: Environment): boolean {
+  return cordoned !== null && cordoned.by !== 'quarantine';
 }
 
 function drained(
@@ -62,7 +67,8 @@ export function drainDeadline(state: EnvironmentState, now: string): string | nu
 /** Refuses a new lease. */
 export function refusedByCordon({ by, since, reason }: Cordon): Decision<never> {
   const detail = `The environment takes no new leases since ${since}${reason === null ? '' : `: ${reason}`}`;
-  return refused('environment_cordoned', detail.replace(/[^.!?]$/, '$&.'), { by, since, reason });
+  const code = by === 'quarantine' ? 'environment_quarantined' : 'environment_cordoned';
+  return refused(code, detail.replace(/[^.!?]$/, '$&.'), { by, since, reason });
 }
 
 function facts(environment: readonly EnvironmentEvent[]): Decision<EnvironmentFacts> {

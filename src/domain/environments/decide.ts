@@ -87,9 +87,13 @@ export function patchEnvironment(
   return accepted({ environment: [{ type: 'EnvironmentChanged', data: changes }], localEnvironment });
 }
 
+/** A quarantined environment that a probe finds usable takes leases again. */
 export function recordProbe(finding: ProbeFinding, state: EnvironmentState): Decision<EnvironmentFacts> {
   if (state.kind !== 'present') return refused('environment_not_found', 'There is no environment with this id.');
-  return accepted({ environment: [{ type: 'EnvironmentProbed', data: finding }], localEnvironment: [] });
+  const probed: EnvironmentEvent = { type: 'EnvironmentProbed', data: finding };
+  const recovered: EnvironmentEvent[] =
+    finding.ok && state.environment.quarantine !== null ? [{ type: 'EnvironmentRecovered', data: {} }] : [];
+  return accepted({ environment: [probed, ...recovered], localEnvironment: [] });
 }
 
 /** @param openLeaseIds leases of this environment that are not finished, read under the environment's lock. */

@@ -6,14 +6,16 @@ import { evolveEnvironment, initialEnvironment, isDraining, type Environment, ty
 
 export const environmentProjection: Projection<EnvironmentRow> = {
   name: 'environments',
-  version: 4,
+  version: 5,
   entity: EnvironmentRow,
   types: ENVIRONMENT_EVENTS.map((definition) => definition.type),
   keyOf: (event) => event.stream.slice(environmentStream('').length),
   fold(row: EnvironmentRow | null, event: RecordedEvent): EnvironmentRow | null {
     const state = evolveEnvironment(stateOf(row), event as Recorded<EnvironmentEvent>);
     if (state.kind === 'none') return null;
-    return { ...state.environment, deleted: state.kind === 'deleted', draining: isDraining(state) };
+    const isDeleted = state.kind === 'deleted';
+    const nextProbeAt = isDeleted ? null : (state.environment.quarantine?.nextProbeAt ?? null);
+    return { ...state.environment, deleted: isDeleted, draining: isDraining(state), nextProbeAt };
   },
 };
 
@@ -25,7 +27,17 @@ function stateOf(row: EnvironmentRow | null): EnvironmentState {
 /** What callers see of a row, in the order of the fields that events give. */
 export function environmentOf(row: EnvironmentRow): Environment {
   const { id, companyId, name, description, driver, status, config, metadata } = row;
-  const { requireFence, provisioningTimeoutSeconds, cordoned, drain, createdAt, updatedAt, version, position } = row;
+  const {
+    requireFence,
+    provisioningTimeoutSeconds,
+    cordoned,
+    drain,
+    quarantine,
+    createdAt,
+    updatedAt,
+    version,
+    position,
+  } = row;
   return {
     id,
     companyId,
@@ -39,6 +51,7 @@ export function environmentOf(row: EnvironmentRow): Environment {
     provisioningTimeoutSeconds,
     cordoned,
     drain,
+    quarantine,
     createdAt,
     updatedAt,
     version,

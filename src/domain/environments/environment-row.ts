@@ -2,12 +2,13 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { isoTime, safeInteger } from '../../event-sourcing/projections/columns.js';
 import type { EnvironmentDriver } from '../driver-contract/driver-names.js';
 import type { EnvironmentStatus } from './environment-names.js';
-import type { Cordon, Drain, JsonObject } from './state.js';
+import type { Cordon, Drain, JsonObject, Quarantine } from './state.js';
 
 /** The read model of environments: a row each, deleted ones too, whose leases are still looked at. */
 @Entity('environments')
 @Index(['companyId', 'createdAt'])
 @Index(['id'], { where: 'draining' })
+@Index(['nextProbeAt'], { where: 'next_probe_at IS NOT NULL' })
 export class EnvironmentRow {
   @PrimaryColumn('uuid')
   id!: string;
@@ -44,6 +45,13 @@ export class EnvironmentRow {
 
   @Column('jsonb', { nullable: true })
   drain!: Drain | null;
+
+  @Column('jsonb', { nullable: true })
+  quarantine!: Quarantine | null;
+
+  /** Of a quarantined one: it is what the watch over them looks for. */
+  @Column('timestamptz', { name: 'next_probe_at', nullable: true, transformer: isoTime })
+  nextProbeAt!: string | null;
 
   /** Whether there is something to be waited for: it is what the drain timer looks for. */
   @Column('boolean')

@@ -81,7 +81,24 @@ export const EnvironmentDrainRequested = defineEvent(
 /** Its last lease is gone, with all that was to be cleaned up. It still takes no new ones. */
 export const EnvironmentDrained = defineEvent('EnvironmentDrained', Type.Object({}));
 
-/** It takes leases again; a drain is over. */
+/**
+ * So many provisioning failures in a row that it takes no new leases until a probe finds it usable, first after so many seconds.
+ * The last failure was that of the lease.
+ */
+export const EnvironmentQuarantined = defineEvent(
+  'EnvironmentQuarantined',
+  Type.Object({
+    failures: Type.Integer({ minimum: 1 }),
+    reasonCode: Type.String(),
+    leaseId: Type.String({ format: 'uuid' }),
+    waitSeconds: Type.Integer({ minimum: 1 }),
+  }),
+);
+
+/** It was quarantined, and can be used again. */
+export const EnvironmentRecovered = defineEvent('EnvironmentRecovered', Type.Object({}));
+
+/** It takes leases again; a drain or a quarantine is over. */
 export const EnvironmentUncordoned = defineEvent('EnvironmentUncordoned', Type.Object({}));
 
 /** The environment is gone for new leases and from lists; its history stays. */
@@ -108,6 +125,8 @@ export const ENVIRONMENT_EVENTS = [
   EnvironmentCordoned,
   EnvironmentDrainRequested,
   EnvironmentDrained,
+  EnvironmentQuarantined,
+  EnvironmentRecovered,
   EnvironmentUncordoned,
   EnvironmentDeleted,
 ] as const;

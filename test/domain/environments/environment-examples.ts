@@ -114,6 +114,20 @@ export function drainRequested(
 
 export const drained: AnyEnvironmentEvent = { type: 'EnvironmentDrained', data: {} };
 
+export const FAILED_LEASE = 'd0000000-0000-7000-8000-000000000001';
+
+export function quarantined(failures = 5, waitSeconds = 60): AnyEnvironmentEvent {
+  const last = { reasonCode: 'authentication_failed', leaseId: FAILED_LEASE };
+  return { type: 'EnvironmentQuarantined', data: { failures, waitSeconds, ...last } };
+}
+
+export const recovered: AnyEnvironmentEvent = { type: 'EnvironmentRecovered', data: {} };
+
+export const probedInVain: AnyEnvironmentEvent = {
+  type: 'EnvironmentProbed',
+  data: { ...FINDING, ok: false, reasonCode: 'authentication_failed' },
+};
+
 export const uncordoned: AnyEnvironmentEvent = { type: 'EnvironmentUncordoned', data: {} };
 
 export const deleted: AnyEnvironmentEvent = { type: 'EnvironmentDeleted', data: {} };

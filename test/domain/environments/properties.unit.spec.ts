@@ -6,10 +6,12 @@ import {
   deleteEnvironment,
   patchedConfig,
   patchEnvironment,
+  recordProbe,
   type EnvironmentPatch,
   type NewEnvironment,
 } from '../../../src/domain/environments/decide.js';
 import { changeCordon, type CordonWish } from '../../../src/domain/environments/decide-cordon.js';
+import { quarantine } from '../../../src/domain/environments/decide-quarantine.js';
 import { ENVIRONMENT_DRIVERS } from '../../../src/domain/driver-contract/driver-names.js';
 import { ENVIRONMENT_STATUSES, ON_DEADLINE } from '../../../src/domain/environments/environment-names.js';
 import { environmentStream, localEnvironmentStream } from '../../../src/domain/environments/events.js';
@@ -22,6 +24,8 @@ import {
   COMPANY,
   ENVIRONMENT_DEFINITIONS,
   environmentSubject,
+  FAILED_LEASE,
+  FINDING,
   isClaimEvent,
   together,
   type AnyEnvironmentEvent,
@@ -36,12 +40,15 @@ const FIELDS = [
     'provisioningTimeoutSeconds',
     'cordoned',
     'drain',
+    'quarantine',
     'createdAt',
     'updatedAt',
     'version',
     'position',
   ],
 ];
+
+const LAST_FAILURE = { leaseId: FAILED_LEASE, reasonCode: 'authentication_failed' } as const;
 
 const IDS = [1, 2, 3].map((n) => `a0000000-0000-7000-8000-00000000000${n}`);
 
@@ -50,6 +57,8 @@ type Command = { readonly id: string } & (
   | { readonly kind: 'create'; readonly wanted: NewEnvironment }
   | { readonly kind: 'patch'; readonly patch: EnvironmentPatch }
   | { readonly kind: 'delete'; readonly openLeaseIds: readonly string[] }
+  | { readonly kind: 'probe'; readonly ok: boolean }
+  | { readonly kind: 'failures'; readonly failures: number }
   | (CordonWish & { readonly isEmpty: boolean })
 );
 
@@ -81,6 +90,8 @@ const commands = fc.array(
       kind: fc.constant('patch' as const),
       patch: fc.record({ ...fields, status: fc.constantFrom(...ENVIRONMENT_STATUSES) }, { requiredKeys: [] }),
     }),
+    fc.record({ id, kind: fc.constant('probe' as const), ok: fc.boolean() }),
+    fc.record({ id, kind: fc.constant('failures' as const), failures: fc.integer({ min: 1, max: 12 }) }),
     fc.record({ id, kind: fc.constant('cordon' as const), reason: nullable(fc.string()), isEmpty: fc.boolean() }),
     fc.record({ id, kind: fc.constant('uncordon' as const), isEmpty: fc.boolean() }),
     fc.record({
@@ -101,6 +112,10 @@ function decide(command: Command, { environment, claim }: Basis): Decision<reado
       return together(patchEnvironment(withWholeConfig(command.patch, environment), environment, claim));
     case 'delete':
       return together(deleteEnvironment(environment, command.openLeaseIds));
+    case 'probe':
+      return together(recordProbe({ ...FINDING, ok: command.ok }, environment));
+    case 'failures':
+      return together(quarantine(command.failures, LAST_FAILURE, environment));
     case 'cordon':
     case 'uncordon':
     case 'drain':
@@ -158,7 +173,8 @@ describe('whatever commands come, in whatever order', () => {
 
   it('a command given twice records nothing the second time', () => {
     holdsFor(({ command, after, events }) => {
-      if (command.kind === 'create' && events.length > 0) return;
+      // Each probe is recorded.
+      if ((command.kind === 'create' && events.length > 0) || command.kind === 'probe') return;
       const again = decide(command, after);
       expect(again.kind === 'accepted' ? again.facts : []).toEqual([]);
     });
@@ -190,10 +206,22 @@ describe('whatever commands come, in whatever order', () => {
       const { cordoned } = state.environment;
       if (command.kind === 'cordon' || command.kind === 'drain') expect(cordoned).not.toBeNull();
       else if (command.kind === 'uncordon') expect(cordoned).toBeNull();
+      else if (command.kind === 'probe' || command.kind === 'failures') return;
       else
         expect(cordoned).toEqual(
           before.environment.kind === 'present' ? before.environment.environment.cordoned : null,
         );
+    });
+  });
+
+  it('a quarantine, and nothing else, ends by a probe that finds it usable', () => {
+    holdsFor(({ command, before: { environment: before }, after: { environment: after } }) => {
+      if (after.kind !== 'present' || before.kind !== 'present') return;
+      const { cordoned, quarantine: held } = after.environment;
+      expect(cordoned?.by === 'quarantine').toBe(held !== null);
+      if (command.kind !== 'probe') return;
+      const wasHeld = before.environment.quarantine !== null;
+      expect(cordoned).toEqual(wasHeld && command.ok ? null : before.environment.cordoned);
     });
   });
 
@@ -213,13 +241,14 @@ describe('whatever commands come, in whatever order', () => {
     });
   });
 
-  it('version and position grow with every event', () => {
+  it('version and position are those of the newest event but for probes, and grow', () => {
     holdsFor(({ before, events, after }) => {
-      const own = events.filter((event) => !isClaimEvent(event));
       if (after.environment.kind === 'none') return;
+      const last = events.filter((event) => !isClaimEvent(event) && event.type !== 'EnvironmentProbed').at(-1);
       const previous = before.environment.kind === 'none' ? null : before.environment.environment;
-      expect(after.environment.environment.version).toBe((previous?.version ?? 0) + own.length);
-      expect(after.environment.environment.position).toBe(own.at(-1)?.position ?? previous?.position);
+      const { version, position } = after.environment.environment;
+      expect([version, position]).toEqual([last?.version ?? previous?.version, last?.position ?? previous?.position]);
+      expect(version).toBeGreaterThanOrEqual(previous?.version ?? 1);
     });
   });
 

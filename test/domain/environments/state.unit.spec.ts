@@ -32,6 +32,7 @@ describe('the state of an environment', () => {
     provisioningTimeoutSeconds: 3600,
     cordoned: null,
     drain: null,
+    quarantine: null,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,

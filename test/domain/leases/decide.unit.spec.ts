@@ -52,6 +52,7 @@ describe('asking for a lease', () => {
     ...FOR_LEASES,
     cordoned: null,
     drain: null,
+    quarantine: null,
     createdAt: at(0),
     updatedAt: at(0),
     version: 1,

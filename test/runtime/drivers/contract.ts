@@ -35,7 +35,7 @@ export const LEASE_FIELDS = [
 
 export const ENVIRONMENT_FIELDS = [
   ...['id', 'companyId', 'name', 'description', 'driver', 'status', 'config', 'metadata', 'createdAt', 'updatedAt'],
-  ...['requireFence', 'provisioningTimeoutSeconds', 'cordoned', 'drain', 'version', 'position'],
+  ...['requireFence', 'provisioningTimeoutSeconds', 'cordoned', 'drain', 'quarantine', 'version', 'position'],
 ].sort();
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

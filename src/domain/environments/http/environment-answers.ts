@@ -8,7 +8,7 @@ import {
   type EnvironmentStatus,
   type OnDeadline,
 } from '../environment-names.js';
-import type { Cordon, Drain, Environment, JsonObject } from '../state.js';
+import type { Cordon, Drain, Environment, JsonObject, Quarantine } from '../state.js';
 
 class CordonAnswer implements Cordon {
   @ApiProperty({ enum: CORDONED_BY }) by!: CordonedBy;
@@ -26,6 +26,14 @@ class DrainAnswer implements Drain {
     description: 'When the last lease was gone; null: some are there.',
   })
   drainedAt!: string | null;
+}
+
+class QuarantineAnswer implements Quarantine {
+  @ApiProperty({ description: 'Provisioning failures in a row.' }) failures!: number;
+  @ApiProperty({ description: 'Of the last of them.' }) reasonCode!: string;
+  @ApiProperty({ description: 'Since it began, none of which found it usable.' }) probes!: number;
+  @ApiProperty({ description: 'It doubles with each probe.' }) waitSeconds!: number;
+  @ApiProperty({ type: 'string', format: 'date-time' }) nextProbeAt!: string;
 }
 
 const UUID = { type: 'string', format: 'uuid' } as const;
@@ -55,6 +63,8 @@ export class EnvironmentAnswer implements Environment {
   })
   cordoned!: Cordon | null;
   @ApiProperty({ type: DrainAnswer, nullable: true, description: 'Null: it is not drained.' }) drain!: Drain | null;
+  @ApiProperty({ type: QuarantineAnswer, nullable: true, description: 'Null: it is not quarantined.' })
+  quarantine!: Quarantine | null;
   @ApiProperty(TIME) createdAt!: string;
   @ApiProperty(TIME) updatedAt!: string;
   @ApiProperty({ description: 'Grows with every change. Send it as `If-Match`.' }) version!: number;
@@ -77,6 +87,7 @@ export const ENVIRONMENT_EXAMPLE: EnvironmentAnswer = {
   provisioningTimeoutSeconds: 3600,
   cordoned: null,
   drain: null,
+  quarantine: null,
   createdAt: '2026-11-23T11:35:00.120Z',
   updatedAt: '2026-11-23T11:35:00.120Z',
   version: 1,

@@ -54,6 +54,7 @@ export class LeaseOfOwnIdController {
     'environment_not_found',
     'environment_inactive',
     'environment_cordoned',
+    'environment_quarantined',
     'unsupported_environment',
     'unsupported_adapter_environment',
     'lease_acquire_failed',

@@ -89,6 +89,7 @@ export class LeasesController {
     'environment_not_found',
     'environment_inactive',
     'environment_cordoned',
+    'environment_quarantined',
     'unsupported_environment',
     'unsupported_adapter_environment',
     'lease_acquire_failed',
