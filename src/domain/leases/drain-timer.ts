@@ -7,7 +7,7 @@ import { CommandRunner } from '../../event-sourcing/commands/command-runner.js';
 import { factsOf } from '../../event-sourcing/commands/decision.js';
 import { Clock, EventLog, UnknownEventError } from '../../event-sourcing/event-log/index.js';
 import { newId } from '../../event-sourcing/ids/new-id.js';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { drainDeadline, endDrain } from '../environments/decide-cordon.js';
 import { EnvironmentRow } from '../environments/environment-row.js';
 import { EnvironmentStore } from '../environments/environment-store.js';
@@ -18,7 +18,6 @@ import { leaseIdOf } from './events.js';
 
 const EVERY_MS = 1_000;
 const AT_ONCE = 100;
-const NAME = 'draining environments';
 
 /**
  * Looks every second at the environments that are drained: ends what is there at the deadline, and records when nothing is left.
@@ -26,8 +25,7 @@ const NAME = 'draining environments';
  */
 @Injectable()
 export class DrainTimer implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private timer: NodeJS.Timeout | null = null;
-  private looking: Promise<void> | null = null;
+  private looking: Recurring | null = null;
   private isEnding = false;
   private readonly logger = new Logger(DrainTimer.name);
 
@@ -42,32 +40,21 @@ export class DrainTimer implements OnApplicationBootstrap, BeforeApplicationShut
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.looking ??= this.look().finally(() => {
-        this.looking = null;
-      });
-    }, EVERY_MS);
+    const warn = (error: unknown): void => this.warn(error);
+    this.looking = this.background.every('draining environments', EVERY_MS, () => this.look(), { warn });
   }
 
-  /** Resolves when what it does at the moment has ended. */
   async beforeApplicationShutdown(): Promise<void> {
     this.isEnding = true;
-    if (this.timer) clearInterval(this.timer);
-    await this.looking;
+    await this.looking?.stop();
   }
 
   private async look(): Promise<void> {
-    try {
-      const rows = await this.rows.find({ select: { id: true, companyId: true }, where: { draining: true } });
-      for (const { id, companyId } of rows) {
-        if (this.isEnding) return;
-        // One that cannot be drained is in nobody's way.
-        await this.settle(companyId, id).catch((error: unknown) => this.warn(error));
-      }
-      this.background.succeeded(NAME);
-    } catch (error) {
-      this.warn(error);
-      this.background.failed(NAME, error);
+    const rows = await this.rows.find({ select: { id: true, companyId: true }, where: { draining: true } });
+    for (const { id, companyId } of rows) {
+      if (this.isEnding) return;
+      // One that cannot be drained is in nobody's way.
+      await this.settle(companyId, id).catch((error: unknown) => this.warn(error));
     }
   }
 

@@ -11,19 +11,17 @@ import { failureText } from '../../domain/driver-contract/failure-text.js';
 import { EnvironmentRow } from '../../domain/environments/environment-row.js';
 import { Clock, UnknownEventError } from '../../event-sourcing/event-log/index.js';
 import { newId } from '../../event-sourcing/ids/new-id.js';
-import { Background } from '../../platform/config/background.js';
+import { Background, type Recurring } from '../../platform/config/background.js';
 import { CONFIG, type Config } from '../../platform/config/config.js';
 import { Probes } from './probes.js';
 
 const EVERY_MS = 1_000;
 const AT_ONCE = 10;
-const NAME = 'probing quarantined environments';
 
 /** Probes quarantined environments when their time has come: one that answers takes leases again. */
 @Injectable()
 export class QuarantineWatch implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private timer: NodeJS.Timeout | null = null;
-  private looking: Promise<void> | null = null;
+  private looking: Recurring | null = null;
   private readonly ending = new AbortController();
   private readonly logger = new Logger(QuarantineWatch.name);
 
@@ -37,35 +35,26 @@ export class QuarantineWatch implements OnApplicationBootstrap, BeforeApplicatio
 
   onApplicationBootstrap(): void {
     if (this.config.role === 'api') return;
-    this.timer = setInterval(() => {
-      this.looking ??= this.look().finally(() => {
-        this.looking = null;
-      });
-    }, EVERY_MS);
+    const warn = (error: unknown): void =>
+      this.logger.warn(`Quarantined environments could not be looked for: ${failureText(error)}`);
+    this.looking = this.background.every('probing quarantined environments', EVERY_MS, () => this.look(), { warn });
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    if (this.timer) clearInterval(this.timer);
     this.ending.abort();
-    await this.looking;
+    await this.looking?.stop();
   }
 
   private async look(): Promise<void> {
-    try {
-      const now = this.clock.now();
-      const due = await this.rows.find({
-        select: { id: true },
-        where: { nextProbeAt: LessThanOrEqual(now) },
-        order: { nextProbeAt: 'ASC' },
-      });
-      // All of them: one that cannot be probed is in nobody's way.
-      for (let from = 0; from < due.length && !this.ending.signal.aborted; from += AT_ONCE) {
-        await Promise.all(due.slice(from, from + AT_ONCE).map(({ id }) => this.probe(id, now)));
-      }
-      this.background.succeeded(NAME);
-    } catch (error) {
-      this.logger.warn(`Quarantined environments could not be looked for: ${failureText(error)}`);
-      this.background.failed(NAME, error);
+    const now = this.clock.now();
+    const due = await this.rows.find({
+      select: { id: true },
+      where: { nextProbeAt: LessThanOrEqual(now) },
+      order: { nextProbeAt: 'ASC' },
+    });
+    // All of them: one that cannot be probed is in nobody's way.
+    for (let from = 0; from < due.length && !this.ending.signal.aborted; from += AT_ONCE) {
+      await Promise.all(due.slice(from, from + AT_ONCE).map(({ id }) => this.probe(id, now)));
     }
   }
 
