@@ -1,3 +1,4 @@
+import { timeOutProvisioning } from '../../src/domain/leases/provisioning-timeout.js';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -39,6 +40,7 @@ function decisions(state: LeaseState): Facts[] {
   return [
     ...CLEANUPS.flatMap((cleanup) => wishes.map((wish) => facts(releaseLease(state, wish, cleanup)))),
     ...CLEANUPS.map((cleanup) => facts(expireLease(state, at(1_000), false, cleanup))),
+    ...CLEANUPS.map((cleanup) => (state === null ? [] : timeOutProvisioning(state, at(1_000), cleanup))),
     beginAttempt(state, id, CLEANUP),
     ...(state.effect?.kind === 'cleanup' ? endsOfCleanup(state, id) : endsOfProvisioning(state, id)),
     facts(retryCleanup(state, CLEANUP)),
@@ -53,7 +55,7 @@ function acquisitions(): Decision<Facts>[] {
     return [
       acquireLease(wanted, 1, sharing, { kind: 'acquired', effectId: EFFECT, acquisition: ACQUISITION }),
       acquireLease(wanted, 1, sharing, { kind: 'failed', failureReason: 'no' }),
-      acquireLease(wanted, 1, sharing, { kind: 'queued', effectId: EFFECT }),
+      acquireLease(wanted, 1, sharing, { kind: 'queued', effectId: EFFECT, timeoutSeconds: 60 }),
     ];
   });
 }

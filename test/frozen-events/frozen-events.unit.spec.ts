@@ -52,6 +52,7 @@ const SEALS: Record<string, string> = {
   'ProvisioningAttemptFailed.v1.json': '7e181cc01441f64cc2ef3f08233942c9eb77e17dcf876fec0dc085df9921f687',
   'ProvisioningOvertaken.v1.json': '68c800e4adbe182fa86ba85489ee29dd5b915f023aa4e431ae39384f9ec9aa98',
   'ProvisioningRequested.v1.json': '536a582a2cc57af61a7c655c1aa23fef005259b651d95b96c32dad98ef7f9005',
+  'ProvisioningRequested.v2.json': '342e0d9c4d059c08eb0f34a32a1f2a9c5635d7b9cda4a524d370f8a6de189304',
   'ProvisioningStarted.v1.json': 'b16a676c3ddfe4761e4b705c69af6280a68a0957be4822c4653df7ec61c748a3',
   'ReuseAgreed.v1.json': 'c513b9f28c7d9d9fdee07f5d9bf87b2e364cfea63beddcce78eb0b2cd045afb7',
   'ReuseRejected.v1.json': '10b8cdf2ea77db9c183c7601066596b6a016ae435109df17fac9bea4322278c8',

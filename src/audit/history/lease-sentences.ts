@@ -62,7 +62,7 @@ const SENTENCES: Sentences = {
   LeaseReleaseRequested: ({ outcome, reasonCode, failureReason, deadline }, recordedAt) =>
     deadline === null
       ? `${outcome === 'released' ? 'Release requested' : `Released as ${outcome}`} (${reasonCode})${because(failureReason)}.`
-      : `Expired (${reasonCode}): its deadline was ${atAndIn(deadline, recordedAt)}.`,
+      : `${outcome === 'failed' ? 'Failed' : 'Expired'} (${reasonCode}): its deadline was ${atAndIn(deadline, recordedAt)}.`,
   CleanupRequested: () => 'Cleanup queued.',
   CleanupStarted: ({ attempt }) => `Cleanup started, attempt ${attempt}.`,
   CleanupAttemptFailed: ({ attempt, reasonCode, failureReason, retryAt }, recordedAt) =>

@@ -1,5 +1,6 @@
 import { deadlineOf, runsCommands } from '../../domain/leases/deadline.js';
 import type { CleanupStatus } from '../../domain/leases/lease-names.js';
+import { provisioningDeadline } from '../../domain/leases/provisioning-timeout.js';
 import type { Lease } from '../../domain/leases/state.js';
 import type { Step } from './timeline.js';
 import { firstOf, linkOf, type Blocker, type Link, type Timer, type Why } from './why.js';
@@ -114,9 +115,11 @@ function blockerOf({ effect, cleanupStatus, cleanupWrittenOff, lastFailure, exec
 
 function timersOf(lease: Lease): (Timer | null)[] {
   const { effect, kept, doubt } = lease;
+  const provisionBy = provisioningDeadline(lease);
   const deadline = lease.status === 'active' ? deadlineOf(lease.terms, lease.grant, runsCommands(lease)) : null;
   return [
     deadline && { name: deadline.reasonCode, at: deadline.at },
+    provisionBy === null ? null : { name: 'provisioning_timeout', at: provisionBy },
     effect?.dueAt ? { name: `${effect.kind}_retry`, at: effect.dueAt } : null,
     kept && { name: 'keeping_time_elapsed', at: kept.until },
     doubt && { name: 'doubt_settled', at: doubt.until },

@@ -44,7 +44,7 @@ export function supportsDriver(adapterType: AdapterType, driver: EnvironmentDriv
 export type AcquireResult =
   | { readonly kind: 'acquired'; readonly effectId: string; readonly acquisition: Acquisition }
   | { readonly kind: 'failed'; readonly failureReason: string }
-  | { readonly kind: 'queued'; readonly effectId: string };
+  | { readonly kind: 'queued'; readonly effectId: string; readonly timeoutSeconds: number | null };
 
 /** What a lease shares with others, and what it takes over from one that has ended. */
 export interface Sharing {
@@ -68,8 +68,10 @@ export function acquireLease(
       const { failureReason } = result;
       return accepted([...requested, { type: 'LeaseFailed', data: { reasonCode: 'acquire_failed', failureReason } }]);
     }
-    case 'queued':
-      return accepted([...requested, { type: 'ProvisioningRequested', data: { effectId: result.effectId } }]);
+    case 'queued': {
+      const { effectId, timeoutSeconds } = result;
+      return accepted([...requested, { type: 'ProvisioningRequested', data: { effectId, timeoutSeconds } }]);
+    }
     case 'acquired': {
       const { effectId, acquisition } = result;
       // Named one by one: a driver's object may carry more than an event may hold.
@@ -169,7 +171,7 @@ export function drainLease(
   return accepted(endingEvents(state, ending, cleanup));
 }
 
-function endingEvents(
+export function endingEvents(
   lease: Lease,
   ending: Extract<LeaseEvent, { type: 'LeaseReleaseRequested' }>['data'],
   cleanup: CleanupResult,
@@ -215,7 +217,8 @@ export function lastEvent(terms: LeaseTerms, { outcome, reasonCode, failureReaso
     case 'expired':
       return { type: 'LeaseExpired', data: {} };
     case 'failed':
-      return retains(terms, outcome)
+      // Nobody has used what provisioning left in time: there is nothing to look into.
+      return retains(terms, outcome) && reasonCode !== 'provisioning_timeout'
         ? { type: 'LeaseRetained', data: {} }
         : { type: 'LeaseFailed', data: { reasonCode, failureReason: failureReason ?? reasonCode } };
   }

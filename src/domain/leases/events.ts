@@ -59,7 +59,15 @@ export const LeaseRequested = defineEvent(
 );
 
 /** The intent: something is to be made. Recorded with the lease, before anything happens outside. */
-export const ProvisioningRequested = defineEvent('ProvisioningRequested', Type.Object({ effectId: Uuid }));
+export const ProvisioningRequested = defineEvent(
+  'ProvisioningRequested',
+  Type.Object({
+    effectId: Uuid,
+    /** The environment's limit as it was then: a lease that is not active by then fails. Null: none. Since version 2. */
+    timeoutSeconds: Seconds,
+  }),
+  { schemaVersion: 2, upcasters: { 1: (data) => ({ ...(data as object), timeoutSeconds: null }) } },
+);
 
 /** A worker is about to ask the driver; `attempt` counts from 1. */
 export const ProvisioningStarted = defineEvent(

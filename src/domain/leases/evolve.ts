@@ -1,4 +1,5 @@
 import type { Recorded } from '../../event-sourcing/event-log/events.js';
+import { secondsAfter } from './deadline.js';
 import { leaseIdOf, type LeaseEvent } from './events.js';
 import type { EffectFailure, Lease, LeaseEffect, LeaseGrant, LeaseState, NotYetActive } from './state.js';
 
@@ -17,6 +18,7 @@ export function evolveLease(state: LeaseState, event: Recorded<LeaseEvent>): Lea
       fence: event.position,
       effect: null,
       provisioningId: null,
+      provisionBy: null,
       lastFailure: null,
       inDoubt: false,
       mayHaveMade: false,
@@ -55,7 +57,13 @@ function evolved(lease: Lease, event: Exclude<Recorded<LeaseEvent>, { type: 'Lea
   switch (event.type) {
     case 'ProvisioningRequested':
       if (lease.status !== 'requested') throw brokenHistory(event);
-      return { ...lease, status: 'queued', provisioningId: event.data.effectId, effect: asked('provisioning', event) };
+      return {
+        ...lease,
+        status: 'queued',
+        provisioningId: event.data.effectId,
+        provisionBy: provisionBy(event),
+        effect: asked('provisioning', event),
+      };
     case 'ReuseAgreed':
       return { ...lease, reuse: event.data };
     case 'ReuseRejected': {
@@ -181,6 +189,10 @@ type Asked = Extract<
 
 function asked(kind: LeaseEffect['kind'], { data: { effectId }, correlationId, id: requestedBy }: Asked): LeaseEffect {
   return { kind, effectId, attempts: 0, underWay: false, lost: 0, dueAt: null, correlationId, requestedBy };
+}
+
+function provisionBy({ recordedAt, data }: Extract<Asked, { type: 'ProvisioningRequested' }>): string | null {
+  return data.timeoutSeconds === null ? null : secondsAfter(recordedAt, data.timeoutSeconds);
 }
 
 type Started = Extract<Recorded<LeaseEvent>, { type: 'ProvisioningStarted' | 'CleanupStarted' }>;

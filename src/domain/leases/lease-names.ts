@@ -81,6 +81,7 @@ export const REASON_CODES = [
   'adapter_or_run_failure',
   'acquire_failed',
   ...DEADLINE_REASONS,
+  'provisioning_timeout',
   'drained',
   'process_lost',
   'attempts_lost',

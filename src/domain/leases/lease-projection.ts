@@ -4,10 +4,11 @@ import { dueAtOf } from './deadline.js';
 import { LEASE_EVENTS, leaseIdOf, type LeaseEvent } from './events.js';
 import { LeaseRow } from './lease-row.js';
 import { evolveLease } from './evolve.js';
+import { provisioningDeadline } from './provisioning-timeout.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',
-  version: 8,
+  version: 9,
   entity: LeaseRow,
   types: LEASE_EVENTS.map((definition) => definition.type),
   keyOf: (event) => leaseIdOf(event.stream),
@@ -23,7 +24,7 @@ export const leaseProjection: Projection<LeaseRow> = {
       issueId,
       executionWorkspaceId,
       status,
-      dueAt: lease.kept?.until ?? dueAtOf(lease),
+      dueAt: lease.kept?.until ?? provisioningDeadline(lease) ?? dueAtOf(lease),
       effectId: lease.effect?.effectId ?? null,
       inDoubt: lease.doubt !== null,
       fence,

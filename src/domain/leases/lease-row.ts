@@ -38,7 +38,7 @@ export class LeaseRow {
   status!: LeaseStatus;
 
   /**
-   * When an active lease is told of its end or ends, or what an ended one keeps is taken down: it is what the expiry timer
+   * When an active lease is told of its end or ends, one that is not active yet fails, or what an ended one keeps is taken down: it is what the expiry timer
    * looks for.
    */
   @Column('timestamptz', { name: 'due_at', nullable: true, transformer: isoTime })

@@ -160,6 +160,8 @@ export type Lease = {
   readonly effect: LeaseEffect | null;
   /** Effect id of its provisioning; null where the driver acquires at once. */
   readonly provisioningId: string | null;
+  /** When it fails if it is not active by then (ISO 8601); null: it does not. */
+  readonly provisionBy: string | null;
   readonly lastFailure: EffectFailure | null;
   /** Whether there may be something to be taken back that the log does not know. */
   readonly inDoubt: boolean;

@@ -27,7 +27,7 @@ const FAILURE = {
   failureReason: 'It did not answer.',
 } as const satisfies EffectFailure;
 
-const asked: LeaseEvent = { type: 'ProvisioningRequested', data: { effectId: EFFECT } };
+const asked: LeaseEvent = { type: 'ProvisioningRequested', data: { effectId: EFFECT, timeoutSeconds: 60 } };
 const started = (attempt = 1): LeaseEvent => ({ type: 'ProvisioningStarted', data: { effectId: EFFECT, attempt } });
 const attemptFailed = (inDoubt: boolean, retryAt: string | null, attempt = 1): LeaseEvent => ({
   type: 'ProvisioningAttemptFailed',

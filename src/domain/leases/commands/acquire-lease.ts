@@ -119,7 +119,7 @@ export class AcquireLeaseHandler implements ICommandHandler<AcquireLease> {
     const { takeover, rejected } = await this.kept.chosen(companyId, reuse, resumed);
     const tried: Tried =
       driver.acquiring === 'queued'
-        ? { result: { kind: 'queued', effectId }, takeover }
+        ? { result: { kind: 'queued', effectId, timeoutSeconds: environment.provisioningTimeoutSeconds }, takeover }
         : await tryToAcquire(driver, request, takeover);
     const refused = takeover !== null && tried.takeover === null ? [{ ...takeover, fields: null }] : [];
     const rejections = await this.kept.rejections([...rejected, ...refused]);

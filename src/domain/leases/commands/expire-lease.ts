@@ -10,6 +10,7 @@ import { EffectHints } from '../effect-hints.js';
 import { KeptSandboxes } from '../kept-sandboxes.js';
 import { LeaseLiveness } from '../lease-liveness.js';
 import { LeaseStore } from '../lease-store.js';
+import { isProvisioningOverdue, timeOutProvisioning } from '../provisioning-timeout.js';
 import { UnderWay } from '../under-way.js';
 
 /**
@@ -52,6 +53,11 @@ export class ExpireLeaseHandler implements ICommandHandler<ExpireLease> {
       const before = { state, version };
       if (state.kept !== null && state.kept.until <= now) {
         return { ...NOTHING, writes: [await this.kept.discard(before, 'keeping_time_elapsed')], before };
+      }
+      if (isProvisioningOverdue(state, now)) {
+        const { cleanup } = await this.kept.atEnd(state, 'failed');
+        const events = timeOutProvisioning(state, now, cleanup);
+        return { ...NOTHING, writes: [this.leases.write(this.runner, leaseId, before, events)], before };
       }
       if (dueOf(state, now, false, null).kind === 'nothing') return NOTHING;
       const isSyncing = isIdleNext(state) && (await this.underWay.isSyncing(leaseId));
