@@ -83,12 +83,12 @@ export const ERRORS = {
   lease_id_taken: {
     status: 409,
     title: 'Another lease has this id.',
-    remedy: 'Use another id, or ask with the terms that the lease with this id was acquired on.',
+    remedy: 'Use another id, or repeat the request with exactly the terms that you sent first.',
   },
   lease_not_active: {
     status: 409,
     title: 'The lease is not active.',
-    remedy: 'Wait until it is active, or acquire another lease.',
+    remedy: 'See its `status`. If it is queued or provisioning, wait. If it has ended, acquire another lease.',
   },
   lease_ended: {
     status: 409,
@@ -97,8 +97,8 @@ export const ERRORS = {
   },
   stale_fence: {
     status: 409,
-    title: 'The lease is not the holder any more.',
-    remedy: 'Stop its work, and acquire another lease.',
+    title: 'The fence is that of an earlier holder.',
+    remedy: 'Stop the work under the old fence. To go on, acquire another lease.',
   },
   fence_mismatch: {
     status: 409,
@@ -144,7 +144,7 @@ export const ERRORS = {
   workspace_not_empty: {
     status: 409,
     title: 'The workspace contains files that this lease did not put there.',
-    remedy: 'Send `replace: true` to remove them. This is refused while other leases use the folder.',
+    remedy: 'Send `replace: true` to remove them. `replace` is refused while other leases use the folder.',
   },
   workspace_in_use: {
     status: 409,
@@ -200,7 +200,7 @@ export const ERRORS = {
   lease_release_failed: {
     status: 409,
     title: 'The lease cannot be released in its current state.',
-    remedy: 'See `detail`.',
+    remedy: 'It has only just been asked for: retry in a second.',
   },
   secret_not_found: {
     status: 404,

@@ -10,7 +10,7 @@ import { ChangeWebhook, ChangeWebhookHandler } from './commands/change-webhook.j
 import { CreateWebhookHandler } from './commands/create-webhook.js';
 import { RotateWebhookSecretHandler } from './commands/rotate-webhook-secret.js';
 import { Deliverer } from './delivery/deliverer.js';
-import { Messages } from './delivery/messages.js';
+import { Messages } from './delivery/signed-messages.js';
 import { Sender } from './delivery/sender.js';
 import { WebhookDeliveriesController } from './http/webhook-deliveries.controller.js';
 import { WebhooksController } from './http/webhooks.controller.js';

@@ -19,7 +19,7 @@ export function mayCommand(lease: Lease, fence: number | null, isRequired: boole
       : accepted(lease);
   }
   if (fence < lease.fence) {
-    const detail = `${ERRORS.stale_fence.title.slice(0, -1)}: its fence is ${fence}, and the lease’s is ${lease.fence}.`;
+    const detail = `${ERRORS.stale_fence.title.slice(0, -1)}: it is ${fence}, and the lease’s is ${lease.fence}.`;
     return refused('stale_fence', detail, { leaseId });
   }
   if (fence > lease.fence) {

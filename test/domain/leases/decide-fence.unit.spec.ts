@@ -30,7 +30,7 @@ describe('a command on a lease', () => {
       Array.from({ length: 2 }, () => ({ refused: 'stale_fence', leaseId: LEASE })),
     );
     expect(mayCommand(held, fence, false)).toMatchObject({
-      detail: `The lease is not the holder any more: its fence is ${fence}, and the lease’s is ${FENCE}.`,
+      detail: `The fence is that of an earlier holder: it is ${fence}, and the lease’s is ${FENCE}.`,
     });
   });
 

@@ -120,7 +120,7 @@ describe.each(DRIVERS)('after a takeover, on %s', (driver, wish, policy) => {
           status: 409,
           body: {
             code: 'stale_fence',
-            detail: `The lease is not the holder any more: its fence is ${first.fence}, and the lease’s is ${second.fence}.`,
+            detail: `The fence is that of an earlier holder: it is ${first.fence}, and the lease’s is ${second.fence}.`,
           },
         });
       }

@@ -6,7 +6,7 @@ import { failureText } from '../../../domain/driver-contract/failure-text.js';
 import { isContention, type EventLog } from '../../../event-sourcing/event-log/index.js';
 import { retryDelay } from '../retry-policy.js';
 import { claimDue, freeClaimsOfTheDead, type Claim } from './claims.js';
-import type { Messages } from './messages.js';
+import type { Messages } from './signed-messages.js';
 import type { Sender } from './sender.js';
 import { settle, type Failing, type Outcome } from './settling.js';
 import { WorkerSession } from './worker-session.js';
