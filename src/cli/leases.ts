@@ -3,7 +3,7 @@ import type { Diff } from '../audit/history/diff.js';
 import type { TimelinePage } from '../audit/history/http/history-queries.js';
 import type { TimelineItem } from '../audit/history/timeline.js';
 import type { Why } from '../audit/history/why.js';
-import { LEASE_POLICIES, LEASE_STATUSES } from '../domain/leases/lease-names.js';
+import { CLEANUP_STATUSES, LEASE_POLICIES, LEASE_STATUSES } from '../domain/leases/lease-names.js';
 import type { LeaseJson } from '../domain/leases/lease-json.js';
 import { Option } from 'commander';
 import { count, lifetime, uuid } from './arguments.js';
@@ -46,6 +46,8 @@ export function addLeases(program: Command, parts: Parts): void {
     .option('--environment <uuid>', 'only of this environment', uuid)
     .option('--run <uuid>', 'only of this run', uuid)
     .addOption(new Option('--status <status...>', 'only these').choices(LEASE_STATUSES))
+    .addOption(new Option('--cleanup-status <status...>', 'only with such a cleanup').choices(CLEANUP_STATUSES))
+    .option('--not-written-off', 'without those whose cleanup an operator wrote off')
     .option('--limit <count>', 'maximum number', count, 50)
     .option('--cursor <cursor>', 'continue after the previous page')
     .option(...AT)
@@ -57,6 +59,8 @@ export function addLeases(program: Command, parts: Parts): void {
           readonly environment?: string;
           readonly run?: string;
           readonly status?: readonly string[];
+          readonly cleanupStatus?: readonly string[];
+          readonly notWrittenOff?: true;
           readonly limit: number;
           readonly cursor?: string;
         },
@@ -67,12 +71,15 @@ export function addLeases(program: Command, parts: Parts): void {
           environment: environmentId,
           run: heartbeatRunId,
           status,
+          cleanupStatus,
+          notWrittenOff,
           limit,
           cursor,
           at,
           json = false,
         } = options;
-        const query = { environmentId, heartbeatRunId, status, limit, cursor, at };
+        const cleanupWrittenOff = notWrittenOff && 'false';
+        const query = { environmentId, heartbeatRunId, status, cleanupStatus, cleanupWrittenOff, limit, cursor, at };
         const page = await ask(command, (client) =>
           client.get<Page<LeaseJson>>(`/api/companies/${company}/leases`, query),
         );

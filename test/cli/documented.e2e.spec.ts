@@ -133,6 +133,7 @@ test('every command prints what docs/reference/cli.md shows', async () => {
   );
   const { lease } = JSON.parse(acquired) as { lease: { id: string; fence: number } };
   await show('leases', 'list', '--company', COMPANY, '--status', 'active');
+  await show('leases', 'list', '--company', COMPANY, '--cleanup-status', 'irrevocable', '--not-written-off');
   await show('leases', 'show', lease.id);
   await show('leases', 'renew', lease.id, '--ttl', '2h');
   await show('leases', 'release', lease.id, '--failed', 'exit code 137', '--fence', String(lease.fence));

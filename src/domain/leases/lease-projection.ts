@@ -8,13 +8,13 @@ import { provisioningDeadline } from './provisioning-timeout.js';
 
 export const leaseProjection: Projection<LeaseRow> = {
   name: 'leases',
-  version: 9,
+  version: 10,
   entity: LeaseRow,
   types: LEASE_EVENTS.map((definition) => definition.type),
   keyOf: (event) => leaseIdOf(event.stream),
   fold(row: LeaseRow | null, event: RecordedEvent): LeaseRow {
     const lease = evolveLease(row?.lease ?? null, event as Recorded<LeaseEvent>);
-    const { id, companyId, status, fence } = lease;
+    const { id, companyId, status, fence, cleanupStatus, cleanupWrittenOff } = lease;
     const { environmentId, heartbeatRunId, issueId, executionWorkspaceId } = lease.terms;
     return {
       id,
@@ -24,6 +24,8 @@ export const leaseProjection: Projection<LeaseRow> = {
       issueId,
       executionWorkspaceId,
       status,
+      cleanupStatus,
+      cleanupWrittenOff,
       dueAt: lease.kept?.until ?? provisioningDeadline(lease) ?? dueAtOf(lease),
       effectId: lease.effect?.effectId ?? null,
       inDoubt: lease.doubt !== null,

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { isoTime, safeInteger } from '../../event-sourcing/projections/columns.js';
-import type { LeaseStatus } from './lease-names.js';
+import type { CleanupStatus, LeaseStatus } from './lease-names.js';
 import type { Lease } from './state.js';
 
 /** The read model of leases: a row each, with columns for what leases are asked for by, and the whole lease. */
@@ -12,6 +12,7 @@ import type { Lease } from './state.js';
 @Index(['environmentId', 'status', 'fence'])
 @Index(['issueId', 'fence'], { where: 'issue_id IS NOT NULL' })
 @Index(['executionWorkspaceId', 'fence'], { where: 'execution_workspace_id IS NOT NULL' })
+@Index(['companyId', 'cleanupStatus', 'fence'], { where: 'cleanup_status IS NOT NULL' })
 @Index(['dueAt'], { where: 'due_at IS NOT NULL' })
 @Index(['fence'], { where: 'effect_id IS NOT NULL' })
 @Index(['fence'], { where: 'in_doubt' })
@@ -36,6 +37,12 @@ export class LeaseRow {
 
   @Column('text')
   status!: LeaseStatus;
+
+  @Column('text', { name: 'cleanup_status', nullable: true })
+  cleanupStatus!: CleanupStatus | null;
+
+  @Column('boolean', { name: 'cleanup_written_off' })
+  cleanupWrittenOff!: boolean;
 
   /**
    * When an active lease is told of its end or ends, one that is not active yet fails, or what an ended one keeps is taken down: it is what the expiry timer

@@ -77,8 +77,8 @@ describe('a lease with an idle limit', () => {
     const client = new pg.Client(service.connection);
     await client.connect();
     await client.query(
-      `INSERT INTO leases (id, company_id, environment_id, status, in_doubt, due_at, fence, lease)
-       SELECT gen_random_uuid(), company_id, environment_id, 'active', false, '2020-01-01T00:00:00Z', fence + 1000000 + n, lease
+      `INSERT INTO leases (id, company_id, environment_id, status, cleanup_written_off, in_doubt, due_at, fence, lease)
+       SELECT gen_random_uuid(), company_id, environment_id, 'active', false, false, '2020-01-01T00:00:00Z', fence + 1000000 + n, lease
        FROM (SELECT * FROM leases LIMIT 1) AS model, generate_series(1, 250) AS n`,
     );
     await client.end();

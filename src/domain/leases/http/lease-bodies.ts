@@ -5,11 +5,13 @@ import { AtQuery, IsFreeText, IsJsonObject, IsUuid } from '../../../platform/htt
 import { usualNoticeSeconds } from '../deadline.js';
 import {
   ADAPTER_TYPES,
+  CLEANUP_STATUSES,
   LEASE_POLICIES,
   LEASE_STATUSES,
   RELEASE_OUTCOMES,
   WORKSPACE_MODES,
   type AdapterType,
+  type CleanupStatus,
   type LeasePolicy,
   type LeaseStatus,
   type ReleaseOutcomeName,
@@ -179,6 +181,9 @@ export function limitsOf(body: { readonly [Name in keyof Limits]?: Limits[Name] 
 const asArray = ({ value }: { value: unknown }): unknown =>
   value === undefined || Array.isArray(value) ? value : [value];
 
+const asBoolean = ({ value }: { value: unknown }): unknown =>
+  value === 'true' ? true : value === 'false' ? false : value;
+
 class PageQuery extends AtQuery {
   @ApiPropertyOptional({
     type: 'integer',
@@ -209,6 +214,18 @@ class PageQuery extends AtQuery {
 export class EnvironmentLeasesQuery extends PageQuery {}
 
 export class LeaseFilterQuery extends PageQuery {
+  @ApiPropertyOptional({ enum: CLEANUP_STATUSES, isArray: true, description: 'May be repeated.' })
+  @IsOptional()
+  @Transform(asArray)
+  @IsIn(CLEANUP_STATUSES, { each: true })
+  cleanupStatus?: CleanupStatus[];
+
+  @ApiPropertyOptional({ type: 'boolean', description: 'Whether an operator wrote the cleanup off.' })
+  @IsOptional()
+  @Transform(asBoolean)
+  @IsBoolean()
+  cleanupWrittenOff?: boolean;
+
   @ApiPropertyOptional({ type: 'string', format: 'uuid' })
   @IsOptional()
   @IsUuid()

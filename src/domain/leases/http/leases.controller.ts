@@ -122,7 +122,7 @@ export class LeasesController {
   @ApiOperation({
     summary: 'List a company’s leases',
     description:
-      'Newest first. With `at` and `status`, a page may have few items, or none, and still have a next page.',
+      'Newest first. With `at` and a status, a page may have few items, or none, and still have a next page. `cleanupStatus=irrevocable&cleanupWrittenOff=false` lists what needs an operator.',
   })
   @ApiAnswer({
     status: 200,
@@ -133,13 +133,18 @@ export class LeasesController {
   @ApiProblems('read_model_behind', 'position_ahead_of_log', 'at_in_future', 'at_before_log')
   async list(
     @UuidParam('companyId') companyId: string,
-    @Query() { limit = PAGE_SIZE, cursor, status, at: moment, ...filter }: LeaseFilterQuery,
+    @Query() { limit = PAGE_SIZE, cursor, status, cleanupStatus, at: moment, ...filter }: LeaseFilterQuery,
     @MinPosition() minPosition: number | null,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LeasePageAnswer> {
     const at = await positionAsked(moment, this.asOf, reply);
     const query = new ListLeases(
-      { ...filter, companyId, ...(status && { statuses: status }) },
+      {
+        ...filter,
+        companyId,
+        ...(status && { statuses: status }),
+        ...(cleanupStatus && { cleanupStatuses: cleanupStatus }),
+      },
       limit,
       beforeFence(cursor),
       minPosition,

@@ -2,7 +2,7 @@ import { Query, QueryHandler, type IQueryHandler } from '@nestjs/cqrs';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, LessThan, Repository } from 'typeorm';
 import { ReadModelGate } from '../../../event-sourcing/read-models/read-model-gate.js';
-import type { LeaseStatus } from '../lease-names.js';
+import type { CleanupStatus, LeaseStatus } from '../lease-names.js';
 import { leaseStream } from '../events.js';
 import { leaseProjection } from '../lease-projection.js';
 import { LeaseRow } from '../lease-row.js';
@@ -12,6 +12,8 @@ import type { Lease } from '../state.js';
 export interface LeaseFilter {
   readonly companyId?: string;
   readonly statuses?: readonly LeaseStatus[];
+  readonly cleanupStatuses?: readonly CleanupStatus[];
+  readonly cleanupWrittenOff?: boolean;
   readonly environmentId?: string;
   readonly heartbeatRunId?: string;
   readonly issueId?: string;
@@ -55,11 +57,12 @@ export class ListLeasesHandler implements IQueryHandler<ListLeases> {
   async execute({ filter, limit, beforeFence, minPosition, at }: ListLeases): Promise<LeasePage> {
     if (at !== null) return this.asOf(filter, limit, beforeFence, at);
     await this.gate.reached(leaseProjection.name, minPosition);
-    const { statuses, ...equal } = filter;
+    const { statuses, cleanupStatuses, ...equal } = filter;
     const rows = await this.rows.find({
       where: {
         ...equal,
         ...(statuses && { status: In(statuses) }),
+        ...(cleanupStatuses && { cleanupStatus: In(cleanupStatuses) }),
         ...(beforeFence !== null && { fence: LessThan(beforeFence) }),
       },
       order: { fence: 'DESC' },
@@ -72,17 +75,18 @@ export class ListLeasesHandler implements IQueryHandler<ListLeases> {
   }
 
   /**
-   * A lease's status is all of a filter that changes, so that the rows say which leases come into question, in which order.
+   * Only a lease's status and that of its cleanup change, so that the rows say which leases come into question, in which order.
    * Those that have changed since are folded as far as they had come.
    */
   private async asOf(
-    { statuses, ...equal }: LeaseFilter,
+    { statuses, cleanupStatuses, cleanupWrittenOff, ...equal }: LeaseFilter,
     limit: number,
     beforeFence: number | null,
     at: number,
   ): Promise<LeasePage> {
     await this.gate.reached(leaseProjection.name, at);
-    const take = statuses ? LOOKED_AT : limit + 1;
+    const changing = { statuses, cleanupStatuses, cleanupWrittenOff };
+    const take = Object.values(changing).some((wanted) => wanted !== undefined) ? LOOKED_AT : limit + 1;
     const rows = await this.rows.find({
       where: { ...equal, fence: LessThan(Math.min(beforeFence ?? at + 1, at + 1)) },
       order: { fence: 'DESC' },
@@ -92,12 +96,25 @@ export class ListLeasesHandler implements IQueryHandler<ListLeases> {
     const stateOf = await this.leases.leases.manyAsOf(changed, at);
     const found = rows.flatMap(({ id, lease }) => {
       const then = lease.position > at ? stateOf(leaseStream(id)) : lease;
-      return then && (statuses?.includes(then.status) ?? true) ? [then] : [];
+      return then && matches(then, changing) ? [then] : [];
     });
     const page = pageOf(found, limit);
     const last = rows.length === take ? (rows.at(-1)?.fence ?? null) : null;
     return page.nextBeforeFence === null ? { ...page, nextBeforeFence: last } : page;
   }
+}
+
+type Changing = {
+  readonly [Field in 'statuses' | 'cleanupStatuses' | 'cleanupWrittenOff']: LeaseFilter[Field] | undefined;
+};
+
+function matches(lease: Lease, { statuses, cleanupStatuses, cleanupWrittenOff }: Changing): boolean {
+  const { status, cleanupStatus } = lease;
+  return (
+    (statuses?.includes(status) ?? true) &&
+    (!cleanupStatuses || (cleanupStatus !== null && cleanupStatuses.includes(cleanupStatus))) &&
+    (cleanupWrittenOff ?? lease.cleanupWrittenOff) === lease.cleanupWrittenOff
+  );
 }
 
 /** @param leases one more than fit where there are more */
