@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { accepted, type Decision } from '../../../src/event-sourcing/commands/decision.js';
-import { deadlineOf, dueAtOf, usualNoticeSeconds } from '../../../src/domain/leases/deadline.js';
+import { deadlineOf, dueAtOf, secondsAfter, usualNoticeSeconds } from '../../../src/domain/leases/deadline.js';
 import { dueOf, renewLease, type Due, type Liveness, type Renewal } from '../../../src/domain/leases/decide-renewal.js';
 import type { LeaseEvent } from '../../../src/domain/leases/events.js';
 import { leaseJson } from '../../../src/domain/leases/lease-json.js';
@@ -333,6 +333,9 @@ describe('whatever is renewed, for however long', () => {
         const known = deadlineOf(state.terms, state.grant, false);
         const moved = state.grant.renewal.until ?? '';
         if (due.kind !== 'over' || known?.reasonCode !== 'ttl_elapsed') return;
+        // At the same moment it has also been idle for too long.
+        const { idleTtlSeconds } = state.terms;
+        if (idleTtlSeconds !== null && secondsAfter(state.grant.lastUsedAt, idleTtlSeconds) <= known.at) return;
         expect(moved >= (noted.renewedUntil ?? '')).toBe(true);
       }),
     );
