@@ -20,9 +20,9 @@ interface DueLease {
 }
 
 /**
- * Looks every second for active leases of which an end, or the notice of one, is due, and for what ended ones keep no longer:
- * for all of them, however many there are. What it reads is only a hint: the command decides on the log, so several processes may look at
- * the same leases, and a lagging read model merely makes it late.
+ * Every second, finds active leases whose end or notice is due, and kept sandboxes whose time is over: all of them, however
+ * many there are. The read model is only a hint. The command decides on the log, so several processes may look at the same
+ * leases, and a read model that lags only makes it late.
  */
 @Injectable()
 export class ExpiryTimer implements OnApplicationBootstrap, BeforeApplicationShutdown {

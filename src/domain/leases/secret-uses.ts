@@ -12,9 +12,10 @@ import { evolveLease } from './evolve.js';
 import { initialLease, isSettled, type Lease, type LeaseState } from './state.js';
 
 /**
- * Finds the configs and the leases that refer to a secret. It asks the log alone: a read model may lag. A lease needs
- * what its teardown refers to, or, as long as the driver has given nothing, what its environment's config did when it
- * was acquired; so only environments whose config has referred to the secret are looked at, and what lives under them.
+ * Finds the configs and the leases that refer to a secret. It asks the log alone, because a read model may lag. A provisioned
+ * lease needs the secrets of its teardown; one that is not provisioned yet needs those of its environment's config at acquire.
+ * Both came from the environment's config, so only environments that ever referred to the secret are read, and their open
+ * leases.
  */
 @Injectable()
 export class LeaseSecretUses implements SecretUseFinder {

@@ -1,10 +1,10 @@
 import type { ClientBase } from 'pg';
 
 /**
- * Whether the database still has the log that this process knows. It has another after a restore, or a failover that lost
- * the newest events: positions are given again then, and what was kept in memory of the old ones is wrong.
+ * Whether the database still has the log that this process knows. After a restore, or a failover that lost the newest events,
+ * positions are given again, and what is cached of the old ones is wrong.
  *
- * A database is not replaced under an open connection, so that each new one is asked, before anybody has it.
+ * That cannot happen under an open connection, so each new connection is checked before anybody uses it.
  */
 export class LogHistory {
   /** Raised with each other history: what was kept under an earlier number is to be forgotten. */

@@ -36,13 +36,13 @@ const SWITCH_EVERY_MS = 500;
 const RECHECK_MS = 100;
 
 /**
- * The read models: it keeps a generation of each filled, builds new ones beside them, and switches. Queries read the view
- * of the entity's name; `caughtUp` waits for what that view shows.
+ * The read models. A generation is one table of a read model, filled by one version of its fold. This keeps generations filled,
+ * builds new ones beside them, and switches. Queries read the view of the entity's name; `caughtUp` waits for what that view
+ * shows.
  *
- * A process feeds the generations whose version its code has. So while a new release builds its own generation, the live
- * one is fed by the old release for as long as that runs, and stands still from then on until the switch. Code that is
- * older than the live generation feeds nothing, and rebuilds only when it is told to. Code that is newer than the live
- * generation does not read it: its columns may not be there yet, nor what its fold adds.
+ * A process feeds only generations of its own version. During an upgrade the old release keeps feeding the live table; once it
+ * has stopped, that table stands still until the new one takes over. A release older than the live generation feeds nothing,
+ * and rebuilds only when it is told to. A newer one does not read the live generation: columns may be missing.
  */
 export class Projections {
   private readonly definitions: ReadonlyMap<string, Projection<object>>;

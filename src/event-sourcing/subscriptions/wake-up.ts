@@ -1,9 +1,9 @@
 import type { SubscriptionRunnerOptions } from './subscription.js';
 
 /**
- * When an owner looks at the log again. A signal is answered a little later, so that the appends of that while share a
- * look and a transaction; somebody who waits is answered at once, but not more often than every `minGapMs`; and there is
- * a look every `pollEveryMs`, because signals may be lost.
+ * Decides when an owner reads the log. A signal waits briefly, so that several appends share one read and one transaction. A
+ * waiter causes a read at once, but at most one every `minGapMs`. Without either there is one every `pollEveryMs`, because
+ * signals may be lost.
  */
 export class WakeUp {
   private hintDue = Infinity;

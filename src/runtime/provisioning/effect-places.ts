@@ -8,8 +8,8 @@ interface Entry extends Candidate {
 }
 
 /**
- * The places of this process for effects under way, and those that wait for one (decision 0030). Each process goes by its own,
- * so that a company that fills its share in all of them leaves room in each.
+ * Limits how many effects run in this process at once, and queues the rest. Shares are counted for each process: a company
+ * that uses its full share everywhere still leaves room in each (decision 0030).
  */
 export class EffectPlaces {
   private readonly underWay = new Set<Entry>();

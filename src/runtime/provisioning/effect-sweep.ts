@@ -32,9 +32,9 @@ export class EffectOffer implements IEventHandler<EffectPending> {
 }
 
 /**
- * At start and every five seconds, effects that are pending in the log are offered to the queue, which takes those it does not have. So
- * the queue may lose everything, and the process that fills it may die. From each company come its next effects, as many as a worker
- * keeps waiting, so a company with more of them cannot fill the queue or the sweep.
+ * At the start and every five seconds, offers the effects that are pending in the log to the queue, which takes those that it
+ * does not have. So the queue may lose everything, and the process that fills it may die. It offers only the next few of each
+ * company, as many as a worker keeps waiting: one company cannot fill the queue.
  */
 @Injectable()
 export class EffectSweep implements OnApplicationBootstrap, BeforeApplicationShutdown {

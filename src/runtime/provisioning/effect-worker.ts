@@ -21,8 +21,8 @@ const FAREWELL_MS = 1_000;
 export const WAITING_OF_A_COMPANY = 500;
 
 /**
- * Does the effects that are in the queue, in processes whose role it is. It takes all that come, so that nobody's effects are
- * behind another's in the queue, and the places say whose turn it is (decision 0030).
+ * Takes effects off the queue at once, so that no company waits behind another there; `EffectPlaces` then decides whose turn
+ * it is (decision 0030).
  */
 @Injectable()
 export class EffectWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {

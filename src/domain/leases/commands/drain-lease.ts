@@ -14,7 +14,7 @@ import { LeaseStore } from '../lease-store.js';
 import { isKeeping } from '../reuse.js';
 import type { Lease } from '../state.js';
 
-/** Ends a lease whose environment’s drain has passed its deadline, or has what it keeps taken down; nothing to any other. */
+/** Ends a lease at the deadline of its environment's drain, or discards its kept sandbox. Does nothing if neither is due. */
 export class DrainLease extends Command<void> {
   constructor(
     readonly leaseId: string,

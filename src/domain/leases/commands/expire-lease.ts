@@ -14,8 +14,8 @@ import { isProvisioningOverdue, timeOutProvisioning } from '../provisioning-time
 import { UnderWay } from '../under-way.js';
 
 /**
- * Does what is due of a lease by itself: tells of its end, or ends it, or what an ended one has kept for long enough. Does
- * nothing to any other.
+ * Does what a lease's deadlines demand: records the notice of its end, ends it, or discards its kept sandbox. Does nothing if
+ * nothing is due.
  */
 export class ExpireLease extends Command<void> {
   constructor(
