@@ -6,6 +6,6 @@ test('the benches can be loaded', () => {
   const { status, stderr } = spawnSync(process.execPath, ['scripts/bench.mjs', 'none'], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({
     status: 2,
-    stderr: expect.stringMatching(/^usage: npm run bench -- <append\|/),
+    stderr: expect.stringMatching(/^usage: npm run bench -- <admission\|append\|/),
   });
 });
