@@ -14,6 +14,8 @@ const AT_ONCE = 200;
 const MIB = 1024 * 1024;
 /** Fewer than those of a kind that stay long enough to be served; connections to Postgres come and go. */
 const OBJECTS = grown(10, 60);
+/** The caches of leases fill up by half a megabyte with 700 connections; a stream that stays would be ten times that. */
+const BYTES = grown(5, 12) * MIB;
 const SETTLES_MS = 60_000;
 const LEAVES_AFTER_MS = [0, 1, 3, 200];
 
@@ -115,7 +117,7 @@ function moreIn(before: Alive, now: Alive): Record<string, number> {
     return [type, count(now.resources, type) - count(before.resources, type)];
   });
   return {
-    ...moreThan(before, now, 5 * MIB, OBJECTS),
+    ...moreThan(before, now, BYTES, OBJECTS),
     ...Object.fromEntries(keepIt.filter(([, more]) => more > OBJECTS)),
   };
 }
