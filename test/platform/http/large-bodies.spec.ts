@@ -62,7 +62,9 @@ test('M7: no body up to 1 MiB holds the event loop or takes much memory, whateve
   const check = async ([name, size]: [string, number]): Promise<void> => {
     const body = SHAPES[name]?.(size) ?? '';
     const before = keptMemory();
-    const held = (await post(body)) > TIMES_AN_EMPTY_ONE * usual;
+    const isHeld = async (): Promise<boolean> => (await post(body)) > TIMES_AN_EMPTY_ONE * usual;
+    // Once it may have been another process's turn.
+    const held = (await isHeld()) && (await isHeld());
     const grew = usedMemory() - before > MAX_GROWTH;
     expect({ name, held, grew }).toEqual({ name, held: false, grew: false });
   };

@@ -17,6 +17,8 @@ import { SandboxesUnderTest } from './bubblewrap/sandbox-under-test.js';
 /** What a worker that is killed again and again has to come to, or nobody would ever get anything: a start is no progress. */
 const PROGRESS = new Set(['LeaseActivated', 'SandboxKept', 'CleanupSucceeded']);
 const WORK_OF_A_SECOND = 20;
+/** A fifth attempt in a row that is lost is an effect's last. */
+const MOST_KILLS = 4;
 
 interface Provider {
   readonly config: object;
@@ -124,7 +126,7 @@ describe.each([
     let kills = 0;
     let isOver = false;
     const killing = (async () => {
-      for (; !isOver; kills += 1) {
+      for (; !isOver && kills < MOST_KILLS; kills += 1) {
         const head = await service.witness.head();
         await pause(1_000);
         // On a machine that is busy it may not have got to work within the second, and would never get anywhere.
