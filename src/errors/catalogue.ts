@@ -35,9 +35,9 @@ export const ERRORS = {
   },
   environment_quarantined: {
     status: 409,
-    title: 'Too many leases of the environment have failed: it takes no new ones.',
+    title: 'The environment is quarantined after repeated failures.',
     remedy:
-      'Use another environment, or put right what `reason` names. It is probed by itself, and takes leases again once a probe finds it usable. Who may manage environments can probe or uncordon it, or send `allowCordoned: true`.',
+      'Use another environment, or fix the cause in `reason`. The environment is probed automatically and takes leases again once a probe succeeds. Callers with `environments:manage` can probe or uncordon it, or send `allowCordoned: true`.',
   },
   environment_in_use: {
     status: 409,

@@ -66,6 +66,16 @@ describe('when a request is likely to be given a slot', () => {
     expect(forecast(pool, 1)('lease-9')).toBeNull();
   });
 
+  it('counts with a later end once a lease is renewed', () => {
+    const pool = busy(1, [wish('a')], 5 * MINUTE);
+    const [hold] = pool.companies.get('holder')?.holds.values() ?? [];
+    if (!hold) throw new Error('The slot is taken.');
+    const renewed = { ...hold, endsAt: hold.endsAt + 30 * MINUTE };
+    const later = evolvePool(pool, { kind: 'extended', at: 6 * MINUTE, hold: renewed });
+    expect(forecast(pool, 1)('lease-1')?.eta.latest).toBe(60 * MINUTE);
+    expect(forecast(later, 1)('lease-1')?.eta.latest).toBe(90 * MINUTE);
+  });
+
   it('beside other companies: the bound of the rule, whatever they ask for, is the latest', () => {
     const etaOf = forecast(busy(1, [wish('a'), wish('a')], 5 * MINUTE), 3);
     const turn = 60 * MINUTE + 3 * 60 * MINUTE;
